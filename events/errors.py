@@ -1,0 +1,123 @@
+"""The one tree of errors. Foreign exceptions are translated where they enter (the door modules) and never leak.
+
+    PointsmanError            reason · retryable · hint
+    ├─ SpecError              what a user wrote is wrong: manifest, field, option           never retried
+    │  └─ ExpressionError     a program in one of the languages does not compile
+    ├─ EvaluationError        a program compiled, but not for this value                    never retried
+    ├─ Rejected               a delivery was refused, with its HTTP status                  not a fault of ours
+    ├─ Unavailable            bus, API server or target is away: retry later                retried
+    ├─ Refused                the target said no to a submission                            dead letter
+    └─ InUse                  a port or a state folder belongs to another process
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "EvaluationError",
+    "ExpressionError",
+    "InUse",
+    "PointsmanError",
+    "Refused",
+    "Rejected",
+    "SpecError",
+    "Unavailable",
+]
+
+
+class PointsmanError(Exception):
+    """Anything that we tell a user about in one sentence.
+
+    ``reason`` is a CamelCase word, used as Kubernetes condition reason and metric label; ``hint`` says what to do.
+    """
+
+    reason = "Error"
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if reason:
+            self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class SpecError(PointsmanError):
+    """What the user wrote is wrong. ``path`` is the field within the object (``spec.triggers[0].template.name``)."""
+
+    reason = "InvalidSpec"
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint, reason=reason)
+        self.path = path
+
+
+class ExpressionError(SpecError):
+    """A program text does not compile. ``position`` counts characters from 0, or is -1 where it isn't known."""
+
+    reason = "InvalidExpression"
+
+    def __init__(self, message: str, *, language: str, text: str = "", position: int = -1) -> None:
+        super().__init__(message)
+        self.language = language
+        self.text = text
+        self.position = position
+
+
+class EvaluationError(PointsmanError):
+    """A compiled program cannot give a result for this value (missing field, wrong type, limit reached)."""
+
+    reason = "EvaluationFailed"
+
+
+class Rejected(PointsmanError):
+    """A delivery is refused. ``status`` is the HTTP status; the message never quotes a secret, token or signature."""
+
+    reason = "Rejected"
+
+    def __init__(self, status: int, message: str, *, reason: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message, reason=reason or _REASONS.get(status, "Rejected"))
+        self.status = status
+        self.retry_after = retry_after
+
+
+_REASONS = {
+    400: "Malformed",
+    401: "Unauthenticated",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "Timeout",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+    503: "Unavailable",
+}
+
+
+class Unavailable(PointsmanError):
+    """The other side cannot be reached or is busy. ``retry_after`` in seconds, where it said so."""
+
+    reason = "Unavailable"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class Refused(PointsmanError):
+    """The target said no for good. ``status`` is its HTTP status, where there is one."""
+
+    reason = "Refused"
+
+    def __init__(self, message: str, *, status: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class InUse(PointsmanError):
+    """A port or a state folder belongs to another process."""
+
+    reason = "InUse"
