@@ -1,0 +1,36 @@
+"""A delivery: one HTTP request as a frozen value. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+__all__ = ["Delivery", "canonical"]
+
+
+def canonical(name: str) -> str:
+    """Go's canonical header name: ``x-github-event`` → ``X-Github-Event``."""
+    return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came in. ``headers`` has canonical names in order of arrival; ``query`` is the raw text after ``?``;
+    ``received`` is nanoseconds since 1970.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    query: str = ""
+    received: int = 0
+    _first: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers:
+            self._first.setdefault(name, value)
+
+    def header(self, name: str) -> str:
+        """The first value of the header with this canonical name; empty when absent."""
+        return self._first.get(name, "")
