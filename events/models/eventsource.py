@@ -1,0 +1,58 @@
+"""EventSource: events by kind and name (spec §3.1). The kinds themselves live in ``eventsource.webhooks`` and ``.pollers``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from events.models.base import Json, Spec
+from events.models.shared import Metadata
+
+__all__ = ["EventSource", "EventSourceSpec", "Service", "SourceFilter"]
+
+
+class Service(Spec):
+    """The Kubernetes Service in front of a webhook source."""
+
+    metadata: dict[str, Any] | None = None
+    ports: list[dict[str, Any]] = []
+    cluster_ip: str = ""
+
+
+class SourceFilter(Spec):
+    """An expr-lang expression over the event's data; events for which it isn't true are dropped (spec §3.2)."""
+
+    expression: str = ""
+
+
+class EventSourceSpec(Spec):
+    """The body of an EventSource: a few fields, and beside them kind → event name → configuration."""
+
+    free_form: ClassVar[bool] = True  # kinds are fields here; the registry of event sources knows them
+
+    event_bus_name: str = ""
+    template: dict[str, Any] | None = None
+    service: Service | None = None
+    replicas: int | None = None
+
+    def events(self) -> Iterator[tuple[str, str, Json]]:
+        """``(kind, event name, raw configuration)`` of each event, in the order of the manifest."""
+        for kind, events in (self.model_extra or {}).items():
+            if isinstance(events, dict):
+                for name, config in events.items():
+                    yield kind, name, config
+
+
+class EventSource(Spec):
+    """EventSource of ``argoproj.io/v1alpha1``."""
+
+    api_version: str = ""
+    kind: Literal["EventSource"] = "EventSource"
+    metadata: Metadata = Metadata()
+    spec: EventSourceSpec = EventSourceSpec()
+    status: Json = None
+
+    @property
+    def bus(self) -> str:
+        """Name of the EventBus that it writes to."""
+        return self.spec.event_bus_name or "default"
