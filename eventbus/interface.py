@@ -1,0 +1,100 @@
+"""What sources and sensors expect of a bus. The implementation is ``eventbus.jetstream``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from events.models.event import Event
+
+__all__ = ["Address", "Bus", "Message", "State", "Stored", "Subscription"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a bus is reached: the URL without credentials, and the user to connect as (empty: none)."""
+
+    url: str
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Address({self.url!r}, user={self.user!r})"
+
+
+class Stored(NamedTuple):
+    """The bus has the event on disk. ``duplicate``: it had it already, under the same id."""
+
+    sequence: int
+    duplicate: bool
+
+
+class Message(Protocol):
+    """An event on its way to a sensor. It stays on the bus until ``ack``."""
+
+    data: bytes
+    subject: str
+    sequence: int
+    """Position in the stream."""
+    timestamp: int
+    """When the bus stored it, nanoseconds since 1970."""
+    deliveries: int
+    """1 for the first delivery to this consumer."""
+    delivery_id: str
+    """The forge's id of the delivery, from the message headers; empty when unknown."""
+
+    async def ack(self) -> None:
+        """Settled: never deliver it again to this consumer."""
+
+    async def nak(self, delay: float = 0.0) -> None:
+        """Deliver it again after ``delay`` seconds."""
+
+    async def in_progress(self) -> None:
+        """Still working: start the acknowledgement deadline anew."""
+
+
+class Subscription(Protocol):
+    """A durable pull consumer."""
+
+    name: str
+
+    def batches(self) -> AsyncIterator[Sequence[Message]]:
+        """Batches of messages, one pull always outstanding; ends when the subscription is closed."""
+
+    async def close(self) -> None:
+        """Stop pulling. The durable stays."""
+
+
+class State(Protocol):
+    """Small values that survive restarts (a KV bucket)."""
+
+    async def get(self, key: str) -> bytes | None: ...
+    async def put(self, key: str, value: bytes) -> None: ...
+    async def delete(self, key: str) -> None: ...
+
+
+class Bus(Protocol):
+    """One EventBus of one namespace. Every method raises ``events.errors.Unavailable`` when the bus is away."""
+
+    async def ensure_stream(self) -> None:
+        """Create the stream ``default`` when it is missing; an existing one is used as it is."""
+
+    async def publish(self, event: Event, *, delivery_id: str = "") -> Stored:
+        """Store an event durably; returns after the bus has acknowledged the write."""
+
+    async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> Subscription:
+        """Create or update the durable consumer and begin to pull."""
+
+    async def state(self, bucket: str) -> State:
+        """The KV bucket of this name, created when missing."""
+
+    async def read(self, sequence: int) -> bytes | None:
+        """The stored message at this position (a structured CloudEvent), or None when it is gone."""
+
+
+class Connector(Protocol):
+    """Opens a bus; closing drains it."""
+
+    def __call__(self, address: Address, *, name: str) -> AbstractAsyncContextManager[Bus]: ...
