@@ -1,0 +1,174 @@
+"""YAML as Kubernetes reads it (YAML 1.1 in the dialect of go-yaml v2), each value with its line and column.
+
+PyYAML parses; which plain scalar is a boolean, number or string is decided here, since PyYAML differs from go-yaml:
+``y`` and ``n`` are booleans, ``12:30:00`` and dates stay strings, ``0o17`` is a number.
+https://github.com/kubernetes-sigs/yaml/tree/master/goyaml.v2
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from events.errors import SpecError
+
+__all__ = ["Marks", "YAMLDocument", "load", "load_all"]
+
+Path = tuple[str | int, ...]
+Marks = dict[Path, tuple[int, int]]
+"""Line and column (both from 1) of each value, by its path."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_BOOLS = {
+    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
+    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+}
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_SPECIAL = {
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+
+MAX_VALUES = 1_000_000
+"""Values in one file, aliases counted each time: stops a small file that unfolds into gigabytes."""
+
+MAX_DEPTH = 1_000
+
+
+class YAMLDocument:
+    """One document of a file: its value, and where each part of it stands."""
+
+    def __init__(self, value: Any, marks: Marks, duplicates: list[Path]) -> None:
+        self.value = value
+        self.marks = marks
+        self.duplicates = duplicates
+        """Paths of keys that stand twice in one mapping; the last one counts."""
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text = node.value
+    tag = node.tag
+    if tag == "tag:yaml.org,2002:binary":
+        try:
+            return base64.b64decode(text, validate=False).decode("utf-8", "replace")
+        except ValueError:
+            raise SpecError("!!binary holds no base64") from None
+    if node.style is not None or tag == "tag:yaml.org,2002:str":
+        return text
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    plain = text.replace("_", "")
+    if plain[:1].isdigit() or plain[:1] in "+-.":
+        if _INT.fullmatch(plain):
+            return _integer(plain)
+        if _FLOAT.fullmatch(plain):
+            return float(plain)
+    return text
+
+
+def _integer(plain: str) -> int | float:
+    sign = -1 if plain[0] == "-" else 1
+    digits = plain.lstrip("+-")
+    low = digits.lower()
+    if low.startswith(("0x", "0b", "0o")):
+        value = int(digits, 0)
+    elif len(digits) > 1 and digits[0] == "0":
+        value = int(digits, 8)
+    else:
+        value = int(digits) if len(digits) < 20 else int(float(digits)) if len(digits) < 300 else 0
+    value *= sign
+    return value if -(2**63) <= value < 2**64 else float(digits) * sign
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.count = 0
+        self.marks: Marks = {}
+        self.duplicates: list[Path] = []
+
+    def build(self, node: yaml.Node, path: Path) -> Any:
+        self.count += 1
+        if self.count > MAX_VALUES:
+            raise SpecError("the document unfolds into too many values", hint="an alias is repeated too often")
+        if len(path) > MAX_DEPTH:
+            raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels")
+        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._mapping(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.value == "<<" and isinstance(key_node, yaml.ScalarNode) and key_node.style is None:
+                sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for source in sources:
+                    if not isinstance(source, yaml.MappingNode):
+                        raise SpecError("'<<' wants a mapping", hint="write <<: *anchor")
+                    for name, value in self._mapping(source, path).items():
+                        merged.setdefault(name, value)
+                continue
+            key = self._key(key_node)
+            if key in own:
+                self.duplicates.append((*path, key))
+            own[key] = self.build(value_node, (*path, key))
+            self.marks[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        return {**merged, **own}
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise SpecError(f"line {node.start_mark.line + 1}: a key must be a plain text")
+        value = _scalar(node)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if value is None:
+            return "null"
+        return value if isinstance(value, str) else repr(value)
+
+
+def load_all(text: str | bytes) -> Iterator[YAMLDocument]:
+    """The documents of a file, empty ones left out. Raises SpecError with line and column when it isn't YAML."""
+    try:
+        loader = _LOADER(text)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise _not_yaml(error) from None
+    try:
+        while loader.check_node():
+            builder = _Builder()
+            value = builder.build(loader.get_node(), ())
+            if value is not None:
+                yield YAMLDocument(value, builder.marks, builder.duplicates)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error) from None
+    except RecursionError:
+        raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels") from None
+    finally:
+        loader.dispose()
+
+
+def load(text: str | bytes) -> Any:
+    """The value of the first document; None when there is none."""
+    return next((document.value for document in load_all(text)), None)
+
+
+def _not_yaml(error: Exception) -> SpecError:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    hint = "indent with spaces, not tabs" if "\\t" in str(problem) or "'\t'" in str(problem) else ""
+    return SpecError(f"{where}not YAML: {problem}", hint=hint, reason="NotYAML")
