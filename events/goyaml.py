@@ -53,6 +53,15 @@ class YAMLDocument:
         """Paths of keys that stand twice in one mapping; the last one counts."""
 
 
+_STR = "tag:yaml.org,2002:str"
+_RESOLVER = yaml.resolver.Resolver()
+
+
+def _is_tagged_text(text: str, tag: str) -> bool:
+    """Whether a plain scalar carries an explicit ``!!str``: the parser tags it so, although it does not look like a text."""
+    return tag == _STR and _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) != _STR
+
+
 def _scalar(node: yaml.ScalarNode) -> Any:
     text = node.value
     tag = node.tag
@@ -61,7 +70,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             return base64.b64decode(text, validate=False).decode("utf-8", "replace")
         except ValueError:
             raise SpecError("!!binary holds no base64") from None
-    if node.style is not None or tag == "tag:yaml.org,2002:str":
+    if node.style not in (None, "") or _is_tagged_text(text, tag):
         return text
     if text in _NULLS:
         return None
@@ -115,7 +124,7 @@ class _Builder:
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if key_node.value == "<<" and isinstance(key_node, yaml.ScalarNode) and key_node.style is None:
+            if key_node.value == "<<" and isinstance(key_node, yaml.ScalarNode) and key_node.style in (None, ""):
                 sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 for source in sources:
                     if not isinstance(source, yaml.MappingNode):

@@ -1,0 +1,27 @@
+"""The event's data as a JSON document, whatever its content type (spec §1.7 "Data rendering"). Pure."""
+
+from __future__ import annotations
+
+import orjson
+
+from events import goyaml
+from events.errors import EvaluationError, SpecError
+from events.expressions.document import Document
+from events.models.event import Event
+
+__all__ = ["as_document"]
+
+
+def as_document(event: Event) -> Document:
+    """JSON as it is, YAML converted; raises EvaluationError for anything else."""
+    if event.datacontenttype == "application/json":
+        document = event.document
+        if not document.valid:
+            raise EvaluationError("the event's data is not JSON")
+        return document
+    if event.datacontenttype == "application/yaml":
+        try:
+            return Document(orjson.dumps(goyaml.load(event.data or b"")))
+        except (SpecError, orjson.JSONEncodeError) as error:
+            raise EvaluationError(f"the event's data is not YAML: {error}") from None
+    raise EvaluationError(f"unsupported content type '{event.datacontenttype}' of the event")

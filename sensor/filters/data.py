@@ -1,0 +1,211 @@
+"""Step 6 · data filters: a path into the event's data, a type, a comparator, values (spec §1.3.2)."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+
+import re2
+
+from events.errors import EvaluationError
+from events.expressions import gjson, gotemplate
+from events.models.event import Event
+from events.models.sensor import DataFilter
+from events.models.values import Verdict, VerdictKind
+from sensor.filters import PASSED, Check, all_of, any_of, error
+
+__all__ = ["compile_filter", "pattern"]
+
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
+_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
+
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_OPTIONS.never_nl = False
+
+
+def pattern(text: str) -> re2._Regexp:
+    """Compile a user's pattern in RE2; raises EvaluationError. ``$`` is the very end of the text, as in Go."""
+    try:
+        return re2.compile(text, _OPTIONS)
+    except (re2.error, UnicodeEncodeError) as problem:
+        raise EvaluationError(f"'{text}' is no RE2 pattern: {_words(problem)}") from None
+
+
+def _words(problem: Exception) -> str:
+    text = problem.args[0] if problem.args else problem
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+
+
+def compile_filter(filters: Sequence[DataFilter], logical_operator: str) -> Check:
+    """All data filters of a dependency. No data passes; data that is no JSON is an error."""
+    clauses = [_clause(f, f"data[{i}]") for i, f in enumerate(filters)]
+    if not clauses:
+        return lambda event: PASSED
+    check = any_of(clauses, PASSED) if logical_operator == "or" else all_of(clauses)
+
+    def guarded(event: Event) -> Verdict:
+        if event.data is None:
+            return PASSED
+        if not event.document.valid:
+            return error("data", "the event's data is not JSON")
+        return check(event)
+
+    return guarded
+
+
+def _clause(spec: DataFilter, position: str) -> Check:
+    clause = f"{position} {spec.path}"
+    path = gjson.compile(spec.path)
+    template = gotemplate.compile(spec.template) if spec.template else None
+    try:
+        compare: Callable[[gjson.Result | str], bool] | EvaluationError = _comparison(spec)
+    except EvaluationError as problem:
+        compare = problem  # reported for each event, after the path was looked up, as in the reference
+    words = _expectation(spec)
+
+    def check(event: Event) -> Verdict:
+        result = path.get(event.document)
+        if not result.exists:
+            return error(clause, f"path '{spec.path}' does not exist")
+        try:
+            value: gjson.Result | str = result
+            if template is not None:
+                value = _transformed(template.render({"Input": result.string()}))
+            if isinstance(compare, EvaluationError):
+                raise compare
+            if compare(value):
+                return PASSED
+        except EvaluationError as problem:
+            return error(clause, problem, _shown(result))
+        seen = value if isinstance(value, str) else _shown(value)
+        return Verdict(VerdictKind.FAILED, clause, words, seen)
+
+    return check
+
+
+def _shown(result: gjson.Result) -> object:
+    return result.string() if result.type in ("String", "Number", "JSON") else result.value()
+
+
+def _transformed(text: str) -> str:
+    # The reference quotes the output in Go's way and reads it back as JSON text (quirk 8).
+    if text in ("", "<no value>"):
+        raise EvaluationError("the template gave nothing")
+    return text
+
+
+def _expectation(spec: DataFilter) -> str:
+    values = ", ".join(repr(v) for v in spec.value)
+    if spec.type == "string":
+        return f"does not match {values}" if spec.comparator != "!=" else f"matches {values}"
+    return f"is not {spec.comparator or '='} {values}"
+
+
+def _comparison(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
+    if not spec.value:
+        raise EvaluationError("no values specified")
+    if spec.type == "string":
+        return _strings(spec)
+    if spec.type == "number":
+        return _numbers(spec)
+    if spec.type == "bool":
+        return _bools(spec)
+    raise EvaluationError(f"unsupported type '{spec.type}'", hint="string, number or bool")
+
+
+def _strings(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
+    tests: list[Callable[[str], bool] | EvaluationError] = []
+    for value in spec.value:
+        try:
+            tests.append(_search(value, spec.comparator))
+        except EvaluationError as problem:
+            tests.append(problem)
+            break  # values after a bad one are never reached
+
+    def compare(value: gjson.Result | str) -> bool:
+        text = value if isinstance(value, str) else value.string()
+        for test in tests:
+            if isinstance(test, EvaluationError):
+                raise test
+            if test(text):
+                return True
+        return False
+
+    return compare
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9 _/:,=@#%&~'\"<>;!-]*")  # our own constant: texts in which no character means anything
+
+
+def _search(value: str, comparator: str) -> Callable[[str], bool]:
+    if comparator not in ("", "=", "!="):
+        pattern(value)
+        return lambda text: False
+    if _PLAIN.fullmatch(value):
+        found: Callable[[str], bool] = lambda text: value in text  # noqa: E731 - the plain twin of the search below
+    else:
+        search = pattern(value).search
+        found = lambda text: search(encodable(text)) is not None  # noqa: E731
+    return found if comparator != "!=" else lambda text: not found(text)
+
+
+def encodable(text: str) -> str:
+    """A text that RE2 takes: lone surrogates, which UTF-8 has no form for, become U+FFFD as in Go."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _numbers(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
+    compare_two = _ORDER.get(spec.comparator)
+    values: list[float | EvaluationError] = []
+    for value in spec.value:
+        number = gjson.parse_float(value)
+        if number is None:
+            values.append(EvaluationError(f"'{value}' is not a number"))
+            break
+        values.append(number)
+
+    def compare(value: gjson.Result | str) -> bool:
+        seen = (gjson.parse_float(value) or 0.0) if isinstance(value, str) else value.number()
+        for wanted in values:
+            if isinstance(wanted, EvaluationError):
+                raise wanted
+            if compare_two is not None and compare_two(seen, wanted):
+                return True
+        return False
+
+    return compare
+
+
+def _bools(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
+    values: list[bool | EvaluationError] = []
+    for value in spec.value:
+        if value not in _TRUE and value not in _FALSE:
+            values.append(EvaluationError(f"'{value}' is neither true nor false"))
+            break
+        values.append(value in _TRUE)
+
+    def compare(value: gjson.Result | str) -> bool:
+        seen = value.lower() in ("1", "t", "true") if isinstance(value, str) else value.boolean()
+        for wanted in values:
+            if isinstance(wanted, EvaluationError):
+                raise wanted
+            if seen == wanted:
+                return True
+        return False
+
+    return compare
