@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from events.models.event import Event
+if TYPE_CHECKING:
+    from events.models.event import Event
 
-__all__ = ["Address", "Bus", "Message", "State", "Stored", "Subscription"]
+__all__ = ["Address", "Bus", "Connector", "Message", "State", "Stored", "Subscription", "Tls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files (PEM) for a TLS connection; empty: the system's authorities, no client certificate. ``verify=False`` trusts any server."""
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a bus is reached: the URL without credentials, and the user to connect as (empty: none)."""
+    """Where a bus is reached: the URL (several with commas) without credentials, and the user or token to connect with (empty: none)."""
 
     url: str
     user: str = ""
     password: str = ""
+    token: str = ""
+    tls: Tls | None = None
 
     def __repr__(self) -> str:
         return f"Address({self.url!r}, user={self.user!r})"
@@ -34,16 +47,29 @@ class Stored(NamedTuple):
 class Message(Protocol):
     """An event on its way to a sensor. It stays on the bus until ``ack``."""
 
-    data: bytes
-    subject: str
-    sequence: int
-    """Position in the stream."""
-    timestamp: int
-    """When the bus stored it, nanoseconds since 1970."""
-    deliveries: int
-    """1 for the first delivery to this consumer."""
-    delivery_id: str
-    """The forge's id of the delivery, from the message headers; empty when unknown."""
+    @property
+    def data(self) -> bytes:
+        """A structured CloudEvent."""
+
+    @property
+    def subject(self) -> str:
+        """``default.<source>.<event>``."""
+
+    @property
+    def sequence(self) -> int:
+        """Position in the stream."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the bus stored it, nanoseconds since 1970."""
+
+    @property
+    def deliveries(self) -> int:
+        """1 for the first delivery to this consumer."""
+
+    @property
+    def delivery_id(self) -> str:
+        """The forge's id of the delivery, from the message headers; empty when unknown."""
 
     async def ack(self) -> None:
         """Settled: never deliver it again to this consumer."""
