@@ -1,0 +1,119 @@
+"""SQLite with group commit: many writers share one transaction and one fsync.
+
+A thread takes what has gathered, applies it in one transaction, commits, and only then answers all of it. While a commit
+runs, the next group gathers, so that the number of fsyncs follows the disk and not the number of writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from events.errors import PointsmanError, Unavailable
+
+__all__ = ["GroupCommit", "connect"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MAX_GROUP = 1_000
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a database in WAL mode with full durability (a commit is on disk when it returns)."""
+    if read_only:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False)
+    else:
+        connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Applies items in the order in which they are submitted. Use it as ``async with``; closing waits for what is queued.
+
+    ``apply`` runs in the writer's thread inside a transaction and gives the item's result. A PointsmanError that it raises
+    belongs to that item alone; a database error fails the whole group with Unavailable.
+    """
+
+    def __init__(self, path: Path, schema: str, apply: Callable[[sqlite3.Connection, Item], Result]) -> None:
+        self._path = path
+        self._schema = schema
+        self._apply = apply
+        self._queue: queue.SimpleQueue[tuple[Item, asyncio.Future[Result]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> GroupCommit[Item, Result]:
+        self._loop = asyncio.get_running_loop()
+        connection = connect(self._path)
+        connection.executescript(self._schema)
+        self._thread = threading.Thread(target=self._run, args=(connection,), name=f"commit {self._path.name}")
+        self._thread.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._queue.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def submit(self, item: Item) -> asyncio.Future[Result]:
+        """Queue an item; the future is done after the commit that holds it."""
+        assert self._loop is not None, "use it as a context manager"
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._queue.put((item, future))
+        return future
+
+    def _run(self, connection: sqlite3.Connection) -> None:
+        assert self._loop is not None
+        ended = False
+        while not ended:
+            group: list[tuple[Item, asyncio.Future[Result]]] = []
+            entry = self._queue.get()
+            while entry is not None:
+                group.append(entry)
+                if len(group) >= _MAX_GROUP:
+                    break
+                try:
+                    entry = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            ended = entry is None
+            if group:
+                answers = self._commit(connection, [item for item, _ in group])
+                futures = [future for _, future in group]
+                self._loop.call_soon_threadsafe(_answer, futures, answers)
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, items: list[Item]) -> list[Result | Exception]:
+        answers: list[Result | Exception] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for item in items:
+                try:
+                    answers.append(self._apply(connection, item))
+                except PointsmanError as error:
+                    answers.append(error)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return [Unavailable(f"{self._path.name} cannot be written: {error}") for _ in items]
+        return answers
+
+
+def _answer(futures: list[asyncio.Future[Result]], answers: list[Result | Exception]) -> None:
+    for future, answer in zip(futures, answers, strict=True):
+        if future.done():  # its waiter was cancelled
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,49 @@
+"""Rules of the API server about metadata, for the local store. Pure.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../labels/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from events.errors import Refused
+
+__all__ = ["check_metadata", "generated_base"]
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_MAX_GENERATED_BASE = 58  # leaves room for five random characters in 63
+
+
+def generated_base(generate_name: str, suffix_length: int = 5) -> str:
+    """What is kept of ``generateName`` so that the whole name has at most 63 characters."""
+    return generate_name[: _MAX_GENERATED_BASE + 5 - suffix_length]
+
+
+def check_metadata(kind: str, metadata: dict[str, Any]) -> None:
+    """Raises Refused in the words of the API server when name, labels or annotations are not allowed."""
+    name = metadata.get("name")
+    if not isinstance(name, str) or not name:
+        raise Refused(f"{kind}: metadata.name: Required value: name or generateName is required", status=422)
+    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+        raise Refused(
+            f'{kind} "{name[:80]}" is invalid: metadata.name: Invalid value: a lowercase RFC 1123 subdomain must consist of '
+            "lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+            status=422,
+        )
+    for field in ("labels", "annotations"):
+        content = metadata.get(field) or {}
+        if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+            raise Refused(f"{kind}: metadata.{field} must map texts to texts", status=400)
+        for key, value in content.items():
+            prefix, slash, local = key.rpartition("/")
+            if len(local) > 63 or not _LABEL_NAME.fullmatch(local) or (slash and not _SUBDOMAIN.fullmatch(prefix)):
+                raise Refused(f'{kind} "{name}" is invalid: metadata.{field}: Invalid value: "{key[:80]}"', status=422)
+            if field == "labels" and value and (len(value) > 63 or not _LABEL_NAME.fullmatch(value)):
+                raise Refused(
+                    f'{kind} "{name}" is invalid: metadata.labels: Invalid value: "{value[:80]}": a valid label must be an '
+                    "empty string or consist of alphanumeric characters, '-', '_' or '.', at most 63",
+                    status=422,
+                )

@@ -1,0 +1,45 @@
+"""Names that are the same whenever the same events meet the same trigger, so that a repeated submission is recognised. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from events.kube.rules import generated_base
+from events.models.event import Event
+
+__all__ = ["ANNOTATION_DELIVERY", "ANNOTATION_EVENT", "ANNOTATION_TRIGGER", "Origin", "generated_name", "round_key"]
+
+
+ANNOTATION_EVENT = "pointsman/event-id"
+ANNOTATION_DELIVERY = "pointsman/delivery-id"
+ANNOTATION_TRIGGER = "pointsman/trigger"
+
+SUFFIX_LENGTH = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The trigger that submits: its sensor's namespace and name, and its own name."""
+
+    namespace: str
+    sensor: str
+    trigger: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.sensor}/{self.trigger}"
+
+
+def round_key(origin: Origin, events: Mapping[str, Event]) -> str:
+    """26 base32 characters that name these events (by dependency) meeting this trigger."""
+    parts = [origin.namespace, origin.sensor, origin.trigger]
+    parts += [f"{dependency}={event.id}" for dependency, event in sorted(events.items())]
+    digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def generated_name(generate_name: str, key: str) -> str:
+    """``generateName`` and 13 characters of the key (65 bits), at most 63 in all."""
+    return generated_base(generate_name, SUFFIX_LENGTH) + key[:SUFFIX_LENGTH]
