@@ -43,7 +43,7 @@ _ESCAPE = re.compile(
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in _STEP)
-_BEFORE_MINUS_ZERO = tuple(before + b"-0" for before in (b":", b",", b"[", b" ", b"\n", b"\t", b"\r"))
+_MAYBE_MINUS_ZERO = re.compile(rb"-0(?<=[:,\[ \n\t\r]-0)(?![0-9.eE])")
 _EXACT = 2**53
 
 
@@ -72,7 +72,7 @@ def normalise(text: bytes, extra: Mapping[str, str]) -> bytes:
     Raises EvaluationError when it is no JSON object, or when a number is beyond float64.
     """
     value = _parse(text)
-    if value is _NOT_FOR_ORJSON or any(zero in text for zero in _BEFORE_MINUS_ZERO):
+    if value is _NOT_FOR_ORJSON or _MAYBE_MINUS_ZERO.search(text):
         value = _repaired(text)
     if not isinstance(value, dict):
         raise EvaluationError(f"the JSON document is {_kind(value)}, not an object", reason="NotAnObject")
