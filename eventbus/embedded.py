@@ -90,14 +90,17 @@ class EmbeddedNats:
 
     @property
     def config_file(self) -> Path:
+        """What the server reads."""
         return self.folder / "nats.conf"
 
     @property
     def log_file(self) -> Path:
+        """What the server writes."""
         return self.folder / "nats.log"
 
     @property
     def credentials_file(self) -> Path:
+        """Port and passwords, kept for the next start."""
         return self.folder / "credentials.json"
 
     def address(self, namespace: str, bus: str) -> Address:
@@ -163,8 +166,7 @@ class EmbeddedNats:
         delay = least
         loop = asyncio.get_running_loop()
         started = loop.time()
-        while True:
-            assert self._child is not None
+        while self._child is not None:
             code = await self._child.wait()
             if loop.time() - started > 60:
                 delay = least
@@ -180,11 +182,11 @@ class EmbeddedNats:
 
     async def _start(self, binary: Path) -> None:
         """Start the child and wait until it takes connections, with JetStream on. A child that fails is not left behind."""
-        assert self._lock is not None
         before = self.log_file.stat().st_size if self.log_file.exists() else 0
         # The child holds the folder's lock, too: an orphan would keep a second server out of its store.
         command = [str(binary), "--config", str(self.config_file)]
-        self._child = child = await spawn(command, output=self.folder / "nats.out", keep_open=[self._lock])
+        keep_open = [self._lock] if self._lock is not None else []
+        self._child = child = await spawn(command, output=self.folder / "nats.out", keep_open=keep_open)
         ended = asyncio.create_task(child.wait())
         ready = asyncio.create_task(self._wait_until_ready())
         try:

@@ -94,11 +94,19 @@ class Subscription(Protocol):
 
 
 class State(Protocol):
-    """Small values that survive restarts (a KV bucket)."""
+    """Small values that survive restarts (a KV bucket). Keys are made by ``eventbus.subjects.key``."""
 
-    async def get(self, key: str) -> bytes | None: ...
-    async def put(self, key: str, value: bytes) -> None: ...
-    async def delete(self, key: str) -> None: ...
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value; it is on disk when this returns."""
+
+    async def create(self, key: str, value: bytes) -> bool:
+        """Set the value only if the key never had one; says whether it did so."""
+
+    async def delete(self, key: str) -> None:
+        """Forget the value."""
 
 
 class Bus(Protocol):
@@ -123,4 +131,5 @@ class Bus(Protocol):
 class Connector(Protocol):
     """Opens a bus; closing drains it."""
 
-    def __call__(self, address: Address, *, name: str) -> AbstractAsyncContextManager[Bus]: ...
+    def __call__(self, address: Address, *, name: str) -> AbstractAsyncContextManager[Bus]:
+        """Open the bus at ``address``; ``name`` is what the server calls this connection in its monitoring."""

@@ -1,0 +1,341 @@
+"""The only door to nats-py: one connection that never gives up, requests that know their deadline, and no foreign exception.
+
+Messages go to plain functions as they arrive. nats-py's own way (a queue, a task and an object per subscription and message) costs more
+than everything else that happens to an event here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import nats.errors
+from nats.aio.client import Client, Server
+from nats.aio.subscription import Subscription as NatsSubscription
+
+from eventbus.interface import Address, Tls
+from events.errors import Refused, SpecError, Unavailable
+
+__all__ = ["Connection", "Handler", "Lost", "Reply", "open_connection", "status_of"]
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[str, str, bytes, bytes], None]
+"""``(subject, reply subject, data, raw headers)``; called in the read loop, so it must be quick and must not raise."""
+
+_PING_SECONDS = 5
+_RECONNECT_SECONDS = (0.05, 2.0)
+_BUFFER_BYTES = 8 << 20
+"""What may wait for the socket before a publish waits, too; also acknowledgements that wait for the connection to come back."""
+
+
+class Reply(NamedTuple):
+    """An answer; ``status`` is 0 unless the server answered in the place of a responder (503: nobody listens)."""
+
+    status: int
+    data: bytes
+
+
+class Lost(Unavailable):
+    """The connection broke while a request was under way: it may or may not have taken effect."""
+
+
+class _Client(Client):  # type: ignore[misc]
+    """nats-py's client, with handlers that are called at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handlers: dict[int, Handler] = {}
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        handler = self.handlers.get(sid)
+        if handler is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        try:
+            handler(subject.decode(), reply.decode(), data, headers or b"")
+        except Exception:
+            log.exception("a message handler failed")  # it must not end the read loop
+
+
+class Connection:
+    """See ``open_connection``."""
+
+    def __init__(self, address: Address, name: str, timeout: float) -> None:
+        self._address = address
+        self._name = name
+        self._timeout = timeout
+        self._client = _Client()
+        self._up = asyncio.Event()
+        self._down_since: float | None = None
+        self._closing = False
+        self._last_error = ""
+        self._subscriptions: dict[str, tuple[Handler, NatsSubscription]] = {}
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._tokens = itertools.count()
+        self._inbox = ""
+        self._listeners: list[Callable[[bool], None]] = []
+        self._reopening: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands."""
+        return self._up.is_set()
+
+    @property
+    def max_payload(self) -> int:
+        """Headers and data of one message may have this many bytes together."""
+        return int(self._client.max_payload)
+
+    def listen(self, listener: Callable[[bool], None]) -> Callable[[], None]:
+        """Call ``listener(True)`` when the connection is back and ``listener(False)`` when it breaks; returns how to stop that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def send(
+        self, subject: str, data: bytes = b"", *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send without waiting for anything. While the connection is away this is kept in memory up to a bound."""
+        try:
+            await self._client.publish(subject, data, reply, headers)
+        except nats.errors.Error as error:
+            raise Unavailable(f"the bus is away: {self._why(error)}") from error
+        except (OSError, RuntimeError, AttributeError) as error:  # the transport is being replaced
+            raise Unavailable(f"the bus is away: {error}") from error
+
+    async def request(
+        self, subject: str, data: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> Reply:
+        """Send and wait for the answer. Raises Lost when the connection broke meanwhile, Unavailable when no answer came in time."""
+        token = str(next(self._tokens))
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting[token] = future
+        limit = self._timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(limit):
+                if not self._up.is_set():
+                    await self._wait_up(limit)
+                await self.send(subject, data, reply=self._inbox + token, headers=headers)
+                return await future
+        except TimeoutError:
+            raise Unavailable(f"the bus gave no answer within {limit:g} s{self._because()}") from None
+        finally:
+            del self._waiting[token]
+
+    async def subscribe(self, subject: str, handler: Handler) -> None:
+        """Hand every message on ``subject`` to ``handler``, also after the connection was away."""
+        try:
+            subscription = await self._client.subscribe(subject)
+        except nats.errors.Error as error:
+            raise Unavailable(f"the bus is away: {self._why(error)}") from error
+        self._client.handlers[subscription._id] = handler
+        self._subscriptions[subject] = (handler, subscription)
+
+    async def unsubscribe(self, subject: str) -> None:
+        """Stop handing messages on."""
+        entry = self._subscriptions.pop(subject, None)
+        if entry is not None:
+            self._client.handlers.pop(entry[1]._id, None)
+            with contextlib.suppress(nats.errors.Error):
+                await entry[1].unsubscribe()
+
+    def inbox(self) -> str:
+        """A fresh subject that nobody else listens at."""
+        return str(self._client.new_inbox())
+
+    async def wait_up(self) -> None:
+        """Wait, for as long as it takes, until the connection stands."""
+        await self._up.wait()
+
+    async def _wait_up(self, limit: float) -> None:
+        """Wait for the connection, but no longer than ``limit`` seconds after it broke: a short restart passes unseen, a long outage doesn't delay."""
+        since = self._down_since if self._down_since is not None else self._loop.time()
+        try:
+            async with asyncio.timeout_at(since + limit):
+                await self._up.wait()
+        except TimeoutError:
+            raise Unavailable(f"the bus is away{self._because()}") from None
+
+    async def _open(self, timeout: float) -> None:
+        """The first connection. Raises Refused for wrong credentials, Unavailable when the server is away."""
+        connecting = asyncio.create_task(self._connect(self._client))
+        try:
+            async with asyncio.timeout(timeout):
+                await connecting
+        except TimeoutError:
+            raise Unavailable(f"no bus at {self._address.url}{self._because()}") from None
+        except (nats.errors.Error, OSError, ValueError, ssl.SSLError) as error:
+            if _is_authorization(error):
+                raise Refused(
+                    f"the bus at {self._address.url} refuses the user '{self._address.user}'",
+                    hint="check the access secret",
+                ) from None
+            raise Unavailable(f"no bus at {self._address.url}: {self._why(error)}") from error
+        finally:
+            connecting.cancel()
+            if not self._client.is_connected:
+                self._closing = True
+                await self._close_client()
+
+    async def _connect(self, client: _Client) -> None:
+        """Connect this client and make it ours, with all subscriptions."""
+        address = self._address
+        first = True
+
+        async def on_error(error: Exception) -> None:
+            self._last_error = str(error) or type(error).__name__
+            if first and _is_authorization(error):
+                client.options["allow_reconnect"] = False  # have connect() raise it; it would try again for ever
+
+        async def on_disconnect() -> None:
+            self._went_down()
+
+        async def on_reconnect() -> None:
+            self._came_up()
+
+        async def on_close() -> None:
+            self._went_down()
+            if not self._closing:  # nats-py gives up for good when the server says -ERR
+                self._reopening = asyncio.create_task(self._reopen())
+
+        await client.connect(
+            [url.strip() for url in address.url.split(",")],
+            name=self._name,
+            user=address.user or None,
+            password=address.password or None,
+            token=address.token or None,
+            tls=_tls_context(address.tls) if address.tls else None,
+            error_cb=on_error,
+            disconnected_cb=on_disconnect,
+            reconnected_cb=on_reconnect,
+            closed_cb=on_close,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.1,
+            reconnect_to_server_handler=_reconnect_delay,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=2,
+            pending_size=_BUFFER_BYTES,
+            flush_timeout=self._timeout,
+        )
+        first = False
+        inbox = client.new_inbox() + "."
+        subscription = await client.subscribe(inbox + "*")
+        client.handlers[subscription._id] = self._on_reply
+        for subject, (handler, _) in self._subscriptions.items():
+            subscription = await client.subscribe(subject)
+            client.handlers[subscription._id] = handler
+            self._subscriptions[subject] = (handler, subscription)
+        self._client, self._inbox = client, inbox
+        self._came_up()
+
+    async def _reopen(self) -> None:
+        """A new client in place of one that is closed for good, with the same subscriptions."""
+        wait, most = _RECONNECT_SECONDS
+        while not self._closing:
+            log.warning("the bus closed the connection%s; opening a new one", self._because())
+            client = _Client()
+            try:
+                await self._connect(client)
+            except (nats.errors.Error, OSError) as error:
+                self._last_error = str(error) or type(error).__name__
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, most)
+            else:
+                return
+
+    def _came_up(self) -> None:
+        self._down_since = None
+        self._last_error = ""
+        self._up.set()
+        for listener in tuple(self._listeners):
+            listener(True)
+
+    def _went_down(self) -> None:
+        if not self._up.is_set():
+            return
+        self._up.clear()
+        self._down_since = self._loop.time()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Lost(f"the connection to the bus broke{self._because()}"))
+        for listener in tuple(self._listeners):
+            listener(False)
+
+    def _on_reply(self, subject: str, reply: str, data: bytes, headers: bytes) -> None:
+        future = self._waiting.get(subject[len(self._inbox) :])
+        if future is not None and not future.done():
+            future.set_result(Reply(status_of(headers) if headers else 0, data))
+
+    async def _close(self) -> None:
+        self._closing = True
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
+        if self._up.is_set():
+            with contextlib.suppress(Exception):
+                await self._client.flush(timeout=2)  # acknowledgements that are still in the buffer
+        await self._close_client()
+
+    async def _close_client(self) -> None:
+        with contextlib.suppress(Exception):  # closing what is half open
+            await self._client.close()
+
+    def _why(self, error: Exception) -> str:
+        return str(error) or self._last_error or type(error).__name__
+
+    def _because(self) -> str:
+        return f" ({self._last_error})" if self._last_error else ""
+
+
+@asynccontextmanager
+async def open_connection(
+    address: Address, *, name: str, timeout: float = 2.0, connect_timeout: float = 5.0
+) -> AsyncIterator[Connection]:
+    """A connection to the bus. Raises Unavailable when there is none within ``connect_timeout``, Refused for wrong credentials.
+
+    Later it comes back by itself whatever happens. ``timeout`` bounds each request in seconds.
+    """
+    connection = Connection(address, name, timeout)
+    await connection._open(connect_timeout)
+    try:
+        yield connection
+    finally:
+        await connection._close()
+
+
+def status_of(headers: bytes) -> int:
+    """The status of ``NATS/1.0 503 …``, or 0 for the headers of an ordinary message."""
+    status = headers[9:12]
+    return int(status) if headers[8:9] == b" " and status.isdigit() else 0
+
+
+def _reconnect_delay(servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:
+    """The server that was tried least, and how long to wait before: a little at once, up to two seconds, each with jitter."""
+    least, most = _RECONNECT_SECONDS
+    server = min(servers, key=lambda each: each.reconnects)
+    return server, min(most, least * 2.0 ** min(server.reconnects, 10)) * random.uniform(0.5, 1.0)
+
+
+def _is_authorization(error: Exception) -> bool:
+    return isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in str(error).lower()
+
+
+def _tls_context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file or None)
+        if tls.certificate_file:
+            context.load_cert_chain(tls.certificate_file, tls.key_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SpecError(f"the TLS files of the bus cannot be used: {error}") from error
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,136 @@
+"""Steps 4 and 5: the bus on NATS JetStream.
+
+An event is published with its id as ``Nats-Msg-Id``, so that a redelivery never becomes a second message, and counts as stored when the
+bus has acknowledged the write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from eventbus import subjects
+from eventbus.api import JetStreamApi, NoStream
+from eventbus.connection import Connection, Lost, open_connection
+from eventbus.interface import Address, Stored
+from eventbus.messages import DELIVERY_HEADER
+from eventbus.state import JetStreamState
+from eventbus.stream import OURS, StreamSettings
+from eventbus.subscription import PullSubscription
+from events.errors import Unavailable
+
+if TYPE_CHECKING:
+    from events.models.event import Event
+
+__all__ = ["JetStreamBus", "connect"]
+
+_HEADER_ESCAPES = {code: f"%{code:02X}" for code in (*range(32), 127)}
+
+
+class JetStreamBus:
+    """See ``eventbus.interface.Bus``; made by ``connect``."""
+
+    def __init__(self, connection: Connection, settings: StreamSettings, timeout: float) -> None:
+        self._connection = connection
+        self._api = JetStreamApi(connection)
+        self._settings = settings
+        self._timeout = timeout
+        self._last_sequence = 0
+        self._subscriptions: list[PullSubscription] = []
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands at this moment."""
+        return self._connection.is_up
+
+    async def ensure_stream(self) -> None:
+        """Create the stream ``default`` when it is missing; an existing one is used as it is."""
+        await self._api.create_stream(self._settings.request())
+
+    async def stream_info(self) -> dict[str, Any] | None:
+        """What the server says of the stream (``config``, ``state``), or None when it is missing."""
+        return await self._api.find(f"STREAM.INFO.{subjects.STREAM}")
+
+    async def publish(self, event: Event, *, delivery_id: str = "") -> Stored:
+        """Store an event durably; returns after the bus has acknowledged the write.
+
+        Within the time limit a broken connection and a missing stream are mended, and the event is sent again under the same id.
+        Raises SpecError for names that no subject can carry, Refused for an event that is too large, Unavailable.
+        """
+        subject = subjects.subject(event.source, event.subject)
+        data = event.to_json()
+        headers = {"Nats-Msg-Id": _header(event.id)}
+        if delivery_id:
+            headers[DELIVERY_HEADER] = _header(delivery_id)
+        before = self._last_sequence
+        try:
+            sequence, duplicate = await self._api.store(subjects.STREAM, subject, data, headers)
+        except (Lost, NoStream):
+            sequence, duplicate = await self._publish_again(subject, data, headers)
+            # If it was stored after we began, our first try stored it and only the acknowledgement was lost.
+            duplicate = duplicate and sequence <= before
+        self._last_sequence = max(self._last_sequence, sequence)
+        return Stored(sequence, duplicate)
+
+    async def _publish_again(self, subject: str, data: bytes, headers: dict[str, str]) -> tuple[int, bool]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                while True:
+                    try:
+                        await self.ensure_stream()
+                        return await self._api.store(subjects.STREAM, subject, data, headers)
+                    except Lost:
+                        continue
+                    except NoStream:
+                        await asyncio.sleep(0.05)  # JetStream is about to come up
+        except TimeoutError:
+            raise Unavailable(f"the bus did not store the event within {self._timeout:g} s") from None
+
+    async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> PullSubscription:
+        """Create or update the durable consumer and begin to pull. A new one begins with the events that come from now on."""
+        subscription = PullSubscription(self._api, durable, subjects, batch=batch)
+        self._subscriptions.append(subscription)
+        await subscription.start()
+        return subscription
+
+    async def state(self, bucket: str) -> JetStreamState:
+        """The KV bucket of this name, created when missing."""
+        state = JetStreamState(self._api, bucket)
+        await state.ensure()
+        return state
+
+    async def read(self, sequence: int) -> bytes | None:
+        """The stored message at this position, or None when it is gone."""
+        found = await self._api.message(subjects.STREAM, {"seq": sequence})
+        return found[0] if found else None
+
+    async def close(self) -> None:
+        """Stop all subscriptions."""
+        for subscription in self._subscriptions:
+            await subscription.close()
+
+
+@asynccontextmanager
+async def connect(
+    address: Address, *, name: str, stream: StreamSettings = OURS, timeout: float = 2.0, connect_timeout: float = 5.0
+) -> AsyncIterator[JetStreamBus]:
+    """A bus until the end of the ``async with``: then pulling stops and acknowledgements are flushed.
+
+    ``stream`` is what ``ensure_stream`` asks for; ``timeout`` bounds each request, in seconds. Raises Unavailable when the server cannot
+    be reached within ``connect_timeout`` and Refused for wrong credentials. Afterwards the connection comes back by itself, for ever.
+    """
+    async with open_connection(address, name=name, timeout=timeout, connect_timeout=connect_timeout) as connection:
+        bus = JetStreamBus(connection, stream, timeout)
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+
+def _header(value: str) -> str:
+    """A value that fits on one header line. Forges choose delivery ids, and other producers choose event ids."""
+    if value.isascii() and value.isprintable():
+        return value
+    return value.encode("ascii", "backslashreplace").decode().translate(_HEADER_ESCAPES)

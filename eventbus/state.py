@@ -1,0 +1,80 @@
+"""A KV bucket: small values that survive restarts, kept as all NATS clients keep them.
+
+https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md
+"""
+
+from __future__ import annotations
+
+import re
+
+from eventbus.api import ApiError, JetStreamApi
+from eventbus.messages import header
+from events.errors import SpecError
+
+__all__ = ["JetStreamState"]
+
+_KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
+_BUCKET = re.compile(r"[A-Za-z0-9_-]+")
+
+_OPERATION = "KV-Operation"
+_EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
+
+
+class JetStreamState:
+    """See ``eventbus.interface.State``. Keys are made by ``eventbus.subjects.key``; what is no KV key is a SpecError."""
+
+    def __init__(self, api: JetStreamApi, bucket: str) -> None:
+        if not _BUCKET.fullmatch(bucket):
+            raise SpecError(f"{bucket!r} is no name of a KV bucket", reason="InvalidName")
+        self._api = api
+        self._stream = f"KV_{bucket}"
+        self._prefix = f"$KV.{bucket}."
+
+    async def ensure(self) -> None:
+        """Create the bucket when it is missing."""
+        config = {
+            "name": self._stream,
+            "subjects": [f"{self._prefix}>"],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "new",
+            "max_msgs_per_subject": 1,
+            "max_consumers": -1,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "num_replicas": 1,
+            "allow_rollup_hdrs": True,
+            "deny_delete": True,
+            "allow_direct": True,
+        }
+        await self._api.create_stream(config)
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None. Asked of the leader: a value that was put is seen at once."""
+        found = await self._api.message(self._stream, {"last_by_subj": self._subject(key)})
+        if found is None or header(found[1], _OPERATION):
+            return None
+        return found[0]
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value; it is on disk when this returns."""
+        await self._api.store(self._stream, self._subject(key), value)
+
+    async def create(self, key: str, value: bytes) -> bool:
+        """Set the value only if the key never had one; says whether it did so."""
+        try:
+            await self._api.store(self._stream, self._subject(key), value, {_EXPECTED_LAST: "0"})
+        except ApiError as error:
+            if error.outdated:
+                return False
+            raise
+        return True
+
+    async def delete(self, key: str) -> None:
+        """Forget the value."""
+        await self._api.store(self._stream, self._subject(key), b"", {_OPERATION: "DEL"})
+
+    def _subject(self, key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise SpecError(f"{key!r} is no KV key", reason="InvalidName")
+        return self._prefix + key

@@ -1,0 +1,58 @@
+"""The stream that holds the events: what we ask for when we create it. Pure.
+
+On a bus of our own a full stream refuses new events, which the sender sees; it never drops old ones in silence. On a bus of others their
+settings hold: a stream that exists is never changed (spec §4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eventbus.subjects import STREAM, SUBJECTS
+
+__all__ = ["OURS", "THEIRS", "StreamSettings"]
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The settings that a manifest may choose. Times in seconds, 0: for ever (``duplicates`` 0: the server's two minutes); -1: no limit."""
+
+    max_age: float = 7 * DAY
+    duplicates: float = 15 * 60
+    max_msgs: int = -1
+    max_bytes: int = -1
+    replicas: int = 1
+    discard: Literal["new", "old"] = "new"
+    retention: Literal["limits", "interest", "workqueue"] = "limits"
+
+    def request(self) -> dict[str, Any]:
+        """The configuration as the server's API takes it (times in nanoseconds)."""
+        config: dict[str, Any] = {
+            "name": STREAM,
+            "subjects": [SUBJECTS],
+            "storage": "file",
+            "retention": self.retention,
+            "discard": self.discard,
+            "max_age": nanoseconds(self.max_age),
+            "max_msgs": self.max_msgs,
+            "max_bytes": self.max_bytes,
+            "num_replicas": self.replicas,
+        }
+        if self.duplicates:
+            config["duplicate_window"] = nanoseconds(self.duplicates)
+        return config
+
+
+OURS = StreamSettings()
+"""On a bus that we make."""
+
+THEIRS = StreamSettings(max_age=0, duplicates=0, discard="old")
+"""What the reference asks for on a ``jetstreamExotic`` without ``streamConfig``."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """The server's unit of time."""
+    return round(seconds * 1e9)

@@ -1,0 +1,231 @@
+"""Step 5: a durable pull consumer with a pull always outstanding.
+
+While one batch is at work the next is already on its way. The server is asked for as many messages as there is room for (credit); when
+it goes silent, restarts, or somebody deletes the consumer, the pull is renewed without losing an event.
+https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+
+from eventbus.api import JetStreamApi
+from eventbus.connection import status_of
+from eventbus.messages import JetStreamMessage, header
+from eventbus.stream import nanoseconds
+from eventbus.subjects import STREAM
+from events.errors import PointsmanError, Unavailable
+
+__all__ = ["PullSubscription"]
+
+log = logging.getLogger(__name__)
+
+ACK_WAIT = 30.0
+"""Seconds after which an unsettled message is delivered again."""
+MAX_ACK_PENDING = 2000
+"""So many messages may be at work at a time."""
+
+_EXPIRES = 30.0
+_HEARTBEAT = 5.0
+_SILENCE = 12.0
+"""Two missed heartbeats and some: the pull is lost."""
+_BACKOFF = (0.05, 2.0)
+
+_TIMED_OUT = (404, 408)
+_NO_RESPONDERS = 503
+
+
+class PullSubscription:
+    """See ``eventbus.interface.Subscription``."""
+
+    def __init__(self, api: JetStreamApi, name: str, subjects: Sequence[str], *, batch: int) -> None:
+        self.name = name
+        self._api = api
+        self._subjects = sorted(set(subjects))
+        self._batch = batch
+        self._loop = asyncio.get_running_loop()
+        self._inbox = ""
+        self._buffer: list[JetStreamMessage] = []
+        self._arrived = asyncio.Event()
+        self._attention = asyncio.Event()
+        self._credit = 0
+        """So many messages the server may still send on the pulls that are under way."""
+        self._heard = 0.0
+        self._bound = False
+        self._unsettled: set[int] = set()
+        self._seen: int | None = None
+        """The highest position that was delivered, None until the consumer was seen for the first time."""
+        self._keeper: asyncio.Task[None] | None = None
+        self._stop_listening = lambda: None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Create or update the consumer and begin to pull. Raises Unavailable, or Refused when the server says no for good."""
+        connection = self._api.connection
+        self._inbox = connection.inbox()
+        await connection.subscribe(self._inbox, self._on_message)
+        await self._bind()
+        await self._pull()
+        self._stop_listening = connection.listen(self._on_connection)
+        self._keeper = asyncio.create_task(self._keep(), name=f"consumer {self.name}")
+
+    async def batches(self) -> AsyncIterator[Sequence[JetStreamMessage]]:
+        """Batches of messages; ends when the subscription is closed."""
+        while not self._closed:
+            await self._arrived.wait()
+            batch, self._buffer = self._buffer, []
+            self._arrived.clear()
+            if batch:
+                try:
+                    await self._pull()
+                except Unavailable:
+                    self._attention.set()
+                yield batch
+
+    async def close(self) -> None:
+        """Stop pulling. The durable stays; what was not handed out is delivered again, at once where the server can be told."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_listening()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._api.connection.unsubscribe(self._inbox)
+        for message in self._buffer:
+            try:
+                await message.nak()
+            except Unavailable:
+                break
+        self._buffer = []
+        self._arrived.set()
+
+    def _on_message(self, subject: str, reply: str, data: bytes, headers: bytes) -> None:
+        self._heard = self._loop.time()
+        status = status_of(headers) if headers else 0
+        if status:
+            self._on_status(status, headers)
+            return
+        message = JetStreamMessage(subject, reply, data, headers, self._settle)
+        self._credit -= 1
+        self._unsettled.add(message.sequence)
+        if self._seen is None or message.sequence > self._seen:
+            self._seen = message.sequence
+        self._buffer.append(message)
+        self._arrived.set()
+
+    def _on_status(self, status: int, headers: bytes) -> None:
+        """A pull ended (or lives: 100 is a heartbeat)."""
+        if status == 100:
+            return
+        if status in _TIMED_OUT:
+            unserved = header(headers, "Nats-Pending-Messages")
+            self._credit = max(0, self._credit - int(unserved)) if unserved.isdigit() else 0
+        else:  # 409: consumer deleted, server shutting down …; 503: nobody serves this consumer
+            self._credit = 0
+            self._bound = self._bound and status != _NO_RESPONDERS and b"Consumer Deleted" not in headers
+        self._attention.set()
+
+    def _on_connection(self, up: bool) -> None:
+        self._credit = 0  # pulls end with the connection
+        if up:
+            self._attention.set()
+
+    async def _settle(self, message: JetStreamMessage, verdict: bytes) -> None:
+        if verdict == b"+ACK":
+            self._unsettled.discard(message.sequence)
+        await self._api.connection.send(message.reply, verdict)
+
+    async def _pull(self) -> None:
+        """Ask for more when at least half of the room is free."""
+        room = self._batch - self._credit - len(self._buffer)
+        if room * 2 < self._batch:
+            return
+        self._credit += room
+        self._heard = self._loop.time()
+        request = {"batch": room, "expires": nanoseconds(_EXPIRES), "idle_heartbeat": nanoseconds(_HEARTBEAT)}
+        try:
+            await self._api.connection.send(
+                f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", orjson.dumps(request), reply=self._inbox
+            )
+        except Unavailable:
+            self._credit -= room
+            raise
+
+    async def _keep(self) -> None:
+        """Renew the pull when it ended, and bind again when the consumer is gone."""
+        least, most = _BACKOFF
+        wait = least
+        while True:
+            try:
+                async with asyncio.timeout(_HEARTBEAT):
+                    await self._attention.wait()
+            except TimeoutError:
+                pass
+            self._attention.clear()
+            await self._api.connection.wait_up()
+            if self._credit and self._loop.time() - self._heard > _SILENCE:
+                log.warning("consumer %s: the bus is silent, pulling again", self.name)
+                self._credit, self._bound = 0, False
+            try:
+                await self._keep_buffered()
+                if not self._bound:
+                    await self._bind()
+                await self._pull()
+                wait = least
+            except PointsmanError as error:
+                log.warning("consumer %s: %s", self.name, error)
+                self._attention.set()
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, most)
+
+    async def _keep_buffered(self) -> None:
+        """Messages that wait for a slow sensor must not be taken for forgotten ones."""
+        for message in tuple(self._buffer):
+            await self._api.connection.send(message.reply, b"+WPI")
+
+    async def _bind(self) -> None:
+        """Create the consumer, or bring an existing one up to date: it keeps its position."""
+        wanted: dict[str, Any] = {
+            "durable_name": self.name,
+            "name": self.name,
+            "ack_policy": "explicit",
+            "ack_wait": nanoseconds(ACK_WAIT),
+            "max_deliver": -1,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "replay_policy": "instant",
+        }
+        if len(self._subjects) == 1:  # servers before 2.10 know only this one
+            wanted["filter_subject"] = self._subjects[0]
+        else:
+            wanted["filter_subjects"] = self._subjects
+        info = await self._api.find(f"CONSUMER.INFO.{STREAM}.{self.name}")
+        if info is None:
+            config = {**wanted, **await self._starting_point()}
+        else:
+            kept = {field: value for field, value in info["config"].items() if not field.startswith("filter_subject")}
+            config = {**kept, **wanted}
+            if config == info["config"]:
+                config = {}
+        if config:
+            request = {"stream_name": STREAM, "config": config, "action": ""}
+            info = await self._api.call(f"CONSUMER.CREATE.{STREAM}.{self.name}", request)
+        if self._seen is None and info is not None:
+            self._seen = int(info["ack_floor"]["stream_seq"]) or int(info["delivered"]["stream_seq"])
+        self._bound = True
+
+    async def _starting_point(self) -> dict[str, Any]:
+        """Where a consumer begins that does not exist: with new events, or where the one that was deleted under us stood."""
+        if self._seen is None:
+            return {"deliver_policy": "new"}
+        stream = await self._api.call(f"STREAM.INFO.{STREAM}")
+        position = min(self._unsettled, default=self._seen + 1)
+        log.warning("consumer %s was deleted; it begins again at position %d", self.name, position)
+        if int(stream["state"]["last_seq"]) + 1 < position:  # the stream was deleted, too: all in it is new to us
+            return {"deliver_policy": "all"}
+        return {"deliver_policy": "by_start_sequence", "opt_start_seq": max(position, 1)}
