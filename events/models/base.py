@@ -1,25 +1,58 @@
 """What every model of a manifest shares: camelCase on the wire, frozen, strict types, unknown fields kept and reported.
 
-The reference decodes with Go's encoding/json: a JSON ``null`` leaves a field unset, an unknown field is ignored, a number where
-a string belongs is an error. We do the same, but name the unknown fields (spec §0.1).
+The reference decodes with Go's encoding/json: a JSON ``null`` leaves a field unset (in a list or mapping it is the empty value),
+upper and lower case in a field's name are the same, an unknown field is ignored, a number where a string belongs is an error.
+We do the same, but name the unknown fields (spec §0.1). https://pkg.go.dev/encoding/json#Unmarshal
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from events.errors import SpecError
 from events.registry import did_you_mean
 
-__all__ = ["Finding", "Json", "Spec", "join_path", "parse", "unknown_fields"]
+__all__ = [
+    "Finding",
+    "Int32",
+    "Int32OrString",
+    "Int64",
+    "Int64OrString",
+    "Json",
+    "Spec",
+    "Uint64",
+    "decode",
+    "join_path",
+    "parse",
+    "unknown_fields",
+]
 
 Json = Any
 """A JSON value: it really can be anything."""
+
+Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Uint64 = Annotated[int, Field(ge=0, lt=2**64)]
+
+
+def _int_or_string(bits: int) -> AfterValidator:
+    def check(value: Json) -> Json:
+        if isinstance(value, str) or (type(value) is int and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)):
+            return value
+        raise ValueError(f"must be a string or a whole number, not {describe(value)}")
+
+    return AfterValidator(check)
+
+
+Int32OrString = Annotated[Json, _int_or_string(32)]
+Int64OrString = Annotated[Json, _int_or_string(64)]
 
 S = TypeVar("S", bound="Spec")
 
@@ -41,15 +74,77 @@ class Spec(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, raw: Any) -> Any:
-        if isinstance(raw, dict):
-            return {key: value for key, value in raw.items() if value is not None}
-        return raw
+    def _as_go_decodes(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        shape = _shape(cls)
+        decoded = {}
+        for key, value in raw.items():
+            if value is None:
+                continue
+            name = key
+            if key not in shape.fields:
+                name = shape.by_fold.get(key.casefold(), key)
+                if name != key:
+                    decoded[key] = value  # kept, so that unknown_fields can tell of the odd spelling
+            empty = shape.empty_items.get(name)
+            decoded[name] = value if empty is None else _fill(value, empty)
+        return decoded
 
     @classmethod
     def wire_names(cls) -> list[str]:
         """The fields as they are written in a manifest."""
         return [f.alias or name for name, f in cls.model_fields.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What ``_as_go_decodes`` must know of a model: all names of its fields, the names by folded case, and for lists and
+    mappings the value that stands for a ``null`` in them.
+    """
+
+    fields: frozenset[str]
+    by_fold: dict[str, str]
+    empty_items: dict[str, Any]
+
+
+@cache
+def _shape(model: type[Spec]) -> _Shape:
+    names, by_fold, empty = set(), {}, {}
+    for name, field in model.model_fields.items():
+        wire = field.alias or name
+        names |= {name, wire}
+        by_fold[wire.casefold()] = wire
+        value = _empty_item(field.annotation)
+        if value is not None:
+            empty[wire] = empty[name] = value
+    return _Shape(frozenset(names), by_fold, empty)
+
+
+_EMPTY: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
+
+
+def _empty_item(annotation: Any) -> Any:
+    """The empty value of the items of ``list[X]`` or ``dict[str, X]``; None for all else, and where an item may be absent."""
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [a for a in get_args(annotation) if a is not NoneType]
+        return _empty_item(inner[0]) if len(inner) == 1 else None
+    if get_origin(annotation) not in (list, dict):
+        return None
+    item = get_args(annotation)[-1]
+    if get_origin(item) is Annotated:
+        item = get_args(item)[0]
+    if isinstance(item, type) and issubclass(item, Spec):
+        return {}
+    return _EMPTY.get(item)
+
+
+def _fill(value: Any, empty: Any) -> Any:
+    if isinstance(value, list):
+        return [empty if item is None else item for item in value]
+    if isinstance(value, dict):
+        return {key: empty if item is None else item for key, item in value.items()}
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +169,29 @@ def join_path(prefix: str, loc: tuple[str | int, ...]) -> str:
 
 
 def parse(model: type[S], raw: Json, path: str = "") -> S:
-    """Decode ``raw``; raises SpecError with the field and what was expected of it."""
+    """Decode ``raw``; raises SpecError with the field and what was expected of it. ``null`` is an empty mapping."""
+    value, findings = decode(model, raw, path)
+    if value is None:
+        raise SpecError(findings[0].message, path=findings[0].path, reason="InvalidField")
+    return value
+
+
+def decode(model: type[S], raw: Json, path: str = "") -> tuple[S | None, list[Finding]]:
+    """Decode ``raw``, or give an error for each field that is of the wrong type."""
     try:
-        return model.model_validate(raw)
+        return model.model_validate({} if raw is None else raw, by_alias=True, by_name=False), []
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = join_path(path, tuple(p for p in first["loc"] if not str(p).startswith(("function-", "is-instance"))))
-        raise SpecError(_in_words(dict(first)), path=where, reason="InvalidField") from None
+        return None, [
+            Finding("error", join_path(path, tuple(_plain(e["loc"]))), _in_words(dict(e)))
+            for e in error.errors(include_url=False)
+        ]
+
+
+def _plain(loc: tuple[str | int, ...]) -> Iterator[str | int]:
+    """A place without pydantic's words for the members of a union and for keys."""
+    for part in loc:
+        if not str(part).startswith(("function-", "is-instance")):
+            yield part
 
 
 _EXPECTED = {
@@ -117,6 +228,8 @@ def _in_words(error: dict[str, Any]) -> str:
         return "must be given"
     if kind in _EXPECTED:
         return f"must be {_EXPECTED[kind]}, not {describe(error['input'])}"
+    if kind in ("greater_than_equal", "less_than", "int_parsing_size"):
+        return f"{error['input']} is out of range"
     if kind == "literal_error":
         return f"must be one of {error['ctx']['expected']}, not {describe(error['input'])}"
     text = str(error["msg"])
@@ -127,9 +240,14 @@ def unknown_fields(value: Any, path: str = "") -> Iterator[Finding]:
     """A warning for each field below ``value`` that its model does not know."""
     if isinstance(value, Spec):
         if not value.free_form:
+            wire = value.wire_names()
+            by_fold = {w.casefold(): w for w in wire}
             for name in value.model_extra or {}:
-                hint = did_you_mean(name, value.wire_names())
-                yield Finding("warning", join_path(path, (name,)), "unknown field, ignored as in the reference", hint)
+                if right := by_fold.get(name.casefold()):
+                    text, hint = f"is written '{right}'", "a cluster's controller drops a field in the wrong case"
+                else:
+                    text, hint = "unknown field, ignored as in the reference", did_you_mean(name, wire)
+                yield Finding("warning", join_path(path, (name,)), text, hint)
         for name, field in type(value).model_fields.items():
             yield from unknown_fields(getattr(value, name), join_path(path, (field.alias or name,)))
     elif isinstance(value, Mapping):

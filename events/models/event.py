@@ -85,7 +85,9 @@ class Event:
             raise EvaluationError(f"not a CloudEvent: {error}", reason="NotACloudEvent") from error
 
 
-def event_id(kind: str, namespace: str, source: str, event_name: str, delivery_id: str, index: int | None = None) -> str:
+def event_id(
+    kind: str, namespace: str, source: str, event_name: str, delivery_id: str, index: int | None = None
+) -> str:
     """32 hex digits, the same for each redelivery. ``index`` counts the events of one delivery, where it makes several."""
     parts = [kind, namespace, source, event_name, delivery_id]
     if index is not None:

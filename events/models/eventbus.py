@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from events.models.base import Json, Spec
-from events.models.shared import Metadata, SecretKeySelector, TLSConfig
+from events.models.base import Int32, Json, Spec, Uint64
+from events.models.kubernetes import ContainerTemplate, PersistenceStrategy, PodFields
+from events.models.shared import Metadata, SASLConfig, SecretKeySelector, TLSConfig
 
-__all__ = ["EventBus", "EventBusSpec", "Exotic", "JetStream", "Kafka", "Nats"]
+__all__ = ["EventBus", "EventBusSpec", "Exotic", "JetStream", "JetStreamExotic", "Kafka", "KafkaConsumerGroup", "Nats"]
 
 
 class Exotic(Spec):
-    """Somebody's own NATS Streaming server."""
+    """Somebody's own NATS Streaming server. An empty cluster id is one; an absent one is an error."""
 
     url: str = ""
-    cluster_id: str = Field(default="", alias="clusterID")
+    cluster_id: str | None = Field(default=None, alias="clusterID")
     auth: str = ""
     access_secret: SecretKeySelector | None = None
+
+
+class BusPods(PodFields):
+    """Pods of a bus that the controller makes."""
+
+    persistence: PersistenceStrategy | None = None
+    container_template: ContainerTemplate | None = None
+    metrics_container_template: ContainerTemplate | None = None
+
+
+class Native(BusPods):
+    """A NATS Streaming cluster of the controller's own."""
+
+    replicas: Int32 = 0
+    auth: str = ""
+    max_age: str = ""
+    max_msgs: Uint64 | None = None
+    max_bytes: str = ""
+    max_subs: Uint64 | None = None
+    max_payload: str = ""
+    raft_heartbeat_timeout: str = ""
+    raft_election_timeout: str = ""
+    raft_lease_timeout: str = ""
+    raft_commit_timeout: str = ""
 
 
 class Nats(Spec):
     """NATS Streaming (STAN): accepted, and run on JetStream."""
 
-    native: dict[str, Any] | None = None
+    native: Native | None = None
     exotic: Exotic | None = None
 
 
-class JetStream(Spec):
-    """A JetStream that the controller makes. Pod fields are free here; the controller reads them."""
-
-    free_form: ClassVar[bool] = True
+class JetStream(BusPods):
+    """A JetStream that the controller makes."""
 
     version: str = ""
-    replicas: int | None = None
+    replicas: Int32 | None = None
     settings: str = ""
     start_args: list[str] = []
     stream_config: str = ""
     max_payload: str = ""
+    reloader_container_template: ContainerTemplate | None = None
 
 
 class JetStreamExotic(Spec):
@@ -50,12 +74,24 @@ class JetStreamExotic(Spec):
     tls: TLSConfig | None = None
 
 
+class KafkaConsumerGroup(Spec):
+    """Who shares the reading of a topic (spec §3.5)."""
+
+    group_name: str = ""
+    oldest: bool = False
+    rebalance_strategy: str = ""
+
+
 class Kafka(Spec):
     """A Kafka bus (not run by us)."""
 
-    free_form: ClassVar[bool] = True
-
     url: str = ""
+    topic: str = ""
+    version: str = ""
+    tls: TLSConfig | None = None
+    sasl: SASLConfig | None = None
+    consumer_group: KafkaConsumerGroup | None = None
+    partitioner: str = ""
 
 
 class EventBusSpec(Spec):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from events.models.base import Json, Spec
+from pydantic import Field
+
+from events.models.base import Int32, Json, Spec
+from events.models.kubernetes import Labels, PodTemplate, ServicePort
 from events.models.shared import Metadata
 
 __all__ = ["EventSource", "EventSourceSpec", "Service", "SourceFilter"]
@@ -14,9 +17,9 @@ __all__ = ["EventSource", "EventSourceSpec", "Service", "SourceFilter"]
 class Service(Spec):
     """The Kubernetes Service in front of a webhook source."""
 
-    metadata: dict[str, Any] | None = None
-    ports: list[dict[str, Any]] = []
-    cluster_ip: str = ""
+    metadata: Labels | None = None
+    ports: list[ServicePort] = []
+    cluster_ip: str = Field(default="", alias="clusterIP")
 
 
 class SourceFilter(Spec):
@@ -31,9 +34,9 @@ class EventSourceSpec(Spec):
     free_form: ClassVar[bool] = True  # kinds are fields here; the registry of event sources knows them
 
     event_bus_name: str = ""
-    template: dict[str, Any] | None = None
+    template: PodTemplate | None = None
     service: Service | None = None
-    replicas: int | None = None
+    replicas: Int32 | None = None
 
     def events(self) -> Iterator[tuple[str, str, Json]]:
         """``(kind, event name, raw configuration)`` of each event, in the order of the manifest."""

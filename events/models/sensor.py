@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from events.models.base import Json, Spec
-from events.models.shared import Backoff, Metadata
+from events.models.base import Int32, Json, Spec
+from events.models.kubernetes import PodTemplate
+from events.models.shared import Backoff, Metadata, Time
 
 __all__ = [
     "ConditionsReset",
@@ -61,7 +62,7 @@ class ContextFilter(Spec):
     source: str = ""
     datacontenttype: str = ""
     id: str = ""
-    time: Json = None
+    time: Time | None = None
     specversion: str = ""
 
 
@@ -148,7 +149,7 @@ class K8sPolicy(Spec):
 class StatusPolicy(Spec):
     """HTTP statuses that count as success."""
 
-    allow: list[int] | None = None
+    allow: list[Int32] | None = None
 
 
 class Policy(Spec):
@@ -162,7 +163,7 @@ class RateLimit(Spec):
     """At most ``requests_per_unit`` executions in each unit of time."""
 
     unit: str = ""
-    requests_per_unit: int = 0
+    requests_per_unit: Int32 = 0
 
 
 class TriggerTemplate(Spec):
@@ -196,10 +197,10 @@ class SensorSpec(Spec):
 
     dependencies: list[Dependency] = []
     triggers: list[Trigger] = []
-    template: dict[str, Any] | None = None
+    template: PodTemplate | None = None
     event_bus_name: str = ""
-    replicas: int | None = None
-    revision_history_limit: int | None = None
+    replicas: Int32 | None = None
+    revision_history_limit: Int32 | None = None
     error_on_failed_round: bool = False
     logging_fields: dict[str, str] = {}
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import AfterValidator, Field
 
-from events.models.base import Json, Spec
+from events.errors import SpecError
+from events.models.base import Finding, Int32, Int64, Int64OrString, Json, Spec, join_path
 
 __all__ = [
     "Backoff",
     "BasicAuth",
     "ConfigMapKeySelector",
-    "Duration",
+    "GithubAppCreds",
     "Metadata",
+    "NATSAuth",
+    "S3Artifact",
+    "SASLConfig",
+    "SchemaRegistryConfig",
     "SecretKeySelector",
+    "SecureHeader",
     "TLSConfig",
+    "Time",
+    "ValueFromSource",
+    "check_basic_auth",
+    "check_sasl",
+    "check_tls",
     "go_duration",
 ]
 
@@ -36,32 +48,23 @@ def go_duration(text: str) -> int:
             raise ValueError(f"'{text}' is not a duration such as 10s, 1m30s or 500ms")
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
+    if total >= 2**63:
+        raise ValueError(f"'{text}' is longer than a duration can be (292 years)")
     if not rest:
         raise ValueError("an empty text is not a duration such as 10s")
     return -int(total) if text.startswith("-") else int(total)
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        return go_duration(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("must be a duration such as '10s', or a whole number of nanoseconds")
-    return value
-
-
-Duration = Annotated[int, BeforeValidator(_duration)]
-"""Nanoseconds; written as a Go duration (``10s``) or as a number of nanoseconds."""
-
-
 class Metadata(Spec):
     """The part of an object's metadata that we read."""
+
+    free_form: ClassVar[bool] = True
 
     name: str = ""
     generate_name: str = ""
     namespace: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
-    free_form = True
 
 
 class SecretKeySelector(Spec):
@@ -81,18 +84,25 @@ class ConfigMapKeySelector(Spec):
 
 
 class Backoff(Spec):
-    """Retry policy (spec §0.3): ``steps`` attempts in all, the pause grows by ``factor``, ``jitter`` adds up to its share."""
+    """Retry policy (spec §0.3): ``steps`` attempts in all, the pause grows by ``factor``, ``jitter`` adds up to its share.
 
-    duration: Duration = 1_000_000_000
+    The reference decodes any text as duration and any JSON as factor and jitter, and fails when it uses them.
+    """
+
+    raw_duration: Int64OrString = Field(default=1_000_000_000, alias="duration")
     factor: Json = 1.0
     jitter: Json = 1
-    steps: int = 0
+    steps: Int32 = 0
 
-    @field_validator("factor", "jitter", mode="before")
-    @classmethod
-    def _number(cls, value: Json) -> Json:
-        # The reference keeps the raw JSON text here and fails only when it is used; a string is never a number for it.
-        return value
+    @property
+    def duration(self) -> int:
+        """The first pause in nanoseconds; raises SpecError when the text is no duration."""
+        if isinstance(self.raw_duration, int):
+            return self.raw_duration
+        try:
+            return go_duration(self.raw_duration)
+        except ValueError as error:
+            raise SpecError(str(error), path="duration") from None
 
 
 class TLSConfig(Spec):
@@ -110,3 +120,139 @@ class BasicAuth(Spec):
 
     username: SecretKeySelector | None = None
     password: SecretKeySelector | None = None
+
+
+class SASLConfig(Spec):
+    """How to log in at Kafka."""
+
+    mechanism: str = ""
+    user_secret: SecretKeySelector | None = None
+    password_secret: SecretKeySelector | None = None
+
+
+class NATSAuth(Spec):
+    """How to log in at NATS; the first one that is set counts, in this order."""
+
+    basic: BasicAuth | None = None
+    token: SecretKeySelector | None = None
+    nkey: SecretKeySelector | None = None
+    credential: SecretKeySelector | None = None
+
+
+class SchemaRegistryConfig(Spec):
+    """Where Avro schemas of Kafka messages are kept."""
+
+    url: str = ""
+    schema_id: Int32 = 0
+    auth: BasicAuth = BasicAuth()
+
+
+class GithubAppCreds(Spec):
+    """A GitHub App and its installation."""
+
+    private_key: SecretKeySelector | None = None
+    app_id: Int64 = Field(default=0, alias="appID")
+    installation_id: Int64 = Field(default=0, alias="installationID")
+
+
+class ValueFromSource(Spec):
+    """A value in a Secret or, when that is absent, a ConfigMap."""
+
+    secret_key_ref: SecretKeySelector | None = None
+    config_map_key_ref: ConfigMapKeySelector | None = None
+
+
+class SecureHeader(Spec):
+    """A header whose value is not in the manifest."""
+
+    name: str = ""
+    value_from: ValueFromSource | None = None
+
+
+class S3Bucket(Spec):
+    """A bucket, and the key in it."""
+
+    key: str = ""
+    name: str = ""
+
+
+class S3Filter(Spec):
+    """Beginning and end of the keys that count."""
+
+    prefix: str = ""
+    suffix: str = ""
+
+
+class S3Artifact(Spec):
+    """An object, or the events, of an S3 bucket (spec §0.8)."""
+
+    endpoint: str = ""
+    bucket: S3Bucket | None = None
+    region: str = ""
+    insecure: bool = False
+    access_key: SecretKeySelector | None = None
+    secret_key: SecretKeySelector | None = None
+    events: list[str] | None = None
+    filter: S3Filter | None = None
+    metadata: dict[str, str] = {}
+    ca_certificate: SecretKeySelector | None = None
+
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})T(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d+)?(?:Z|[+-](\d{2}):(\d{2}))", re.ASCII
+)
+
+
+def _rfc3339(text: str) -> str:
+    part = _RFC3339.fullmatch(text)
+    try:
+        if part is None:
+            raise ValueError
+        year, month, day, hour, minute, second, zone_hour, zone_minute = (int(p or 0) for p in part.groups())
+        date(year or 4, month, day)  # Go knows a year 0, a leap year; Python does not
+        if hour > 23 or minute > 59 or second > 59 or zone_hour > 24 or zone_minute > 60:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"'{text}' is not a time such as 2026-01-31T12:00:00Z") from None
+    return text
+
+
+Time = Annotated[str, AfterValidator(_rfc3339)]
+"""A time in RFC 3339, as it was written."""
+
+
+def check_tls(tls: TLSConfig | None, path: str) -> list[Finding]:
+    """Whether the settings can make a connection (spec §0.4)."""
+    if tls is None or tls.insecure_skip_verify:
+        return []
+    cert, key = tls.client_cert_secret is not None, tls.client_key_secret is not None
+    if not (tls.ca_cert_secret is not None or cert or key or tls.enabled):
+        message = "needs caCertSecret, or clientCertSecret with clientKeySecret, or enabled"
+    elif cert != key:
+        message = "clientCertSecret and clientKeySecret belong together"
+    else:
+        return []
+    return [Finding("error", path, message)]
+
+
+def check_basic_auth(auth: BasicAuth | None, path: str) -> list[Finding]:
+    """User name and password belong together."""
+    if auth is None:
+        return []
+    missing = [name for name in ("username", "password") if getattr(auth, name) is None]
+    return [Finding("error", join_path(path, (name,)), "must be given") for name in missing]
+
+
+_SASL_MECHANISMS = ("PLAIN", "OAUTHBEARER", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI")
+
+
+def check_sasl(sasl: SASLConfig | None, path: str) -> list[Finding]:
+    """Whether the mechanism is known and user and password are given (spec §0.5)."""
+    if sasl is None:
+        return []
+    findings = []
+    if sasl.mechanism and sasl.mechanism not in _SASL_MECHANISMS:
+        findings.append(Finding("error", f"{path}.mechanism", f"must be one of {', '.join(_SASL_MECHANISMS)}"))
+    if sasl.user_secret is None or sasl.password_secret is None:
+        findings.append(Finding("error", path, "userSecret and passwordSecret must both be given"))
+    return findings

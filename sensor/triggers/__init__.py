@@ -1,0 +1,71 @@
+"""Step 9 · submit: the kinds of triggers, one a file, found by the name that they have in a manifest.
+
+A kind file holds ``Config``, what stands under the kind's name in ``template``, and a ``TriggerKind`` that judges it. Kinds with
+``built = False`` are only known to ``lint``: their manifests are judged as the reference judges them (spec §2, §5.5).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+from events.models.base import Finding, Json, Spec
+from events.models.sensor import TriggerTemplate
+from events.registry import Registry
+
+__all__ = ["PRECEDENCE", "TriggerKind", "chosen", "kinds", "register", "registry"]
+
+PRECEDENCE = (
+    "k8s",
+    "argoWorkflow",
+    "http",
+    "awsLambda",
+    "azureEventHubs",
+    "azureServiceBus",
+    "kafka",
+    "pulsar",
+    "nats",
+    "slack",
+    "openWhisk",
+    "custom",
+    "log",
+    "email",
+)
+"""The reference's kinds; of several in one template the first in this order counts (spec §1.1)."""
+
+_BY_FOLD = {kind.casefold(): kind for kind in PRECEDENCE}
+
+C = TypeVar("C", bound=Spec)
+
+
+class TriggerKind(Generic[C]):
+    """A kind of trigger: what it is configured with, and what can be wrong with that."""
+
+    kind: ClassVar[str]
+    built: ClassVar[bool] = True
+    Config: ClassVar[type[Spec]] = Spec
+
+    @classmethod
+    def validate(cls, config: C, path: str) -> list[Finding]:
+        """What the reference's controller finds wrong with ``config``, which stands at ``path``; empty when it is valid."""
+        return []
+
+
+registry: Registry[type[TriggerKind[Any]]] = Registry("sensor.triggers", "trigger kind")
+register = registry.register
+
+
+def kinds(template: TriggerTemplate) -> dict[str, Json]:
+    """What stands under the name of a kind in this template, by the right spelling of the name, best first.
+
+    Fields that are no kind of the reference come last, in the order of the manifest: kinds of plug-ins, or mistakes.
+    """
+    found = {_BY_FOLD.get(name.casefold(), name): raw for name, raw in template.kinds().items()}
+    return {kind: found[kind] for kind in (*PRECEDENCE, *found) if kind in found}
+
+
+def chosen(template: TriggerTemplate) -> tuple[str, Json] | None:
+    """The kind that counts and its raw configuration; None when the template has no kind that we know."""
+    for kind, raw in kinds(template).items():
+        if kind in registry:
+            return kind, raw
+    return None
