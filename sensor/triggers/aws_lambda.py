@@ -1,0 +1,39 @@
+"""Trigger ``awsLambda``: invoke a function (spec §2.7). Judged by lint, not built yet."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from events.models.base import Finding, Spec
+from events.models.sensor import TriggerParameter
+from events.models.shared import SecretKeySelector
+from sensor.triggers import TriggerKind, register
+from sensor.triggers._checks import check_parameters, check_payload, required
+
+
+class AWSLambdaConfig(Spec):
+    """``roleARN`` wins over the keys; without either the process's own AWS credentials are used."""
+
+    function_name: str = ""
+    access_key: SecretKeySelector | None = None
+    secret_key: SecretKeySelector | None = None
+    region: str = ""
+    payload: list[TriggerParameter] | None = None
+    parameters: list[TriggerParameter] = []
+    invocation_type: str | None = None
+    role_arn: str = Field(default="", alias="roleARN")
+
+
+@register("awsLambda")
+class AWSLambda(TriggerKind[AWSLambdaConfig]):
+    """A function and its region must be given, and a payload."""
+
+    kind = "awsLambda"
+    built = False
+    Config = AWSLambdaConfig
+
+    @classmethod
+    def validate(cls, config: AWSLambdaConfig, path: str) -> list[Finding]:
+        findings = required(path, functionName=config.function_name, region=config.region)
+        findings += check_payload(config.payload, f"{path}.payload")
+        return findings + check_parameters(config.parameters, f"{path}.parameters")

@@ -1,0 +1,41 @@
+"""Trigger ``email``: send a mail to each recipient (spec §2.11). Judged by lint, not built yet."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from events.models.base import Finding, Int32, Spec
+from events.models.sensor import TriggerParameter
+from events.models.shared import SecretKeySelector
+from sensor.triggers import TriggerKind, register
+from sensor.triggers._checks import check_parameters, required
+
+
+class EmailConfig(Spec):
+    """A mail, and the SMTP server that takes it."""
+
+    parameters: list[TriggerParameter] = []
+    username: str = ""
+    smtp_password: SecretKeySelector | None = None
+    host: str = ""
+    port: Int32 = 0
+    to: list[str] = []
+    from_: str = Field(default="", alias="from")
+    subject: str = ""
+    body: str = ""
+
+
+@register("email")
+class Email(TriggerKind[EmailConfig]):
+    """A host must be given, and a port must be one."""
+
+    kind = "email"
+    built = False
+    Config = EmailConfig
+
+    @classmethod
+    def validate(cls, config: EmailConfig, path: str) -> list[Finding]:
+        findings = required(path, host=config.host)
+        if not 0 <= config.port <= 65535:
+            findings.append(Finding("error", f"{path}.port", f"must be from 0 to 65535, not {config.port}"))
+        return findings + check_parameters(config.parameters, f"{path}.parameters")

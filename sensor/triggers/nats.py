@@ -1,0 +1,34 @@
+"""Trigger ``nats``: publish a message (spec §2.4). Judged by lint, not built yet."""
+
+from __future__ import annotations
+
+from events.models.base import Finding, Spec
+from events.models.sensor import TriggerParameter
+from events.models.shared import NATSAuth, TLSConfig
+from sensor.triggers import TriggerKind, register
+from sensor.triggers._checks import check_payload, required
+
+
+class NATSConfig(Spec):
+    """A core NATS subject."""
+
+    url: str = ""
+    subject: str = ""
+    payload: list[TriggerParameter] | None = None
+    parameters: list[TriggerParameter] = []
+    tls: TLSConfig | None = None
+    auth: NATSAuth | None = None
+
+
+@register("nats")
+class NATS(TriggerKind[NATSConfig]):
+    """Server, subject and payload must be given. As in the reference, ``parameters`` is not looked at."""
+
+    kind = "nats"
+    built = False
+    Config = NATSConfig
+
+    @classmethod
+    def validate(cls, config: NATSConfig, path: str) -> list[Finding]:
+        findings = required(path, url=config.url, subject=config.subject)
+        return findings + check_payload(config.payload, f"{path}.payload")

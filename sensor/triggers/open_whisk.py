@@ -1,0 +1,38 @@
+"""Trigger ``openWhisk``: invoke an action and wait for its result (spec §2.12). Judged by lint, not built yet."""
+
+from __future__ import annotations
+
+from events.models.base import Finding, Spec
+from events.models.sensor import TriggerParameter
+from events.models.shared import SecretKeySelector
+from sensor.triggers import TriggerKind, register
+from sensor.triggers._checks import check_parameters, check_payload, required
+
+
+class OpenWhiskConfig(Spec):
+    """``version`` is v1 and ``namespace`` is ``_`` when not given; the token is ``user:password``."""
+
+    host: str = ""
+    version: str = ""
+    namespace: str = ""
+    auth_token: SecretKeySelector | None = None
+    action_name: str = ""
+    payload: list[TriggerParameter] | None = None
+    parameters: list[TriggerParameter] = []
+
+
+@register("openWhisk")
+class OpenWhisk(TriggerKind[OpenWhiskConfig]):
+    """Host, action and payload must be given, and a token must say where it is."""
+
+    kind = "openWhisk"
+    built = False
+    Config = OpenWhiskConfig
+
+    @classmethod
+    def validate(cls, config: OpenWhiskConfig, path: str) -> list[Finding]:
+        findings = required(path, host=config.host, actionName=config.action_name)
+        if config.auth_token is not None:
+            findings += required(f"{path}.authToken", name=config.auth_token.name, key=config.auth_token.key)
+        findings += check_parameters(config.parameters, f"{path}.parameters")
+        return findings + check_payload(config.payload, f"{path}.payload")

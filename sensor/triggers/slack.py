@@ -1,0 +1,50 @@
+"""Trigger ``slack``: post a message (spec §2.10). Judged by lint, not built yet."""
+
+from __future__ import annotations
+
+from events.models.base import Finding, Spec
+from events.models.sensor import TriggerParameter
+from events.models.shared import SecretKeySelector
+from sensor.triggers import TriggerKind, register
+from sensor.triggers._checks import check_parameters
+
+
+class SlackThread(Spec):
+    """Messages of one key go into one thread."""
+
+    message_aggregation_key: str = ""
+    broadcast_message_to_channel: bool = False
+
+
+class SlackSender(Spec):
+    """As whom the message is posted."""
+
+    username: str = ""
+    icon: str = ""
+
+
+class SlackConfig(Spec):
+    """``attachments`` and ``blocks`` are texts that hold JSON lists."""
+
+    parameters: list[TriggerParameter] = []
+    slack_token: SecretKeySelector | None = None
+    channel: str = ""
+    message: str = ""
+    attachments: str = ""
+    blocks: str = ""
+    thread: SlackThread = SlackThread()
+    sender: SlackSender = SlackSender()
+
+
+@register("slack")
+class Slack(TriggerKind[SlackConfig]):
+    """A token must be given."""
+
+    kind = "slack"
+    built = False
+    Config = SlackConfig
+
+    @classmethod
+    def validate(cls, config: SlackConfig, path: str) -> list[Finding]:
+        findings = [] if config.slack_token else [Finding("error", f"{path}.slackToken", "must be given")]
+        return findings + check_parameters(config.parameters, f"{path}.parameters")
