@@ -1,0 +1,224 @@
+"""Steps 2 and 3, verify and convert: one forge a file, no I/O. This is what they share.
+
+A kind is a subclass of ``Webhook`` in a file of its name. To add one: its ``Config``, ``verify``, ``convert``,
+``delivery_id``, and ``validate`` where the manifest can be wrong (spec §3.3 and §3.4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from events.errors import EvaluationError, Rejected
+from events.models.base import Finding, Spec
+from events.models.eventsource import SourceFilter
+from events.models.shared import SecretKeySelector
+from events.registry import Registry
+from eventsource import gojson, signatures
+from eventsource.delivery import Delivery
+
+__all__ = [
+    "MASKED",
+    "Config",
+    "ForgeConfig",
+    "Secrets",
+    "Webhook",
+    "WebhookContext",
+    "compacted",
+    "register",
+    "registry",
+]
+
+DEFAULT_MAX_PAYLOAD = 1 << 20
+MASKED = "*** Masked Auth Secret ***"
+"""What stands in the data for any Authorization header, as in the reference."""
+
+C = TypeVar("C", bound="Config")
+
+registry: Registry[type[Webhook[Any]]] = Registry("eventsource.webhooks", "event source")
+register = registry.register
+
+Secrets = Callable[[SecretKeySelector], tuple[bytes, ...]]
+"""All values of a Secret's key that are good now. Asked for each delivery, so that a rotation needs no restart."""
+
+
+class WebhookContext(Spec):
+    """Where a webhook is served (spec §3.3). ``port`` is text, as in the reference."""
+
+    endpoint: str = ""
+    method: str = ""
+    port: str = ""
+    url: str = ""
+    server_cert_secret: SecretKeySelector | None = None
+    server_key_secret: SecretKeySelector | None = None
+    metadata: dict[str, str] = {}
+    auth_secret: SecretKeySelector | None = None
+    max_payload_size: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """Bytes that a body may have."""
+        return DEFAULT_MAX_PAYLOAD if self.max_payload_size is None else max(self.max_payload_size, 0)
+
+    @property
+    def tls(self) -> tuple[SecretKeySelector, SecretKeySelector] | None:
+        """Certificate and key, when the port speaks TLS."""
+        if self.server_cert_secret is None or self.server_key_secret is None:
+            return None
+        return self.server_cert_secret, self.server_key_secret
+
+    def findings(self, path: str) -> Iterator[Finding]:
+        """What is wrong with it."""
+        if not self.endpoint:
+            yield Finding("error", f"{path}.endpoint", "must be given")
+        elif not self.endpoint.startswith("/"):
+            yield Finding("warning", f"{path}.endpoint", f"served as '/{self.endpoint}'", "begin it with a slash")
+        if not self.port:
+            yield Finding("error", f"{path}.port", "must be given")
+        elif not (self.port.isascii() and self.port.lstrip("+").isdigit() and 0 < int(self.port) < 65536):
+            yield Finding("error", f"{path}.port", f"must be a port number, not '{self.port}'")
+        if (self.server_cert_secret is None) != (self.server_key_secret is None):
+            yield Finding(
+                "error", path, "needs both of serverCertSecret and serverKeySecret", "leave out both for plain HTTP"
+            )
+
+
+class Config(Protocol):
+    """What the shared code reads of any kind's configuration."""
+
+    @property
+    def filter(self) -> SourceFilter | None:
+        """Which events are kept."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the user adds to the data."""
+
+    @property
+    def context(self) -> WebhookContext:
+        """Where it is served."""
+
+    @property
+    def secret(self) -> SecretKeySelector | None:
+        """What deliveries are signed with, or the token that they carry."""
+
+    @property
+    def registers_hooks(self) -> bool:
+        """Whether the reference would register the hooks at the forge itself."""
+
+
+class ForgeConfig(Spec):
+    """What the configurations of the forges share."""
+
+    webhook: WebhookContext | None = None
+    metadata: dict[str, str] = {}
+    filter: SourceFilter | None = None
+    delete_hook_on_finish: bool = False
+
+    @property
+    def context(self) -> WebhookContext:
+        """Where it is served."""
+        return self.webhook or WebhookContext()
+
+    @property
+    def secret(self) -> SecretKeySelector | None:
+        """What deliveries are signed with, or the token that they carry."""
+        return None
+
+    @property
+    def registers_hooks(self) -> bool:
+        """Whether the reference would register the hooks at the forge itself."""
+        return False
+
+    def context_findings(self, path: str) -> Iterator[Finding]:
+        """What is wrong with ``webhook``."""
+        if self.webhook is None:
+            yield Finding("error", f"{path}.webhook", "must be given")
+        else:
+            yield from self.webhook.findings(f"{path}.webhook")
+
+
+class Webhook(Generic[C]):
+    """One event of a kind: its configuration and what to do with a delivery. No state, no I/O."""
+
+    kind: ClassVar[str]
+    config_model: ClassVar[type[Any]]
+    event_header: ClassVar[str] = ""
+    """The header that names the event; a part of the digest that stands in for a missing delivery id."""
+
+    def __init__(self, config: C, secrets: Secrets) -> None:
+        self.context = config.context
+        self.config = config
+        self.secret = config.secret
+        self.secrets = secrets
+        self._tail = b',"metadata":' + _string_map(config.metadata) + b"}" if config.metadata else b"}"
+
+    @classmethod
+    def validate(cls, config: C, path: str = "") -> list[Finding]:
+        """What is wrong with a configuration, by the rules of the reference (spec §5.5)."""
+        raise NotImplementedError
+
+    @property
+    def methods(self) -> frozenset[str] | None:
+        """The HTTP methods that it takes; None: any."""
+        return None
+
+    @property
+    def secured(self) -> bool:
+        """Whether a sender must prove itself."""
+        return bool(self.secret_selectors())
+
+    def secret_selectors(self) -> list[SecretKeySelector]:
+        """The Secrets that deliveries are checked with; all must be there at the start."""
+        return [selector for selector in (self.context.auth_secret, self.secret) if selector is not None]
+
+    def authorize(self, authorization: str) -> None:
+        """Check the bearer token of ``authSecret``, where there is one. Raises Rejected(401)."""
+        if self.context.auth_secret is not None:
+            signatures.bearer(authorization, self.secrets(self.context.auth_secret))
+
+    def verify(self, delivery: Delivery, now: int) -> None:
+        """Check signature or token; ``now`` is in seconds. Raises Rejected(401)."""
+
+    def convert(self, delivery: Delivery) -> list[bytes]:
+        """The data of each event of this delivery (usually one). Raises Rejected(400)."""
+        return [self.envelope(delivery, compacted(delivery.body))]
+
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The sender's id of this delivery, the same when it is sent again."""
+        return self.digest(delivery)
+
+    def digest(self, delivery: Delivery) -> str:
+        """Stands in for a missing id: the same event with the same body is the same delivery."""
+        event = delivery.header(self.event_header).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(b"\x00".join((event, delivery.body))).hexdigest()
+
+    def envelope(self, delivery: Delivery, body: bytes, *, key: bytes = b"headers") -> bytes:
+        """``{"headers": …, "body": …, "metadata"?: …}``."""
+        return b"".join((b'{"', key, b'":', headers_json(delivery), b',"body":', body, self._tail))
+
+
+def compacted(body: bytes) -> bytes:
+    """The JSON body as it goes into the data. Raises Rejected(400)."""
+    try:
+        return gojson.compact(body)
+    except EvaluationError as error:
+        raise Rejected(400, f"the body cannot be used: {error.message}", reason=error.reason) from None
+
+
+def headers_json(delivery: Delivery) -> bytes:
+    """Go's ``http.Header`` as JSON: lists by canonical name, without what Go takes out (Host, Transfer-Encoding, Trailer)."""
+    lists: dict[str, list[str]] = {}
+    for name, value in delivery.headers:
+        if name in lists:
+            lists[name].append(value)
+        elif name not in ("Host", "Transfer-Encoding", "Trailer"):
+            lists[name] = [value]
+    if "Pragma" in lists and lists["Pragma"][0] == "no-cache":
+        lists.setdefault("Cache-Control", ["no-cache"])
+    return gojson.string_lists(lists)
+
+
+def _string_map(values: dict[str, str]) -> bytes:
+    return gojson.normalise(b"{}", values)

@@ -1,0 +1,88 @@
+"""Steps 2 and 3 for GitLab: the body as it came; a shared token, or the signing token of GitLab 19.1 (spec §3.4).
+
+Which of the two is decided by the configured secret, never by the headers that the caller chose to send.
+https://docs.gitlab.com/user/project/integrations/webhooks/
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from events.errors import Rejected
+from events.models.base import Finding
+from events.models.shared import SecretKeySelector
+from eventsource import signatures
+from eventsource.delivery import Delivery
+from eventsource.webhooks import ForgeConfig, Webhook, register
+
+__all__ = ["GitLab", "GitLabConfig"]
+
+
+class GitLabConfig(ForgeConfig):
+    """``gitlab`` of an EventSource. Only ``webhook``, ``secretToken``, ``metadata`` and ``filter`` bear on deliveries."""
+
+    project_id: str = Field("", alias="projectID")
+    projects: list[str] = []
+    groups: list[str] = []
+    events: list[str] | None = None
+    access_token: SecretKeySelector | None = None
+    secret_token: SecretKeySelector | None = None
+    enable_ssl_verification: bool = Field(False, alias="enableSSLVerification")
+    gitlab_base_url: str = Field("", alias="gitlabBaseURL")
+
+    @property
+    def secret(self) -> SecretKeySelector | None:
+        """What deliveries are signed with, or the token that they carry."""
+        return self.secret_token
+
+    @property
+    def registers_hooks(self) -> bool:
+        """Whether the reference would register the hooks at the forge itself."""
+        return self.access_token is not None and bool(self.context.url)
+
+
+@register("gitlab")
+class GitLab(Webhook[GitLabConfig]):
+    """The token is asked for whenever ``secretToken`` is set; with ``whsec_…`` it is a signing secret."""
+
+    kind = "gitlab"
+    config_model = GitLabConfig
+    event_header = "X-Gitlab-Event"
+
+    @classmethod
+    def validate(cls, config: GitLabConfig, path: str = "") -> list[Finding]:
+        """What is wrong with a configuration, by the rules of the reference (spec §5.5)."""
+        findings = list(config.context_findings(path))
+        if config.events is None:
+            findings.append(Finding("error", f"{path}.events", "must be given"))
+        if not config.gitlab_base_url:
+            findings.append(Finding("error", f"{path}.gitlabBaseURL", "must be given"))
+        if config.access_token is None:
+            findings.append(Finding("error", f"{path}.accessToken", "must be given"))
+        return findings
+
+    def verify(self, delivery: Delivery, now: int) -> None:
+        """Check what the sender proved itself with. Raises Rejected(401)."""
+        if self.secret is None:
+            return
+        secrets = self.secrets(self.secret)
+        prefix = signatures.SIGNING_PREFIX.encode()
+        tokens = [s for s in secrets if not s.startswith(prefix)]
+        signing = [s for s in secrets if s.startswith(prefix)]
+        # Both kinds at once only while one replaces the other: then either will do.
+        if tokens and signatures.token_matches(delivery.header("X-Gitlab-Token"), tokens):
+            return
+        if not signing:
+            raise Rejected(401, "X-Gitlab-Token is missing or does not match", reason="TokenMismatch")
+        signatures.standard_webhook(
+            identifier=delivery.header("Webhook-Id"),
+            timestamp=delivery.header("Webhook-Timestamp"),
+            signatures=delivery.header("Webhook-Signature"),
+            body=delivery.body,
+            keys=[signatures.signing_key(s) for s in signing],
+            now=now,
+        )
+
+    def delivery_id(self, delivery: Delivery) -> str:
+        """Not X-Gitlab-Event-UUID: hooks that trigger each other share it."""
+        return delivery.header("Idempotency-Key") or delivery.header("Webhook-Id") or self.digest(delivery)
