@@ -154,5 +154,6 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "uint32": _object("uint32"),
     "time.Time": _object("time.Time"),
     "time.Duration": _object("time.Duration"),
+    "*time.Location": _object("*time.Location"),
     "*semver.Version": _object("*semver.Version"),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from events.expressions.golang.limits import check_text
 from events.expressions.golang.numbers import shortest
-from events.expressions.golang.values import GoObject, SizedInt
+from events.expressions.golang.values import SizedInt
 
 __all__ = ["format_value", "join_texts", "sprint", "sprintln", "text_of"]
 
@@ -31,12 +31,8 @@ def _scalar(value: Any) -> str:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, SizedInt):
-        return int.__repr__(value)
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and not isinstance(value, SizedInt):
         return shortest(float(value))
-    if isinstance(value, GoObject):
-        return str(value)
     return str(value)
 
 

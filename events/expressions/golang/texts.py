@@ -41,7 +41,8 @@ def upper_char(char: str) -> str:
     return upper if len(upper) == 1 else _SINGLE_UPPER.get(char, char)
 
 
-def _title_char(char: str) -> str:
+def title_char(char: str) -> str:
+    """One character for one, in title case."""
     title = char.title()
     return title if len(title) == 1 else _SINGLE_UPPER.get(char, char)
 
@@ -69,7 +70,7 @@ def to_title(text: str) -> str:
     parts: list[str] = []
     previous = " "
     for char in text:
-        parts.append(_title_char(char) if _separates(previous) else char)
+        parts.append(title_char(char) if _separates(previous) else char)
         previous = char
     return "".join(parts)
 

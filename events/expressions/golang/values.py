@@ -31,6 +31,7 @@ __all__ = [
     "byte_length",
     "deep_copy",
     "deep_equal",
+    "float_to_int64",
     "is_empty",
     "is_nil",
     "kind_of",
@@ -46,6 +47,7 @@ class SizedInt(int):
     go_kind: ClassVar[str] = "int"
     go_type: ClassVar[str] = "int"
     signed: ClassVar[bool] = True
+    methods: ClassVar[Mapping[str, Any]] = {}
 
 
 class Int(SizedInt):
@@ -246,3 +248,8 @@ def _copy(value: Any, budget: list[int], depth: int) -> Any:
     if isinstance(value, dict):
         return type(value)((key, _copy(item, budget, depth + 1)) for key, item in value.items())
     return type(value)(_copy(item, budget, depth + 1) for item in value)
+
+
+def float_to_int64(number: float) -> int:
+    """Go's ``int64(f)`` on amd64 and most others: the fraction is dropped, what does not fit is the smallest ``int64``."""
+    return int(number) if -(2.0**63) <= number < 2.0**63 else -(2**63)

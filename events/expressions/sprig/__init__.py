@@ -13,12 +13,38 @@ Follows https://masterminds.github.io/sprig/ and the sources of v3.3.
 from __future__ import annotations
 
 from events.expressions.golang.functions import Context, Function
-from events.expressions.sprig import strings
+from events.expressions.sprig import (
+    casing,
+    crypto,
+    dates,
+    defaults,
+    dicts,
+    encoding,
+    lists,
+    math,
+    paths,
+    regex,
+    semver,
+    strings,
+    urls,
+)
 
 __all__ = ["FUNCTIONS", "REFUSED", "Context", "Function"]
 
 FUNCTIONS: dict[str, Function] = {
     **strings.FUNCTIONS,
+    **casing.FUNCTIONS,
+    **lists.FUNCTIONS,
+    **dicts.FUNCTIONS,
+    **defaults.FUNCTIONS,
+    **math.FUNCTIONS,
+    **dates.FUNCTIONS,
+    **encoding.FUNCTIONS,
+    **regex.FUNCTIONS,
+    **semver.FUNCTIONS,
+    **paths.FUNCTIONS,
+    **urls.FUNCTIONS,
+    **crypto.FUNCTIONS,
 }
 
 _NO_ENVIRONMENT = "templates see the event alone, not the environment of the process"
