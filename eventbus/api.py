@@ -85,7 +85,7 @@ class JetStreamApi:
                 raise
 
     async def store(
-        self, stream: str, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+        self, stream: str, subject: str, data: bytes, headers: dict[str, str] | None = None
     ) -> tuple[int, bool]:
         """Publish to a stream: (sequence, whether it was there already). Raises NoStream, and Refused when it is too large."""
         limit = self.connection.max_payload

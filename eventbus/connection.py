@@ -12,7 +12,7 @@ import itertools
 import logging
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ class Lost(Unavailable):
     """The connection broke while a request was under way: it may or may not have taken effect."""
 
 
-class _Client(Client):  # type: ignore[misc]
+class _Client(Client):
     """nats-py's client, with handlers that are called at once."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Connection:
         return lambda: self._listeners.remove(listener)
 
     async def send(
-        self, subject: str, data: bytes = b"", *, reply: str = "", headers: Mapping[str, str] | None = None
+        self, subject: str, data: bytes = b"", *, reply: str = "", headers: dict[str, str] | None = None
     ) -> None:
         """Send without waiting for anything. While the connection is away this is kept in memory up to a bound."""
         try:
@@ -111,22 +111,19 @@ class Connection:
         except (OSError, RuntimeError, AttributeError) as error:  # the transport is being replaced
             raise Unavailable(f"the bus is away: {error}") from error
 
-    async def request(
-        self, subject: str, data: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout: float | None = None
-    ) -> Reply:
+    async def request(self, subject: str, data: bytes = b"", *, headers: dict[str, str] | None = None) -> Reply:
         """Send and wait for the answer. Raises Lost when the connection broke meanwhile, Unavailable when no answer came in time."""
         token = str(next(self._tokens))
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting[token] = future
-        limit = self._timeout if timeout is None else timeout
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(self._timeout):
                 if not self._up.is_set():
-                    await self._wait_up(limit)
+                    await self._wait_up()
                 await self.send(subject, data, reply=self._inbox + token, headers=headers)
                 return await future
         except TimeoutError:
-            raise Unavailable(f"the bus gave no answer within {limit:g} s{self._because()}") from None
+            raise Unavailable(f"the bus gave no answer within {self._timeout:g} s{self._because()}") from None
         finally:
             del self._waiting[token]
 
@@ -155,20 +152,20 @@ class Connection:
         """Wait, for as long as it takes, until the connection stands."""
         await self._up.wait()
 
-    async def _wait_up(self, limit: float) -> None:
-        """Wait for the connection, but no longer than ``limit`` seconds after it broke: a short restart passes unseen, a long outage doesn't delay."""
+    async def _wait_up(self) -> None:
+        """Wait for the connection, but not longer than the time limit after it broke: a short restart passes unseen, a long outage costs no time."""
         since = self._down_since if self._down_since is not None else self._loop.time()
         try:
-            async with asyncio.timeout_at(since + limit):
+            async with asyncio.timeout_at(since + self._timeout):
                 await self._up.wait()
         except TimeoutError:
             raise Unavailable(f"the bus is away{self._because()}") from None
 
-    async def _open(self, timeout: float) -> None:
+    async def _open(self, limit: float) -> None:
         """The first connection. Raises Refused for wrong credentials, Unavailable when the server is away."""
         connecting = asyncio.create_task(self._connect(self._client))
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 await connecting
         except TimeoutError:
             raise Unavailable(f"no bus at {self._address.url}{self._because()}") from None
@@ -218,7 +215,7 @@ class Connection:
             reconnected_cb=on_reconnect,
             closed_cb=on_close,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.1,
+            reconnect_time_wait=0.1,  # type: ignore[arg-type] # declared int, used as seconds to sleep
             reconnect_to_server_handler=_reconnect_delay,
             ping_interval=_PING_SECONDS,
             max_outstanding_pings=2,
@@ -297,13 +294,13 @@ class Connection:
 
 @asynccontextmanager
 async def open_connection(
-    address: Address, *, name: str, timeout: float = 2.0, connect_timeout: float = 5.0
+    address: Address, *, name: str, request_timeout: float = 2.0, connect_timeout: float = 5.0
 ) -> AsyncIterator[Connection]:
     """A connection to the bus. Raises Unavailable when there is none within ``connect_timeout``, Refused for wrong credentials.
 
-    Later it comes back by itself whatever happens. ``timeout`` bounds each request in seconds.
+    Later it comes back by itself whatever happens. ``request_timeout`` bounds each request in seconds.
     """
-    connection = Connection(address, name, timeout)
+    connection = Connection(address, name, request_timeout)
     await connection._open(connect_timeout)
     try:
         yield connection

@@ -27,7 +27,7 @@ import orjson
 from eventbus import nats_config, subjects
 from eventbus.child import Child, spawn
 from eventbus.interface import Address
-from events.errors import InUse, SpecError, Unavailable
+from events.errors import InUse, PointsmanError, SpecError, Unavailable
 
 __all__ = ["MINIMUM_VERSION", "EmbeddedNats", "server_binary"]
 
@@ -177,7 +177,7 @@ class EmbeddedNats:
             started = loop.time()
             try:
                 await self._start(binary)
-            except (InUse, Unavailable) as error:
+            except (PointsmanError, OSError) as error:
                 log.error("nats-server does not start: %s", error)
 
     async def _start(self, binary: Path) -> None:

@@ -90,7 +90,7 @@ class JetStreamBus:
 
     async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> PullSubscription:
         """Create or update the durable consumer and begin to pull. A new one begins with the events that come from now on."""
-        subscription = PullSubscription(self._api, durable, subjects, batch=batch)
+        subscription = PullSubscription(self._api, durable, subjects, batch=batch, ensure_stream=self.ensure_stream)
         self._subscriptions.append(subscription)
         await subscription.start()
         return subscription
@@ -114,15 +114,22 @@ class JetStreamBus:
 
 @asynccontextmanager
 async def connect(
-    address: Address, *, name: str, stream: StreamSettings = OURS, timeout: float = 2.0, connect_timeout: float = 5.0
+    address: Address,
+    *,
+    name: str,
+    stream: StreamSettings = OURS,
+    request_timeout: float = 2.0,
+    connect_timeout: float = 5.0,
 ) -> AsyncIterator[JetStreamBus]:
     """A bus until the end of the ``async with``: then pulling stops and acknowledgements are flushed.
 
-    ``stream`` is what ``ensure_stream`` asks for; ``timeout`` bounds each request, in seconds. Raises Unavailable when the server cannot
+    ``stream`` is what ``ensure_stream`` asks for; ``request_timeout`` bounds each request, in seconds. Raises Unavailable when the server cannot
     be reached within ``connect_timeout`` and Refused for wrong credentials. Afterwards the connection comes back by itself, for ever.
     """
-    async with open_connection(address, name=name, timeout=timeout, connect_timeout=connect_timeout) as connection:
-        bus = JetStreamBus(connection, stream, timeout)
+    async with open_connection(
+        address, name=name, request_timeout=request_timeout, connect_timeout=connect_timeout
+    ) as connection:
+        bus = JetStreamBus(connection, stream, request_timeout)
         try:
             yield bus
         finally:

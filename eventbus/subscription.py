@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -43,11 +43,20 @@ _NO_RESPONDERS = 503
 class PullSubscription:
     """See ``eventbus.interface.Subscription``."""
 
-    def __init__(self, api: JetStreamApi, name: str, subjects: Sequence[str], *, batch: int) -> None:
+    def __init__(
+        self,
+        api: JetStreamApi,
+        name: str,
+        subjects: Sequence[str],
+        *,
+        batch: int,
+        ensure_stream: Callable[[], Awaitable[None]],
+    ) -> None:
         self.name = name
         self._api = api
         self._subjects = sorted(set(subjects))
         self._batch = batch
+        self._ensure_stream = ensure_stream
         self._loop = asyncio.get_running_loop()
         self._inbox = ""
         self._buffer: list[JetStreamMessage] = []
@@ -61,7 +70,7 @@ class PullSubscription:
         self._seen: int | None = None
         """The highest position that was delivered, None until the consumer was seen for the first time."""
         self._keeper: asyncio.Task[None] | None = None
-        self._stop_listening = lambda: None
+        self._stop_listening: Callable[[], None] = lambda: None
         self._closed = False
 
     async def start(self) -> None:
@@ -206,6 +215,7 @@ class PullSubscription:
             wanted["filter_subjects"] = self._subjects
         info = await self._api.find(f"CONSUMER.INFO.{STREAM}.{self.name}")
         if info is None:
+            await self._ensure_stream()
             config = {**wanted, **await self._starting_point()}
         else:
             kept = {field: value for field, value in info["config"].items() if not field.startswith("filter_subject")}
@@ -216,7 +226,7 @@ class PullSubscription:
             request = {"stream_name": STREAM, "config": config, "action": ""}
             info = await self._api.call(f"CONSUMER.CREATE.{STREAM}.{self.name}", request)
         if self._seen is None and info is not None:
-            self._seen = int(info["ack_floor"]["stream_seq"]) or int(info["delivered"]["stream_seq"])
+            self._seen = int(info["ack_floor"]["stream_seq"])
         self._bound = True
 
     async def _starting_point(self) -> dict[str, Any]:
