@@ -1,13 +1,13 @@
 """The one tree of errors. Foreign exceptions are translated where they enter (the door modules) and never leak.
 
-    PointsmanError            reason · retryable · hint
-    ├─ SpecError              what a user wrote is wrong: manifest, field, option           never retried
-    │  └─ ExpressionError     a program in one of the languages does not compile
-    ├─ EvaluationError        a program compiled, but not for this value                    never retried
-    ├─ Rejected               a delivery was refused, with its HTTP status                  not a fault of ours
-    ├─ Unavailable            bus, API server or target is away: retry later                retried
-    ├─ Refused                the target said no to a submission                            dead letter
-    └─ InUse                  a port or a state folder belongs to another process
+PointsmanError            reason · retryable · hint
+├─ SpecError              what a user wrote is wrong: manifest, field, option           never retried
+│  └─ ExpressionError     a program in one of the languages does not compile
+├─ EvaluationError        a program compiled, but not for this value                    never retried
+├─ Rejected               a delivery was refused, with its HTTP status                  not a fault of ours
+├─ Unavailable            bus, API server or target is away: retry later                retried
+├─ Refused                the target said no to a submission                            dead letter
+└─ InUse                  a port or a state folder belongs to another process
 """
 
 from __future__ import annotations

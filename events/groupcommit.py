@@ -27,7 +27,9 @@ _MAX_GROUP = 1_000
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a database in WAL mode with full durability (a commit is on disk when it returns)."""
     if read_only:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
+        )
     else:
         connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")

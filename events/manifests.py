@@ -126,6 +126,7 @@ class Bundle:
 
     @property
     def errors(self) -> list[Located]:
+        """The findings that keep these manifests from being run."""
         return [f for f in self.findings if f.finding.severity == "error"]
 
 

@@ -72,7 +72,7 @@ def compile_parameters(specs: Sequence[TriggerParameter], path: str = "parameter
     return compiled
 
 
-def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value | None:  # noqa: B008 - a frozen value
+def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value | None:
     """The parameter's value, or None when its event is absent and it has no default. Rows of spec §1.7 are numbered."""
     src = parameter.src
     event = events.get(src.dependency_name)
@@ -133,7 +133,7 @@ def _whole_seconds(time: str) -> str:
     return head + tail.lstrip("0123456789") if dot else time
 
 
-def apply(parameters: Sequence[Parameter], events: Events, document: str, seed: Seed = Seed()) -> str:  # noqa: B008
+def apply(parameters: Sequence[Parameter], events: Events, document: str, seed: Seed = Seed()) -> str:
     """Write the values into a JSON text, one after the other; bytes outside the written places stay as they are."""
     for parameter in parameters:
         value = resolve(parameter, events, seed)
@@ -153,9 +153,7 @@ def apply(parameters: Sequence[Parameter], events: Events, document: str, seed: 
     return document
 
 
-def apply_to_object(
-    parameters: Sequence[Parameter], events: Events, text: str, seed: Seed = Seed()  # noqa: B008
-) -> dict[str, Any]:
+def apply_to_object(parameters: Sequence[Parameter], events: Events, text: str, seed: Seed = Seed()) -> dict[str, Any]:
     """Write the values into an object given as JSON text: the same as ``apply``, faster when all places are plain.
 
     Raises EvaluationError when the result is no object.
@@ -215,7 +213,7 @@ def _write(document: str, dest: str, text: str, raw: bool) -> str:
     return sjson.set_raw(document, dest, text) if raw else sjson.set_value(document, dest, text)
 
 
-def payload(parameters: Sequence[Parameter], events: Events, seed: Seed = Seed()) -> str | None:  # noqa: B008
+def payload(parameters: Sequence[Parameter], events: Events, seed: Seed = Seed()) -> str | None:
     """The body made of ``payload`` parameters; None when there are none. An empty ``dest`` is the whole body at once.
 
     A value that is absent is left out, where the reference crashes (its quirk 16). ``operation`` is ignored.

@@ -97,4 +97,6 @@ class Document:
                 return  # deeper than orjson writes
             self._canonical = written == self.data
             # Each name and string has the same quotes in both texts, so that members that were dropped are missed.
-            self._unique = self._canonical or (b"\\u0022" not in self.data and written.count(b'"') == self.data.count(b'"'))
+            self._unique = self._canonical or (
+                b"\\u0022" not in self.data and written.count(b'"') == self.data.count(b'"')
+            )

@@ -28,6 +28,8 @@ __all__ = ["Path", "Result", "compile", "get"]
 _PLAIN = re.compile(r"(?![@!\[{]|\.\.)(?:[^.|#*?\\]|\\.)*+(?:\.(?![@\[{])(?:[^.|#*?\\]|\\.)*+)*+", re.DOTALL)
 _COMPONENT = re.compile(r"(?:[^.\\]|\\.)*+", re.DOTALL)
 _LONGEST_INDEX = 9  # digits
+_NO_INDEX = -1
+_ESCAPED = -2  # lists know no escapes: they read the path in another way
 
 _EXACT = float(1 << 63)  # an integer below it is parsed as such; from here on only the text tells it from a fraction
 
@@ -112,7 +114,11 @@ def _of(found: Slice) -> Result:
 
 
 _MISSING = _of(Slice("", 0, 0, "Null"))
-_WORDS = {True: _of(Slice("true", 0, 4, "True")), False: _of(Slice("false", 0, 5, "False")), None: _of(Slice("null", 0, 4, "Null"))}
+_WORDS = {
+    True: _of(Slice("true", 0, 4, "True")),
+    False: _of(Slice("false", 0, 5, "False")),
+    None: _of(Slice("null", 0, 4, "Null")),
+}
 
 
 class Path:
@@ -140,7 +146,11 @@ class Path:
                 if key not in value:
                     return _MISSING
                 value = value[key]
-            elif kind is list and 0 <= index < len(value):
+            elif kind is list:
+                if index == _ESCAPED:
+                    return self.scan(document.text)
+                if not 0 <= index < len(value):
+                    return _MISSING
                 value = value[index]
             else:
                 return _MISSING
@@ -163,7 +173,7 @@ class Path:
 
 
 def _plain_steps(text: str) -> tuple[tuple[str, int], ...] | None:
-    """Names and indexes of a path that has nothing else, ``None`` for other paths. Index -1: no list has it."""
+    """Names and indexes of a path that has nothing else, ``None`` for other paths."""
     if not _PLAIN.fullmatch(text):
         return None
     steps = []
@@ -176,8 +186,10 @@ def _plain_steps(text: str) -> tuple[tuple[str, int], ...] | None:
         is_index = part.isascii() and part.isdigit()
         if is_index and len(part) > _LONGEST_INDEX:
             return None
-        name = re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) if "\\" in part else part
-        steps.append((name, int(part) if is_index else -1))
+        if "\\" in part:
+            steps.append((re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL), _ESCAPED))
+        else:
+            steps.append((part, int(part) if is_index else _NO_INDEX))
         at = component.end() + 1
     return tuple(steps)
 

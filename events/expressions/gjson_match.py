@@ -85,7 +85,11 @@ class Glob:
         for place, char in enumerate(self._accepted):
             places.setdefault(char, []).append(place)
         anything = _bits(places.pop(None, []))
-        return anything, {char: _bits(of) for char, of in places.items() if char is not None}, _bits(sorted(self._stars))
+        return (
+            anything,
+            {char: _bits(of) for char, of in places.items() if char is not None},
+            _bits(sorted(self._stars)),
+        )
 
 
 def _bits(places: list[int]) -> int:

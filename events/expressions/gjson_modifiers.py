@@ -162,7 +162,7 @@ def _from_string(text: str, start: int, end: int, argument: str, budget: Budget)
     if not is_valid(text[start:end]):
         return ""
     value = parse(text, start, end)
-    if value.type == "JSON":
+    if value.type in ("JSON", "Number") and value.string() == value.raw:
         return text, value.start, value.end
     if value.type == "String" and "\\" not in value.raw:
         return text, value.start + 1, value.end - 1

@@ -280,11 +280,13 @@ def _split_at_pipe(path: Node) -> tuple[Node, Node | None]:
         at = match.end()
         if token == "|":
             return Node(text[path.start : match.start()]), Node(text, at)
-        if token[0] == "." and at == len(text):
+        if token[0] != ".":
+            continue
+        if at == len(text):
             break
         if token[-1] in _BRACKETS:
             at = _skip_brackets(text, at, token[-1])
-        elif token == ".#":
+        elif token[-1] == "#":
             at += 1  # whatever follows is passed over, a pipe too
     return path, None
 

@@ -15,7 +15,8 @@ from events.expressions.gjson_text import number_of, unescape
 __all__ = ["pretty"]
 
 _TOKEN = re.compile(
-    r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\]]|n(?!u|\Z)[^\x00-\x20,:\]}]*+|[nft]|[0-9\-iI+N][^\x00-\x20,:\]}]*+', re.DOTALL
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\]]|n(?!u|\Z)[^\x00-\x20,:\]}]*+|[nft]|[0-9\-iI+N][^\x00-\x20,:\]}]*+',
+    re.DOTALL,
 )
 _WORDS = {"t": "true", "f": "false", "n": "null"}
 _RANKS = {"n": 0, "f": 1, '"': 3, "t": 4, "[": 5, "{": 5}

@@ -16,7 +16,7 @@ import orjson
 
 from events.errors import EvaluationError
 from events.expressions.gjson_path import Node
-from events.expressions.gjson_scan import Budget, Slice, members, parse
+from events.expressions.gjson_scan import Budget, Slice, members, parse, squash
 from events.expressions.gjson_search import find, look_up
 from events.expressions.gjson_text import clean, quote
 from events.expressions.golang.numbers import float_text
@@ -157,6 +157,7 @@ def _with_member(json: str, components: list[_Component], raw: str, budget: Budg
     index = first.index
     if index is None:
         raise EvaluationError(f"cannot set array element for non-numeric key '{first.name}'")
+    container.end = squash(json, container.start, container.end)  # what follows the list is dropped
     elements = [element.raw for _, element in members(container, budget)]
     fill = ["null"] * _checked(index - len(elements))
     return f"[{','.join([*elements, *fill, _new(components, raw)])}]"

@@ -50,7 +50,9 @@ class LocalStore:
     async def create(self, obj: Object) -> Object:
         """Store a Workflow durably; raises Refused when a template or a required parameter is missing."""
         if (obj.get("apiVersion"), obj.get("kind")) != ("argoproj.io/v1alpha1", "Workflow"):
-            raise Refused(f"{obj.get('kind')} cannot be created without a cluster", hint="start with --kube", status=404)
+            raise Refused(
+                f"{obj.get('kind')} cannot be created without a cluster", hint="start with --kube", status=404
+            )
         check_template(obj, self._templates)
         return await self._commits.submit(obj)
 

@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "join_path",
     "parse",
+    "required",
     "unknown_fields",
 ]
 
@@ -166,6 +167,11 @@ def join_path(prefix: str, loc: tuple[str | int, ...]) -> str:
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path
+
+
+def required(path: str, **fields: object) -> list[Finding]:
+    """An error for each of these fields, named as in the manifest, that is empty."""
+    return [Finding("error", join_path(path, (name,)), "must be given") for name, value in fields.items() if not value]
 
 
 def parse(model: type[S], raw: Json, path: str = "") -> S:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Generic, TypeVar
 
 from events.models.base import Finding, Json, Spec
-from events.models.sensor import TriggerTemplate
+from events.models.sensor import Policy, TriggerTemplate
+from events.models.values import Outcome, Submission
 from events.registry import Registry
+from sensor.naming import Origin
+from sensor.target import RoundContext, Tools
 
 __all__ = ["PRECEDENCE", "TriggerKind", "chosen", "kinds", "register", "registry"]
 
@@ -43,6 +46,19 @@ class TriggerKind(Generic[C]):
     kind: ClassVar[str]
     built: ClassVar[bool] = True
     Config: ClassVar[type[Spec]] = Spec
+
+    def __init__(self, config: C, origin: Origin, policy: Policy) -> None:
+        """Compile ``config`` once; raises SpecError with the field's path from the template."""
+        self.config = config
+        self.origin = origin
+
+    def render(self, context: RoundContext) -> Submission:
+        """What would be sent for this round. Pure. Raises EvaluationError."""
+        raise NotImplementedError
+
+    async def submit(self, submission: Submission, tools: Tools) -> Outcome:
+        """Send it. Raises Unavailable when it may work later and Refused when it never will."""
+        raise NotImplementedError
 
     @classmethod
     def validate(cls, config: C, path: str) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from events.models.base import Finding
 from events.models.sensor import TriggerParameter
 
-__all__ = ["check_parameters", "check_payload", "required"]
+__all__ = ["check_parameters", "check_payload"]
 
 OPERATIONS = ("", "append", "overwrite", "prepend")
 
@@ -36,8 +36,3 @@ def check_payload(payload: Sequence[TriggerParameter] | None, path: str) -> list
     if payload is None:
         return [Finding("error", path, "must be given")]
     return check_parameters(payload, path)
-
-
-def required(path: str, **fields: object) -> list[Finding]:
-    """An error for each of these fields, named as in the manifest, that is empty."""
-    return [Finding("error", f"{path}.{name}", "must be given") for name, value in fields.items() if not value]

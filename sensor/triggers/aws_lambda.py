@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from events.models.base import Finding, Spec
+from events.models.base import Finding, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import SecretKeySelector
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_parameters, check_payload, required
+from sensor.triggers._checks import check_parameters, check_payload
 
 
 class AWSLambdaConfig(Spec):
@@ -26,7 +26,7 @@ class AWSLambdaConfig(Spec):
 
 @register("awsLambda")
 class AWSLambda(TriggerKind[AWSLambdaConfig]):
-    """A function and its region must be given, and a payload."""
+    """Trigger kind ``awsLambda``."""
 
     kind = "awsLambda"
     built = False
@@ -34,6 +34,7 @@ class AWSLambda(TriggerKind[AWSLambdaConfig]):
 
     @classmethod
     def validate(cls, config: AWSLambdaConfig, path: str) -> list[Finding]:
+        """A function and its region must be given, and a payload."""
         findings = required(path, functionName=config.function_name, region=config.region)
         findings += check_payload(config.payload, f"{path}.payload")
         return findings + check_parameters(config.parameters, f"{path}.parameters")

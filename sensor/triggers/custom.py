@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from events.models.base import Finding, Spec
+from events.models.base import Finding, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import SecretKeySelector
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_parameters, required
+from sensor.triggers._checks import check_parameters
 
 
 class CustomConfig(Spec):
@@ -25,9 +25,7 @@ class CustomConfig(Spec):
 
 @register("custom")
 class Custom(TriggerKind[CustomConfig]):
-    """Server and spec must be given, and a certificate for a secure connection. As in the reference, ``payload`` is not
-    looked at.
-    """
+    """Trigger kind ``custom``."""
 
     kind = "custom"
     built = False
@@ -35,6 +33,9 @@ class Custom(TriggerKind[CustomConfig]):
 
     @classmethod
     def validate(cls, config: CustomConfig, path: str) -> list[Finding]:
+        """Server and spec must be given, and a certificate for a secure connection. As in the reference, ``payload``
+        is not looked at.
+        """
         findings = required(path, serverURL=config.server_url)
         if config.spec is None:
             findings.append(Finding("error", f"{path}.spec", "must be given"))

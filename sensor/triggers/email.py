@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from events.models.base import Finding, Int32, Spec
+from events.models.base import Finding, Int32, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import SecretKeySelector
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_parameters, required
+from sensor.triggers._checks import check_parameters
 
 
 class EmailConfig(Spec):
@@ -27,7 +27,7 @@ class EmailConfig(Spec):
 
 @register("email")
 class Email(TriggerKind[EmailConfig]):
-    """A host must be given, and a port must be one."""
+    """Trigger kind ``email``."""
 
     kind = "email"
     built = False
@@ -35,6 +35,7 @@ class Email(TriggerKind[EmailConfig]):
 
     @classmethod
     def validate(cls, config: EmailConfig, path: str) -> list[Finding]:
+        """A host must be given, and a port must be one."""
         findings = required(path, host=config.host)
         if not 0 <= config.port <= 65535:
             findings.append(Finding("error", f"{path}.port", f"must be from 0 to 65535, not {config.port}"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from events.models.base import Finding, Int32, Spec
+from events.models.base import Finding, Int32, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import SASLConfig, SchemaRegistryConfig, SecureHeader, TLSConfig
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_payload, required
+from sensor.triggers._checks import check_payload
 
 
 class KafkaConfig(Spec):
@@ -31,7 +31,7 @@ class KafkaConfig(Spec):
 
 @register("kafka")
 class Kafka(TriggerKind[KafkaConfig]):
-    """Brokers, topic and payload must be given. As in the reference, ``parameters`` is not looked at."""
+    """Trigger kind ``kafka``."""
 
     kind = "kafka"
     built = False
@@ -39,5 +39,6 @@ class Kafka(TriggerKind[KafkaConfig]):
 
     @classmethod
     def validate(cls, config: KafkaConfig, path: str) -> list[Finding]:
+        """Brokers, topic and payload must be given. As in the reference, ``parameters`` is not looked at."""
         findings = required(path, url=config.url, topic=config.topic)
         return findings + check_payload(config.payload, f"{path}.payload")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from events.models.base import Finding, Spec
+from events.models.base import Finding, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import NATSAuth, TLSConfig
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_payload, required
+from sensor.triggers._checks import check_payload
 
 
 class NATSConfig(Spec):
@@ -22,7 +22,7 @@ class NATSConfig(Spec):
 
 @register("nats")
 class NATS(TriggerKind[NATSConfig]):
-    """Server, subject and payload must be given. As in the reference, ``parameters`` is not looked at."""
+    """Trigger kind ``nats``."""
 
     kind = "nats"
     built = False
@@ -30,5 +30,6 @@ class NATS(TriggerKind[NATSConfig]):
 
     @classmethod
     def validate(cls, config: NATSConfig, path: str) -> list[Finding]:
+        """Server, subject and payload must be given. As in the reference, ``parameters`` is not looked at."""
         findings = required(path, url=config.url, subject=config.subject)
         return findings + check_payload(config.payload, f"{path}.payload")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from events.models.base import Finding, Spec
+from events.models.base import Finding, Spec, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import SecretKeySelector
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._checks import check_parameters, check_payload, required
+from sensor.triggers._checks import check_parameters, check_payload
 
 
 class OpenWhiskConfig(Spec):
@@ -23,7 +23,7 @@ class OpenWhiskConfig(Spec):
 
 @register("openWhisk")
 class OpenWhisk(TriggerKind[OpenWhiskConfig]):
-    """Host, action and payload must be given, and a token must say where it is."""
+    """Trigger kind ``openWhisk``."""
 
     kind = "openWhisk"
     built = False
@@ -31,6 +31,7 @@ class OpenWhisk(TriggerKind[OpenWhiskConfig]):
 
     @classmethod
     def validate(cls, config: OpenWhiskConfig, path: str) -> list[Finding]:
+        """Host, action and payload must be given, and a token must say where it is."""
         findings = required(path, host=config.host, actionName=config.action_name)
         if config.auth_token is not None:
             findings += required(f"{path}.authToken", name=config.auth_token.name, key=config.auth_token.key)

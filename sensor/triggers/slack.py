@@ -38,7 +38,7 @@ class SlackConfig(Spec):
 
 @register("slack")
 class Slack(TriggerKind[SlackConfig]):
-    """A token must be given."""
+    """Trigger kind ``slack``."""
 
     kind = "slack"
     built = False
@@ -46,5 +46,6 @@ class Slack(TriggerKind[SlackConfig]):
 
     @classmethod
     def validate(cls, config: SlackConfig, path: str) -> list[Finding]:
+        """A token must be given."""
         findings = [] if config.slack_token else [Finding("error", f"{path}.slackToken", "must be given")]
         return findings + check_parameters(config.parameters, f"{path}.parameters")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from events.models.base import Finding, Int64, Json, Spec, Uint64
+from events.models.base import Finding, Int64, Json, Spec, Uint64, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import (
     BasicAuth,
@@ -18,7 +18,7 @@ from events.models.shared import (
     SecureHeader,
     TLSConfig,
 )
-from sensor.triggers._checks import check_parameters, required
+from sensor.triggers._checks import check_parameters
 
 __all__ = [
     "ArgoWorkflowConfig",

@@ -1,0 +1,5 @@
+"""``python -m events`` is ``pointsman``."""
+
+from events.cli.main import main
+
+main()

@@ -1,0 +1,91 @@
+"""The command ``pointsman``. A command is the object ``command`` of its own file, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from events.errors import PointsmanError
+from events.registry import did_you_mean
+from events.version import __version__
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "up": "Run everything in these manifests, here, on an embedded bus",
+    "demo": "See the whole product work: a signed push arrives, a Workflow is submitted",
+    "send": "Send a signed sample delivery of a Git server",
+    "get": "Show events and Workflows of a state folder",
+    "lint": "Check manifests offline",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"events.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            hint = did_you_mean(args[0], list(COMMANDS))
+            raise click.UsageError(f"{error.message.rstrip('.')}{f', {hint}' if hint else '.'}", ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, "-V", "--version", prog_name="pointsman")
+def cli() -> None:
+    """Git servers say what happened; Pointsman starts the right Argo Workflow, once, and can tell why."""
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 well, 1 something failed, 2 what was asked for is wrong."""
+    _only_our_packages()
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2 if isinstance(error, click.UsageError) else error.exit_code)
+    except PointsmanError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `pointsman get … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _only_our_packages() -> None:
+    """``events`` is also the name of a popular package; installed over ours it would break us in odd ways."""
+    from importlib.metadata import packages_distributions
+
+    owners = set(packages_distributions().get("events", [])) - {"pointsman"}
+    if owners:
+        click.echo(
+            f"error: package 'events' in this environment belongs to {', '.join(sorted(owners))} as well; "
+            "install pointsman in an environment of its own",
+            err=True,
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

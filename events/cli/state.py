@@ -1,0 +1,95 @@
+"""The state folder of ``up``: what lies where, the version mark, and that only one process has it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from events.errors import InUse, SpecError
+
+__all__ = ["VERSION", "StateFolder"]
+
+VERSION = "1"
+"""Raised when the layout changes so that an older program could not read it."""
+
+
+class StateFolder:
+    """``bus/`` (the embedded NATS), ``workflows.db``, ``ledger.db``, ``up.json`` (how to reach what runs), ``version``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def bus(self) -> Path:
+        """Folder of the embedded bus."""
+        return self.path / "bus"
+
+    @contextmanager
+    def opened(self) -> Iterator[StateFolder]:
+        """Make it when missing, check its version, and hold it; raises InUse, SpecError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpecError(
+                f"the state folder {self.path} cannot be written: {error.strerror}", hint="choose another with --state"
+            ) from None
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InUse(
+                    f"the state folder {self.path} is in use by another pointsman{self._holder()}",
+                    hint="stop it, or choose another folder with --state",
+                ) from None
+            self._check_version()
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            try:
+                yield self
+            finally:
+                (self.path / "up.json").unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+
+    def _holder(self) -> str:
+        try:
+            return f" (process {int((self.path / 'lock').read_text())})"
+        except (OSError, ValueError):
+            return ""
+
+    def _check_version(self) -> None:
+        mark = self.path / "version"
+        try:
+            if mark.exists():
+                found = mark.read_text().strip()
+                if found != VERSION:
+                    raise SpecError(
+                        f"the state folder {self.path} is of version {found}, this program writes version {VERSION}",
+                        hint="use the program that made it, or another folder",
+                    )
+            else:
+                mark.write_text(f"{VERSION}\n")
+        except OSError as error:
+            raise SpecError(f"the state folder {self.path} cannot be written: {error.strerror}") from None
+
+    def write_running(self, facts: dict[str, Any]) -> None:
+        """Say how to reach what runs (0600: it holds the credentials of the bus)."""
+        path = self.path / "up.json"
+        descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(facts, file)
+        path.with_suffix(".new").replace(path)
+
+    def running(self) -> dict[str, Any] | None:
+        """What ``write_running`` said, while it runs."""
+        try:
+            facts: dict[str, Any] = json.loads((self.path / "up.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return facts

@@ -1,0 +1,32 @@
+"""What ``up`` hands to its child processes, as JSON, and back. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from eventbus.interface import Address
+from events.secrets import Vault
+
+__all__ = ["read_addresses", "read_vault", "write_addresses", "write_vault"]
+
+
+def write_vault(values: Mapping[tuple[str, str, str, str], bytes]) -> list[list[str]]:
+    """Secret and ConfigMap values; they travel over the control channel only, never over a file or the environment."""
+    return [[*key, base64.b64encode(value).decode()] for key, value in values.items()]
+
+
+def read_vault(config: dict[str, Any]) -> Vault:
+    """The values that were written."""
+    return Vault({(k, ns, n, key): base64.b64decode(v) for k, ns, n, key, v in config["vault"]})
+
+
+def write_addresses(addresses: Mapping[tuple[str, str], Address]) -> list[list[str]]:
+    """Addresses by namespace and EventBus."""
+    return [[ns, bus, a.url, a.user, a.password] for (ns, bus), a in addresses.items()]
+
+
+def read_addresses(config: dict[str, Any]) -> dict[tuple[str, str], Address]:
+    """The addresses that were written."""
+    return {(ns, bus): Address(url, user, password) for ns, bus, url, user, password in config["buses"]}

@@ -1,0 +1,108 @@
+"""A child process of ``up``: ``python -m events.cli.worker source|sensor FD``. It gets everything over the control channel."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client import REGISTRY, generate_latest
+
+from events import logs
+from events.cli.control import Channel
+from events.errors import PointsmanError
+
+__all__ = ["Part", "main"]
+
+log = structlog.get_logger("up")
+
+
+class Part(Protocol):
+    """What a role runs: opened by ``open(config)`` of ``worker_<role>``."""
+
+    def run(self) -> Awaitable[None]:
+        """Work until drained."""
+        ...
+
+    def drain(self) -> Awaitable[None]:
+        """Begin to end: take no new work."""
+        ...
+
+
+async def _serve(role: str, channel: Channel) -> int:
+    config = await channel.receive()
+    if config is None:
+        return 1
+    logs.configure(config["log_level"], style=config["log_style"])
+    module = importlib.import_module(f"events.cli.worker_{role}")
+    opened: AbstractAsyncContextManager[Part] = module.open_part(config)
+    try:
+        async with opened as part:
+            await channel.send({"ready": True})
+            async with asyncio.TaskGroup() as tasks:
+                commands = tasks.create_task(_obey(channel, part))
+                await part.run()
+                commands.cancel()
+    except* PointsmanError as group:
+        for error in _leaves(group):
+            await _report(channel, str(error))
+        return 2
+    return 0
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found
+
+
+async def _report(channel: Channel, sentence: str) -> None:
+    try:
+        await channel.send({"error": sentence})
+    except ConnectionError:
+        log.error(sentence)
+
+
+async def _obey(channel: Channel, part: Part) -> None:
+    """Answer the parent. When it is gone, end at once: what is not acknowledged comes again, and the ports must be free."""
+    while True:
+        message = await channel.receive()
+        if message is None:
+            os._exit(1)
+        if message["do"] == "drain":
+            await part.drain()
+        elif message["do"] == "metrics":
+            await channel.send({"metrics": generate_latest(REGISTRY).decode()})
+
+
+def main() -> None:
+    """Entry point of the child."""
+    role, descriptor = sys.argv[1], int(sys.argv[2])
+    # Ctrl-C goes to the whole process group; the parent tells us when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for collector in list(REGISTRY._collector_to_names):  # the parent tells of its children's memory and time
+        if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):
+            REGISTRY.unregister(collector)
+    sys.exit(_run(role, socket.socket(fileno=descriptor)))
+
+
+def _run(role: str, end: socket.socket) -> int:
+    import uvloop
+
+    async def serve() -> int:
+        return await _serve(role, await Channel.over(end))
+
+    return uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The source process of ``up``: all webhook servers, on listening sockets that the parent holds.
+
+Since the parent holds them, another source process can take over without a refused connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from eventbus import jetstream
+from eventbus.interface import Bus
+from eventbus.stream import StreamSettings
+from events.cli.wire import read_addresses, read_vault
+from events.models.base import parse
+from events.models.eventsource import EventSource
+from eventsource.process import Sources, start
+from eventsource.server import Server
+
+__all__ = ["open_part"]
+
+_DRAIN_SECONDS = 8.0
+
+
+class _Serving:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        await self._ended.wait()
+        await self._server.drain(_DRAIN_SECONDS)
+
+    async def drain(self) -> None:
+        self._ended.set()
+
+
+@asynccontextmanager
+async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
+    """Requests are answered once this is entered."""
+    sources = Sources([parse(EventSource, body) for body in config["sources"]], read_vault(config))
+    for error in sources.errors:
+        raise error
+    sockets = {int(port): [socket.socket(fileno=fd) for fd in fds] for port, fds in config["sockets"].items()}
+    async with AsyncExitStack() as stack:
+        buses: dict[tuple[str, str], Bus] = {}
+        for name, address in read_addresses(config).items():
+            buses[name] = bus = await stack.enter_async_context(
+                jetstream.connect(address, name="pointsman source", stream=StreamSettings(max_age=config["retention"]))
+            )
+            await bus.ensure_stream()
+        yield _Serving(await start(sources, sockets, lambda namespace, bus: buses[namespace, bus]))

@@ -1,0 +1,151 @@
+"""Child processes of ``up``, supervised: started with their configuration, restarted when they die, drained at the end. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from eventbus.child import Child
+from events.cli.control import Channel
+from events.errors import PointsmanError, Unavailable
+
+__all__ = ["Role", "Worker"]
+
+log = structlog.get_logger("up")
+
+_START_SECONDS = 30.0
+_DRAIN_SECONDS = 12.0
+_BACKOFF = (0.2, 5.0)
+
+
+class Worker:
+    """One running child."""
+
+    def __init__(self, role: str, child: Child, channel: Channel) -> None:
+        self.role = role
+        self.child = child
+        self.channel = channel
+
+    @classmethod
+    async def start(cls, role: str, config: dict[str, Any], sockets: Sequence[socket.socket] = ()) -> Worker:
+        """Start a child and wait until it is ready. Raises PointsmanError with its own sentence."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # -P: the user's folder may hold an `events/` of its own, which must not shadow ours.
+            command = [sys.executable, "-P", "-m", "events.cli.worker", role, str(theirs.fileno())]
+            # In our process group and with our output; it ends when the channel ends, so it cannot outlive us.
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *(s.fileno() for s in sockets)),
+            )
+        child = Child(process, None)
+        channel = await Channel.over(ours)
+        worker = cls(role, child, channel)
+        try:
+            await channel.send(config)
+            async with asyncio.timeout(_START_SECONDS):
+                answer = await channel.receive()
+        except (TimeoutError, ConnectionError):
+            answer = None
+        if answer is None or "error" in answer:
+            await worker.stop(0.0)
+            if answer is None:
+                raise Unavailable(f"the {role} process did not start")
+            raise PointsmanError(answer["error"], reason="StartFailed")
+        return worker
+
+    async def metrics(self) -> str:
+        """Its metrics as Prometheus text; empty when it is gone."""
+        answer = await self.channel.ask({"do": "metrics"})
+        return "" if answer is None else str(answer.get("metrics", ""))
+
+    async def stop(self, grace: float = _DRAIN_SECONDS) -> None:
+        """Drain it; what does not end in ``grace`` seconds is killed."""
+        with contextlib.suppress(ConnectionError):
+            await self.channel.send({"do": "drain"})
+        try:
+            async with asyncio.timeout(grace):
+                await self.child.wait()
+        except TimeoutError:
+            if grace:
+                log.error("process did not end in time and is killed", process=self.role, seconds=grace)
+            await self.child.stop(grace=0.0)
+        self.channel.close()
+
+
+class Role:
+    """Keeps one child of a role running. ``change`` brings a new configuration into effect."""
+
+    def __init__(
+        self, name: str, configure: Callable[[], Awaitable[tuple[dict[str, Any], list[socket.socket]]]]
+    ) -> None:
+        self.name = name
+        self._configure = configure
+        self.worker: Worker | None = None
+        self.restarts = 0
+        self._watch: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the child and watch over it."""
+        config, sockets = await self._configure()
+        self.worker = await Worker.start(self.name, config, sockets)
+        self._watch = asyncio.create_task(self._restart_when_dead(), name=f"watch {self.name}")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the child runs."""
+        return self.worker is not None and self.worker.child.returncode is None
+
+    async def change(self, *, overlap: bool) -> None:
+        """Take up the present configuration. ``overlap``: the new child serves before the old one ends."""
+        async with self._changing:
+            old = self.worker
+            if not overlap and old is not None:
+                self.worker = None
+                await old.stop()
+            config, sockets = await self._configure()
+            self.worker = await Worker.start(self.name, config, sockets)
+            if overlap and old is not None:
+                await old.stop()
+
+    async def stop(self) -> None:
+        """Drain the child."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self.worker is not None:
+            await self.worker.stop()
+
+    async def _restart_when_dead(self) -> None:
+        delay = _BACKOFF[0]
+        loop = asyncio.get_running_loop()
+        while True:
+            worker = self.worker
+            if worker is None:
+                await asyncio.sleep(0.1)
+                continue
+            started = loop.time()
+            code = await worker.child.wait()
+            if worker is not self.worker:
+                continue
+            async with self._changing:
+                if worker is not self.worker:
+                    continue
+                if loop.time() - started > 60:
+                    delay = _BACKOFF[0]
+                self.restarts += 1
+                log.error("process ended and is started again", process=self.name, code=code, seconds=delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _BACKOFF[1])
+                try:
+                    config, sockets = await self._configure()
+                    self.worker = await Worker.start(self.name, config, sockets)
+                except PointsmanError as error:
+                    log.error("process does not start", process=self.name, error=str(error))

@@ -1,0 +1,206 @@
+"""Step 7 · the join of one trigger with its state in the bus's KV. Shell; what it decides is in ``join``.
+
+The state is one value: the matches that are kept, and the rounds that are complete but not yet settled. It is written before a
+message is settled, so that a crash at any moment finds either the message on the bus or its match in the state; a round that
+was under way is submitted again after a restart, under the same name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+
+from eventbus import subjects
+from eventbus.interface import Bus, State
+from eventbus.ledger import Entry
+from events.backoff import full_jitter
+from events.errors import Unavailable
+from events.expressions import cron
+from events.models.event import Event
+from sensor import join
+from sensor.dependencies import Decision
+from sensor.plan import CompiledSensor, CompiledTrigger
+from sensor.target import RoundContext
+
+if TYPE_CHECKING:
+    from sensor.runner import Work
+
+__all__ = ["Joining"]
+
+log = structlog.get_logger("sensor")
+
+Submit = Callable[[CompiledTrigger, RoundContext], Awaitable[list[Entry]]]
+Settled = Callable[["Work | None", list[Entry]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An event with the forge's id of the delivery that brought it."""
+
+    event: Event
+    delivery_id: str
+
+
+Match = join.Match[Arrived]
+Matches = dict[str, Match]
+
+
+class Joining:
+    """Takes matches one after the other, in the order of the stream."""
+
+    def __init__(
+        self, trigger: CompiledTrigger, sensor: CompiledSensor, bus: Bus, submit: Submit, settled: Settled
+    ) -> None:
+        self._trigger = trigger
+        self._sensor = sensor
+        self._bus = bus
+        self._submit = submit
+        self._settled = settled
+        self._queue: asyncio.Queue[tuple[Work, Decision] | None] = asyncio.Queue()
+        self._state: join.JoinState[Arrived] = join.JoinState()
+        self._rounds: dict[str, Matches] = {}
+        self._store: State | None = None
+        self._grace = 0.0
+        self._resets = [
+            cron.compile(r.by_time.cron, r.by_time.timezone)
+            for r in (trigger.spec.template.conditions_reset if trigger.spec.template else [])
+            if r.by_time is not None
+        ]
+
+    async def load(self) -> None:
+        """Read the state back; matches from before the last reset time are forgotten."""
+        self._store = await self._bus.state(subjects.bucket(self._sensor.namespace, self._sensor.name))
+        text = await self._store.get(self._key)
+        if text is not None:
+            raw = orjson.loads(text)
+            known = {d.name for d in self._sensor.dependencies}
+            saved = [_match(m) for m in raw["saved"] if m["dependency"] in known]
+            self._state = join.JoinState({m.dependency: m for m in saved})
+            self._rounds = {k: {m["dependency"]: _match(m) for m in r} for k, r in raw["rounds"].items()}
+        if self._resets:
+            now = datetime.now(UTC)
+            last = max(reset.previous(now) for reset in self._resets)
+            self._state = join.reset_before(self._state, last)
+
+    def put(self, work: Work, decision: Decision) -> None:
+        """A dependency was satisfied; the part of ``work`` is settled when the match is safe."""
+        self._queue.put_nowait((work, decision))
+
+    def stop(self, grace: float) -> None:
+        """End ``run`` after what is queued; rounds get ``grace`` seconds, then they are left to the next start."""
+        self._grace = grace
+        self._queue.put_nowait(None)
+
+    async def run(self) -> None:
+        """Work through the queue; submit rounds beside it."""
+        async with asyncio.TaskGroup() as tasks:
+            timer = tasks.create_task(self._reset_by_time())
+            under_way = {tasks.create_task(self._fire(k, m)) for k, m in list(self._rounds.items())}
+            while (entry := await self._queue.get()) is not None:
+                fired = await self._take(*entry)
+                if fired is not None:
+                    task = tasks.create_task(self._fire(*fired))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+            if under_way:
+                await asyncio.wait(under_way, timeout=self._grace)
+            for task in [timer, *under_way]:
+                task.cancel()
+
+    async def _take(self, work: Work, decision: Decision) -> tuple[str, Matches] | None:
+        arrived = Arrived(decision.event, work.message.delivery_id)
+        match = join.Match(decision.dependency, work.event.id, arrived, datetime.now(UTC))
+        if self._is_known(match):  # delivered again while its match is kept or its round under way
+            await self._settled(work, [])
+            return None
+        self._state, complete = join.offer(self._trigger.condition, self._state, match)
+        fired: tuple[str, Matches] | None = None
+        entries = [self._waiting(match)]
+        if complete is not None:
+            matches = dict(complete.matches)
+            fired = (self._context(matches).key, matches)
+            self._rounds[fired[0]] = matches
+            entries = []
+        await self._save()
+        await self._settled(work, entries)
+        return fired
+
+    def _is_known(self, match: Match) -> bool:
+        kept = [self._state.matches, *self._rounds.values()]
+        return any(m.event_id == match.event_id for s in kept for d, m in s.items() if d == match.dependency)
+
+    def _waiting(self, match: Match) -> Entry:
+        missing = [n for n in self._trigger.condition.names if n not in self._state.matches]
+        return Entry(
+            match.event_id,
+            self._sensor.id,
+            self._trigger.name,
+            match.dependency,
+            "waiting",
+            detail=f"waits for {', '.join(missing)}" if missing else "waits",
+        )
+
+    def _context(self, matches: Matches) -> RoundContext:
+        events = {d: m.event.event for d, m in matches.items()}
+        deliveries = {d: m.event.delivery_id for d, m in matches.items()}
+        return RoundContext(self._trigger.origin, events, time.time_ns(), deliveries)
+
+    async def _fire(self, key: str, matches: Matches) -> None:
+        entries = await self._submit(self._trigger, self._context(matches))
+        await self._settled(None, entries)
+        del self._rounds[key]
+        await self._save()
+
+    async def _reset_by_time(self) -> None:
+        while self._resets:
+            now = datetime.now(UTC)
+            moment = min(reset.next(now) for reset in self._resets)
+            await asyncio.sleep((moment - now).total_seconds())
+            if self._state.matches:
+                log.info("conditions reset", sensor=self._sensor.id, trigger=self._trigger.name)
+                self._state = join.JoinState()
+                await self._save()
+
+    @property
+    def _key(self) -> str:
+        return subjects.key(self._trigger.name)
+
+    async def _save(self) -> None:
+        """Write the state; while the bus is away nothing can be settled, so it waits here."""
+        assert self._store is not None, "loaded before"
+        value = orjson.dumps(
+            {
+                "saved": [_raw(m) for m in self._state.matches.values()],
+                "rounds": {k: [_raw(m) for m in r.values()] for k, r in self._rounds.items()},
+            }
+        )
+        pauses = full_jitter(random.random, cap=5.0)
+        while True:
+            try:
+                await self._store.put(self._key, value)
+                return
+            except Unavailable as error:
+                log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
+                await asyncio.sleep(next(pauses))
+
+
+def _raw(match: Match) -> dict[str, Any]:
+    return {
+        "dependency": match.dependency,
+        "time": match.time.isoformat(),
+        "delivery": match.event.delivery_id,
+        "event": orjson.Fragment(match.event.event.to_json()),
+    }
+
+
+def _match(raw: dict[str, Any]) -> Match:
+    event = Event.from_json(orjson.dumps(raw["event"]))
+    return join.Match(raw["dependency"], event.id, Arrived(event, raw["delivery"]), datetime.fromisoformat(raw["time"]))

@@ -1,0 +1,129 @@
+"""A sensor, compiled: its dependencies and triggers, ready for events. Pure.
+
+``runner`` drives it with a bus, ``explain`` without one; both see the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from events.errors import EvaluationError, ExpressionError, SpecError
+from events.expressions import conditions
+from events.expressions.scripts import Scripts
+from events.models.base import parse
+from events.models.event import Event
+from events.models.sensor import Policy, Sensor, Trigger, TriggerTemplate
+from events.models.values import Submission
+from sensor import triggers
+from sensor.dependencies import CompiledDependency, Decision, compile_dependencies
+from sensor.naming import Origin
+from sensor.parameters import Parameter, Seed, apply, compile_parameters
+from sensor.target import RoundContext
+from sensor.triggers import TriggerKind
+
+__all__ = ["CompiledSensor", "CompiledTrigger"]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a trigger would do for a round: the kind that does it, and the submission."""
+
+    kind: TriggerKind[Any]
+    submission: Submission
+
+
+class CompiledTrigger:
+    """One trigger: when it fires (condition) and what it sends (kind with its parameters)."""
+
+    def __init__(self, spec: Trigger, origin: Origin, names: Sequence[str], path: str) -> None:
+        assert spec.template is not None, "validated before"
+        self.spec = spec
+        self.origin = origin
+        self.name = spec.template.name
+        try:
+            self.condition = conditions.compile(spec.template.conditions or None, names)
+        except ExpressionError as error:
+            error.path = f"{path}.template.conditions"
+            raise
+        self._parameters: list[Parameter] = compile_parameters(spec.parameters, f"{path}.parameters")
+        self._template_text = orjson.dumps(spec.template.model_dump(by_alias=True, exclude_unset=True)).decode()
+        try:
+            self._kind = build(spec.template, origin, spec.policy)
+        except SpecError as error:
+            if not error.path.startswith("spec."):
+                error.path = f"{path}.template.{error.path}".rstrip(".")
+            raise
+
+    @property
+    def joins(self) -> bool:
+        """Whether it waits for several events (and so keeps state)."""
+        return self.condition.has_and
+
+    def render(self, context: RoundContext) -> Rendered:
+        """Steps 8 and 9: parameters into the template, then the kind's own rendering. Raises EvaluationError."""
+        kind = self._kind
+        if self._parameters:
+            text = apply(self._parameters, context.events, self._template_text, Seed(context.key.encode()))
+            try:
+                kind = build(parse(TriggerTemplate, orjson.loads(text), "template"), self.origin, self.spec.policy)
+            except (orjson.JSONDecodeError, SpecError) as error:
+                raise EvaluationError(f"the parameters make the template invalid: {error}") from None
+        return Rendered(kind, kind.render(context))
+
+
+def build(template: TriggerTemplate, origin: Origin, policy: Policy | None) -> TriggerKind[Any]:
+    """The kind that a template names, with its configuration; raises SpecError."""
+    chosen = triggers.chosen(template)
+    if chosen is None:
+        known = ", ".join(sorted(triggers.registry))
+        raise SpecError("names no kind of trigger", hint=f"one of {known}", reason="UnknownKind")
+    wire_name, raw = chosen
+    kind = triggers.registry[wire_name]
+    if not kind.built:
+        raise SpecError(f"trigger kind '{wire_name}' is not built yet", path=wire_name, reason="NotBuilt")
+    return kind(parse(kind.Config, raw, wire_name), origin, policy or Policy())
+
+
+class CompiledSensor:
+    """A sensor, ready to look at events. Raises SpecError for what cannot work, with the field's path."""
+
+    def __init__(self, sensor: Sensor, namespace: str, scripts: Scripts) -> None:
+        self.namespace = namespace
+        self.name = sensor.metadata.name
+        self.bus = sensor.bus
+        self.dependencies: list[CompiledDependency] = compile_dependencies(sensor.spec.dependencies, scripts)
+        names = [d.name for d in self.dependencies]
+        self.triggers = [
+            CompiledTrigger(t, Origin(namespace, self.name, _name(t)), names, f"spec.triggers[{i}]")
+            for i, t in enumerate(sensor.spec.triggers)
+        ]
+        self._by_event: dict[tuple[str, str], list[CompiledDependency]] = {}
+        for dependency in self.dependencies:
+            self._by_event.setdefault((dependency.source, dependency.event_name), []).append(dependency)
+
+    @property
+    def id(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        """The ``(event source, event name)`` that it waits for, each once."""
+        return list(self._by_event)
+
+    def decide(self, event: Event) -> list[Decision]:
+        """What each interested dependency says of the event, in the order of the manifest."""
+        return [d.decide(event) for d in self._by_event.get((event.source, event.subject), ())]
+
+
+def _name(trigger: Trigger) -> str:
+    return trigger.template.name if trigger.template else ""
+
+
+def passing(decisions: Sequence[Decision]) -> Mapping[str, Event]:
+    """The events that passed, by dependency."""
+    return {d.dependency: d.event for d in decisions if d.verdict.passed}

@@ -1,0 +1,139 @@
+"""Steps 5–10 · one process for any number of sensors: opens what they share, starts them, drains them. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from eventbus import jetstream, subjects
+from eventbus.interface import Address, Bus
+from eventbus.ledger import EventRecord, Ledger, open_ledger
+from eventbus.stream import OURS, StreamSettings
+from events.errors import EvaluationError
+from events.kube import Kube
+from events.models.event import Event
+from events.models.sensor import Sensor
+from events.secrets import Vault
+from sensor.plan import CompiledSensor
+from sensor.runner import SensorRunner
+from sensor.scripts import ScriptWorker
+from sensor.target import Tools
+
+__all__ = ["Recorded", "SensorProcess", "open_process"]
+
+log = structlog.get_logger("sensor")
+
+BusName = tuple[str, str]
+"""Namespace and name of an EventBus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that no sensor waits for; it is only written down, so that one can see that it came."""
+
+    bus: BusName
+    source: str
+    event: str
+
+
+class SensorProcess:
+    """Runners of one process; made by ``open_process``, where their consumers are created."""
+
+    def __init__(self, runners: list[SensorRunner], recorders: list[Recorder]) -> None:
+        self._runners = runners
+        self._recorders = recorders
+
+    async def start(self) -> None:
+        """Create all consumers; afterwards no event is missed."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in (*self._runners, *self._recorders):
+                tasks.create_task(part.start())
+
+    async def run(self) -> None:
+        """Work until ``drain``."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in (*self._runners, *self._recorders):
+                tasks.create_task(part.run())
+
+    async def drain(self) -> None:
+        """Stop pulling; ``run`` ends when what is held has settled."""
+        for part in (*self._runners, *self._recorders):
+            await part.drain()
+
+
+@asynccontextmanager
+async def open_process(
+    sensors: Iterable[tuple[Sensor, str]],
+    addresses: Mapping[BusName, Address],
+    *,
+    folder: Path,
+    kube: Kube,
+    vault: Vault,
+    recorded: Iterable[Recorded] = (),
+    stream: StreamSettings = OURS,
+) -> AsyncIterator[SensorProcess]:
+    """Compile the sensors (each with its namespace) and connect their buses. Raises SpecError for what cannot work."""
+    async with AsyncExitStack() as stack:
+        scripts = stack.enter_context(ScriptWorker())
+        compiled = [CompiledSensor(sensor, namespace, scripts) for sensor, namespace in sensors]
+        ledger = await stack.enter_async_context(open_ledger(folder))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
+        )
+        tools = Tools(kube=kube, http=session, vault=vault)
+        buses: dict[BusName, Bus] = {}
+        for name, address in addresses.items():
+            buses[name] = bus = await stack.enter_async_context(
+                jetstream.connect(address, name="pointsman sensor", stream=stream)
+            )
+            await bus.ensure_stream()
+        runners = [SensorRunner(s, buses[s.namespace, s.bus], ledger, tools) for s in compiled]
+        recorders = [
+            Recorder(name, buses[name], ledger, [r for r in recorded if r.bus == name])
+            for name in sorted({r.bus for r in recorded})
+        ]
+        yield SensorProcess(runners, recorders)
+
+
+class Recorder:
+    """Writes down the events of a bus that no sensor waits for."""
+
+    def __init__(self, name: BusName, bus: Bus, ledger: Ledger, recorded: list[Recorded]) -> None:
+        self._name = name
+        self._bus = bus
+        self._ledger = ledger
+        self._subjects = [subjects.subject(r.source, r.event) for r in recorded]
+
+    async def start(self) -> None:
+        """Create the durable consumer."""
+        self._subscription = await self._bus.subscribe(subjects.durable(self._name[0], "_recorder"), self._subjects)
+
+    async def run(self) -> None:
+        """Record until ``drain``."""
+        namespace, bus = self._name
+        async for batch in self._subscription.batches():
+            records = []
+            for message in batch:
+                try:
+                    e = Event.from_json(message.data)
+                except EvaluationError as error:
+                    log.error("message is no event", sequence=message.sequence, error=str(error))
+                    continue
+                records.append(
+                    EventRecord(
+                        e.id, namespace, bus, e.source, e.subject, e.type, e.time, message.delivery_id, message.sequence
+                    )
+                )
+            await self._ledger.record(records, [])
+            for message in batch:
+                await message.ack()
+
+    async def drain(self) -> None:
+        """Stop pulling."""
+        await self._subscription.close()

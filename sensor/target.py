@@ -1,0 +1,51 @@
+"""What a trigger's shell side may use: handed in, so that tests and dry runs can hand in something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from events.kube import Kube
+from events.models.event import Event
+from events.secrets import Vault
+from sensor.naming import Origin, round_key
+
+__all__ = ["RoundContext", "Tools"]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Clients of one sensor process."""
+
+    kube: Kube | None = None
+    http: aiohttp.ClientSession | None = None
+    vault: Vault = field(default_factory=Vault)
+
+
+@dataclass(frozen=True)
+class RoundContext:
+    """A round on its way to a submission: which trigger, the events by dependency, the delivery they came with, and now
+    (nanoseconds since 1970).
+    """
+
+    origin: Origin
+    events: Mapping[str, Event]
+    now: int
+    deliveries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The same for the same events and trigger, whenever it is asked."""
+        return round_key(self.origin, self.events)
+
+    @property
+    def event_ids(self) -> str:
+        """The ids of the events, comma-separated, in the order of their dependencies' names."""
+        return ",".join(event.id for _, event in sorted(self.events.items()))
+
+    @property
+    def delivery_ids(self) -> str:
+        """The forge's ids of the deliveries, comma-separated; empty when none is known."""
+        return ",".join(d for _, d in sorted(self.deliveries.items()) if d)
