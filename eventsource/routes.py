@@ -6,7 +6,7 @@ what the pattern takes (RE2, the whole part). https://pkg.go.dev/github.com/gori
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from events.errors import SpecError
 __all__ = ["Endpoint", "Options", "Table", "build"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 Options = dict[str | None, T]
 """What serves a path, by method; the key None is for any method. Without a key, no method is served."""
 
@@ -47,6 +48,18 @@ class Table(Generic[T]):
                 if pattern.fullmatch(path):
                     return options
         return found
+
+    def map(self, change: Callable[[T], U]) -> Table[U]:
+        """The same routes to other things."""
+
+        def mapped(options: Options[T]) -> Options[U]:
+            return {method: change(item) for method, item in options.items()}
+
+        return Table(
+            self.tls,
+            {path: mapped(options) for path, options in self.exact.items()},
+            [(text, pattern, mapped(options)) for text, pattern, options in self.templates],
+        )
 
 
 def build(wishes: Iterable[tuple[Endpoint, T]]) -> tuple[dict[int, Table[T]], list[SpecError]]:

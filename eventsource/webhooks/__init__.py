@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from events.errors import EvaluationError, Rejected
-from events.models.base import Finding, Spec
+from events.errors import EvaluationError, Rejected, SpecError
+from events.models.base import Finding, Int64, Spec
 from events.models.eventsource import SourceFilter
 from events.models.shared import SecretKeySelector
 from events.registry import Registry
@@ -25,6 +25,7 @@ __all__ = [
     "Secrets",
     "Webhook",
     "WebhookContext",
+    "check_context",
     "compacted",
     "register",
     "registry",
@@ -54,7 +55,7 @@ class WebhookContext(Spec):
     server_key_secret: SecretKeySelector | None = None
     metadata: dict[str, str] = {}
     auth_secret: SecretKeySelector | None = None
-    max_payload_size: int | None = None
+    max_payload_size: Int64 | None = None
 
     @property
     def limit(self) -> int:
@@ -69,15 +70,20 @@ class WebhookContext(Spec):
         return self.server_cert_secret, self.server_key_secret
 
     def findings(self, path: str) -> Iterator[Finding]:
-        """What is wrong with it."""
+        """What the reference finds wrong with it."""
         if not self.endpoint:
             yield Finding("error", f"{path}.endpoint", "must be given")
-        elif not self.endpoint.startswith("/"):
-            yield Finding("warning", f"{path}.endpoint", f"served as '/{self.endpoint}'", "begin it with a slash")
         if not self.port:
             yield Finding("error", f"{path}.port", "must be given")
-        elif not (self.port.isascii() and self.port.lstrip("+").isdigit() and 0 < int(self.port) < 65536):
+        elif not _is_integer(self.port):
             yield Finding("error", f"{path}.port", f"must be a port number, not '{self.port}'")
+
+    def advice(self, path: str) -> Iterator[Finding]:
+        """What the reference lets pass although it cannot work."""
+        if self.endpoint and not self.endpoint.startswith("/"):
+            yield Finding("warning", f"{path}.endpoint", f"served as '/{self.endpoint}'", "begin it with a slash")
+        if _is_integer(self.port) and not 0 < int(self.port) < 65536:
+            yield Finding("error", f"{path}.port", f"must be from 1 to 65535, not {self.port}")
         if (self.server_cert_secret is None) != (self.server_key_secret is None):
             yield Finding(
                 "error", path, "needs both of serverCertSecret and serverKeySecret", "leave out both for plain HTTP"
@@ -132,17 +138,18 @@ class ForgeConfig(Spec):
         return False
 
     def context_findings(self, path: str) -> Iterator[Finding]:
-        """What is wrong with ``webhook``."""
-        if self.webhook is None:
-            yield Finding("error", f"{path}.webhook", "must be given")
-        else:
-            yield from self.webhook.findings(f"{path}.webhook")
+        """What the reference finds wrong with ``webhook``."""
+        yield from check_context(self.webhook, path)
 
 
 class Webhook(Generic[C]):
     """One event of a kind: its configuration and what to do with a delivery. No state, no I/O."""
 
     kind: ClassVar[str]
+    built: ClassVar[bool] = True
+    """False: only known to ``lint``, which judges manifests as the reference does."""
+    exclusive: ClassVar[bool] = False
+    """Whether only one process may serve at a time; see ``eventsource.pollers.Poller``."""
     config_model: ClassVar[type[Any]]
     event_header: ClassVar[str] = ""
     """The header that names the event; a part of the digest that stands in for a missing delivery id."""
@@ -159,6 +166,13 @@ class Webhook(Generic[C]):
         """What is wrong with a configuration, by the rules of the reference (spec §5.5)."""
         raise NotImplementedError
 
+    @classmethod
+    def advise(cls, config: C, path: str = "") -> list[Finding]:
+        """What the reference lets pass although it cannot work, or not as it reads."""
+        context = config if isinstance(config, WebhookContext) else getattr(config, "webhook", None)
+        where = path if config is context else f"{path}.webhook"
+        return list(context.advice(where)) if context is not None else []
+
     @property
     def methods(self) -> frozenset[str] | None:
         """The HTTP methods that it takes; None: any."""
@@ -172,6 +186,12 @@ class Webhook(Generic[C]):
     def secret_selectors(self) -> list[SecretKeySelector]:
         """The Secrets that deliveries are checked with; all must be there at the start."""
         return [selector for selector in (self.context.auth_secret, self.secret) if selector is not None]
+
+    def check_secrets(self) -> None:
+        """Raise SpecError when a Secret is missing or cannot be used. For the start: later, such a delivery is refused."""
+        for selector in self.secret_selectors():
+            if not all(self.secrets(selector)):
+                raise SpecError(f"Secret '{selector.name}' has an empty '{selector.key}'", reason="SecretEmpty")
 
     def authorize(self, authorization: str) -> None:
         """Check the bearer token of ``authSecret``, where there is one. Raises Rejected(401)."""
@@ -197,6 +217,19 @@ class Webhook(Generic[C]):
     def envelope(self, delivery: Delivery, body: bytes, *, key: bytes = b"headers") -> bytes:
         """``{"headers": …, "body": …, "metadata"?: …}``."""
         return b"".join((b'{"', key, b'":', headers_json(delivery), b',"body":', body, self._tail))
+
+
+def check_context(context: WebhookContext | None, path: str) -> list[Finding]:
+    """What the reference finds wrong with the ``webhook`` of a configuration that stands at ``path``."""
+    if context is None:
+        return [Finding("error", f"{path}.webhook", "must be given")]
+    return list(context.findings(f"{path}.webhook"))
+
+
+def _is_integer(text: str) -> bool:
+    """Go's ``strconv.Atoi``: 64 bits, no spaces or underscores."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isascii() and digits.isdigit() and len(digits) <= 100 and -(2**63) <= int(text) < 2**63
 
 
 def compacted(body: bytes) -> bytes:

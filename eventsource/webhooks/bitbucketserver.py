@@ -80,6 +80,12 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
                 go_duration(config.check_interval)
             except ValueError as error:
                 findings.append(Finding("error", f"{path}.checkInterval", str(error)))
+        return findings
+
+    @classmethod
+    def advise(cls, config: BitbucketServerConfig, path: str = "") -> list[Finding]:
+        """What the reference lets pass, and what is not built."""
+        findings = super().advise(config, path)
         if config.skip_branch_refs_changed_on_open_pr:
             findings.append(
                 Finding("error", f"{path}.skipBranchRefsChangedOnOpenPR", "not built yet", "leave it out for now")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from events.errors import EvaluationError, Rejected
-from events.models.base import Finding, Spec
-from events.models.shared import SecretKeySelector
+from events.models.base import Finding, Int64, Spec
+from events.models.shared import GithubAppCreds, SecretKeySelector
 from eventsource import gojson, signatures
 from eventsource.delivery import Delivery
 from eventsource.forms import parse_query
@@ -29,25 +29,17 @@ class OwnedRepositories(Spec):
     names: list[str] = []
 
 
-class GitHubApp(Spec):
-    """Credentials of a GitHub App."""
-
-    private_key: SecretKeySelector | None = None
-    app_id: int = Field(0, alias="appID")
-    installation_id: int = Field(0, alias="installationID")
-
-
 class GitHubConfig(ForgeConfig):
     """``github`` of an EventSource. Only ``webhook``, ``webhookSecret``, ``metadata`` and ``filter`` bear on deliveries."""
 
-    id: int = 0
+    id: Int64 = 0
     owner: str = ""
     repository: str = ""
     repositories: list[OwnedRepositories] = []
     organizations: list[str] | None = None
     events: list[str] = []
     api_token: SecretKeySelector | None = None
-    github_app: GitHubApp | None = None
+    github_app: GithubAppCreds | None = None
     webhook_secret: SecretKeySelector | None = None
     insecure: bool = False
     active: bool = False

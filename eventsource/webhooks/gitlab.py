@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from events.errors import Rejected
+from events.errors import Rejected, SpecError
 from events.models.base import Finding
 from events.models.shared import SecretKeySelector
 from eventsource import signatures
@@ -16,6 +16,8 @@ from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, register
 
 __all__ = ["GitLab", "GitLabConfig"]
+
+PREFIX = signatures.SIGNING_PREFIX.encode()
 
 
 class GitLabConfig(ForgeConfig):
@@ -61,14 +63,20 @@ class GitLab(Webhook[GitLabConfig]):
             findings.append(Finding("error", f"{path}.accessToken", "must be given"))
         return findings
 
+    def check_secrets(self) -> None:
+        """Raise SpecError when a Secret is missing or cannot be used."""
+        super().check_secrets()
+        for secret in self.secrets(self.secret) if self.secret else ():
+            if secret.startswith(PREFIX):
+                _key(secret)
+
     def verify(self, delivery: Delivery, now: int) -> None:
         """Check what the sender proved itself with. Raises Rejected(401)."""
         if self.secret is None:
             return
         secrets = self.secrets(self.secret)
-        prefix = signatures.SIGNING_PREFIX.encode()
-        tokens = [s for s in secrets if not s.startswith(prefix)]
-        signing = [s for s in secrets if s.startswith(prefix)]
+        tokens = [s for s in secrets if not s.startswith(PREFIX)]
+        signing = [s for s in secrets if s.startswith(PREFIX)]
         # Both kinds at once only while one replaces the other: then either will do.
         if tokens and signatures.token_matches(delivery.header("X-Gitlab-Token"), tokens):
             return
@@ -79,10 +87,17 @@ class GitLab(Webhook[GitLabConfig]):
             timestamp=delivery.header("Webhook-Timestamp"),
             signatures=delivery.header("Webhook-Signature"),
             body=delivery.body,
-            keys=[signatures.signing_key(s) for s in signing],
+            keys=[_key(s) for s in signing],
             now=now,
         )
 
     def delivery_id(self, delivery: Delivery) -> str:
         """Not X-Gitlab-Event-UUID: hooks that trigger each other share it."""
         return delivery.header("Idempotency-Key") or delivery.header("Webhook-Id") or self.digest(delivery)
+
+
+def _key(secret: bytes) -> bytes:
+    try:
+        return signatures.signing_key(secret)
+    except ValueError as error:
+        raise SpecError(str(error), reason="SecretMalformed") from None

@@ -1,0 +1,87 @@
+"""Step 1, receive: a request's body, bounded in size, in time and in the bytes that all requests together hold in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from aiohttp import ClientError, web
+
+from events.errors import Rejected
+
+__all__ = ["Budget", "read"]
+
+_ANNOUNCED_BROKEN = (ClientError, ConnectionError, web.RequestPayloadError)
+
+
+class Budget:
+    """Bytes of bodies in flight, for the whole process. A request waits shortly when they are used up, first come first served."""
+
+    def __init__(self, total: int, *, patience: float = 1.0) -> None:
+        self.total = total
+        self.patience = patience
+        self.used = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> int:
+        """Reserve bytes; the answer is what to ``give`` back. Raises Rejected(503) when there are none in time."""
+        size = min(size, self.total)
+        if not self._waiting and self.used + size <= self.total:
+            self.used += size
+            return size
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            async with asyncio.timeout(self.patience):
+                await turn
+        except TimeoutError:
+            raise Rejected(503, "too many deliveries at once", reason="Overloaded", retry_after=5) from None
+        finally:
+            if turn.cancelled():
+                self._waiting = deque(one for one in self._waiting if one[1] is not turn)
+                self._admit()
+        return size
+
+    def give(self, size: int) -> None:
+        """Give bytes back."""
+        self.used -= size
+        if self._waiting:
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self.used + self._waiting[0][0] <= self.total:
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self.used += size
+                turn.set_result(None)
+
+
+async def read(request: web.BaseRequest, limit: int, deadline: float) -> bytes:
+    """The body of a request, at most ``limit`` bytes within ``deadline`` seconds. Raises Rejected(400, 408, 413)."""
+    content = request.content
+    try:
+        if content.is_eof():  # it came together with the headers
+            body = content.read_nowait()
+            if len(body) > limit:
+                raise too_large(limit)
+            return body
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        parts: list[bytes] = []
+        size = 0
+        async with asyncio.timeout(deadline):
+            while part := await content.readany():
+                size += len(part)
+                if size > limit:
+                    raise too_large(limit)
+                parts.append(part)
+        return b"".join(parts)
+    except TimeoutError:
+        raise Rejected(408, f"the body did not arrive within {deadline:g} s", reason="Timeout") from None
+    except _ANNOUNCED_BROKEN:
+        raise Rejected(400, "the body broke off or is malformed", reason="BrokenBody") from None
+
+
+def too_large(limit: int) -> Rejected:
+    """The answer to a body of more than ``limit`` bytes."""
+    return Rejected(413, f"the body is larger than {limit} bytes", reason="TooLarge")

@@ -1,0 +1,68 @@
+"""Steps 2 and 3: one event of one EventSource, from a delivery to its events. Pure.
+
+What ``server`` does with each request, and ``lint``, ``replay`` and ``test`` without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from events.models.event import Event, event_id, rfc3339
+from eventsource.delivery import Delivery
+from eventsource.webhooks import Webhook
+
+__all__ = ["Listener", "Received"]
+
+
+class Received(NamedTuple):
+    """What became of a delivery: the sender's id, the ids of all its events, and the events that the filter keeps."""
+
+    delivery_id: str
+    ids: list[str]
+    events: list[Event]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An event as it is served. ``keep`` is ``filter.expression`` over the data; None keeps everything."""
+
+    webhook: Webhook[Any]
+    namespace: str
+    source: str
+    name: str
+    bus: str
+    keep: Callable[[bytes], bool] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of event source, and the type of its events."""
+        return self.webhook.kind
+
+    @property
+    def owner(self) -> str:
+        """How it is named in messages."""
+        return f"EventSource {self.namespace}/{self.source}, {self.kind} event '{self.name}'"
+
+    def receive(self, delivery: Delivery) -> Received:
+        """Verify, convert and filter. Raises Rejected."""
+        webhook = self.webhook
+        webhook.verify(delivery, delivery.received // 1_000_000_000)
+        data = webhook.convert(delivery)
+        identifier = webhook.delivery_id(delivery)
+        if len(data) == 1:
+            ids = [self._id(identifier, None)]
+        else:
+            ids = [self._id(identifier, index) for index in range(len(data))]
+        time = rfc3339(delivery.received)
+        keep = self.keep
+        events = [
+            Event(id=one, source=self.source, type=self.kind, subject=self.name, time=time, data=content)
+            for one, content in zip(ids, data, strict=True)
+            if keep is None or keep(content)
+        ]
+        return Received(identifier, ids, events)
+
+    def _id(self, delivery_id: str, index: int | None) -> str:
+        return event_id(self.kind, self.namespace, self.source, self.name, delivery_id, index)

@@ -1,0 +1,341 @@
+"""Step 1, receive: HTTP requests become deliveries, within bounds; the answer comes after the bus has stored the events.
+
+The order is cheapest first: route → bearer token → size → body → signature → convert → publish → answer. aiohttp's low-level server is
+used without its router and middlewares: this is the hot path.
+
+Listening sockets are handed in and stay the caller's: ``drain`` stops accepting but never shuts a socket down, so that another
+process can take over in the meantime without a lost request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from eventbus.interface import Bus
+from events.errors import PointsmanError, Rejected, SpecError, Unavailable
+from eventsource import body as bodies
+from eventsource.delivery import Delivery, canonical
+from eventsource.forms import unescape
+from eventsource.listener import Listener, Received
+from eventsource.metrics import UNKNOWN, EventMetrics
+from eventsource.routes import Table
+from eventsource.webhooks import MASKED
+
+__all__ = ["Limits", "Served", "Server"]
+
+log = structlog.get_logger("eventsource")
+
+Headers = tuple[tuple[str, str], ...]
+_JSON = {"Content-Type": "application/json", "Server": "pointsman"}
+_TEXT = {"Content-Type": "text/plain; charset=utf-8", "Server": "pointsman"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds, in seconds and bytes."""
+
+    headers: float = 10.0
+    """From the connection to the end of the first request's headers."""
+    body: float = 10.0
+    idle: float = 75.0
+    """A kept connection without a request."""
+    linger: float = 2.0
+    """How long the rest of a refused body is read and thrown away, so that the sender gets to see the answer."""
+    in_flight: int = 64 << 20
+    """Bytes of bodies of all requests together."""
+
+
+@dataclass
+class Served:
+    """A listener with what it needs at run time."""
+
+    listener: Listener
+    bus: Bus
+    metrics: EventMetrics
+
+
+class _Connection(RequestHandler):
+    """A connection that knows its age, and tells about broken HTTP in our words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.since = time.monotonic()
+        self.used = False
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status == 400:
+            UNKNOWN.rejected("BrokenHttp")
+            answer = _error(400, "this is not HTTP as we know it")
+        else:
+            log.error("request failed", exc_info=exc)
+            answer = _error(500, "internal error")
+        answer.force_close()
+        return answer
+
+
+class _Connections(web.Server):
+    """The connections of one port."""
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Port:
+    """One port: its routes (replaceable) and its connections."""
+
+    def __init__(self, table: Table[Served], server: Server) -> None:
+        self.table = table
+        self.accepting: list[asyncio.Server] = []
+        self.context: ssl.SSLContext | None = None
+        limits = server.limits
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            return await server.handle(self.table, request)
+
+        self.connections = _Connections(
+            handle,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=limits.idle,
+            lingering_time=limits.linger,
+        )
+
+
+class Server:
+    """Serves tables of listeners on sockets that were handed in."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.budget = bodies.Budget(self.limits.in_flight)
+        self.draining = False
+        self._ports: dict[int, _Port] = {}
+        self._watchdog: asyncio.Task[None] | None = None
+
+    async def start(
+        self,
+        tables: Mapping[int, Table[Served]],
+        sockets: Mapping[int, Sequence[socket.socket]],
+        tls: Mapping[int, ssl.SSLContext] | None = None,
+    ) -> None:
+        """Begin to accept. ``sockets`` are listening ones, by the port of the manifest."""
+        loop = asyncio.get_running_loop()
+        self._watchdog = asyncio.create_task(self._watch(), name="header deadline")
+        for number, table in tables.items():
+            port = self._ports[number] = _Port(table, self)
+            port.context = (tls or {}).get(number)
+            for listening in sockets[number]:
+                port.accepting.append(
+                    await loop.create_server(
+                        port.connections,
+                        sock=listening.dup(),
+                        ssl=port.context,
+                        ssl_handshake_timeout=self.limits.headers if port.context else None,
+                        backlog=1024,
+                    )
+                )
+
+    def replace(self, tables: Mapping[int, Table[Served]]) -> None:
+        """Serve other tables from the next request on, on the ports that are open."""
+        for number, port in self._ports.items():
+            port.table = tables.get(number) or Table()
+
+    async def drain(self, grace: float) -> None:
+        """Stop accepting; answer what is under way; close kept connections after ``grace`` seconds, or when all are gone."""
+        self.draining = True
+        for port in self._ports.values():
+            for accepting in port.accepting:
+                accepting.close()
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline and any(port.connections.connections for port in self._ports.values()):  # noqa: ASYNC110 - aiohttp tells nobody
+            await asyncio.sleep(0.02)
+        for port in self._ports.values():
+            await port.connections.shutdown(timeout=1.0)
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watchdog
+
+    async def _watch(self) -> None:
+        """Close connections whose first request does not come."""
+        while True:
+            await asyncio.sleep(min(self.limits.headers / 4, 1.0))
+            oldest = time.monotonic() - self.limits.headers
+            for port in self._ports.values():
+                for connection in port.connections.connections:
+                    assert isinstance(connection, _Connection)
+                    if not connection.used and connection.since < oldest:
+                        UNKNOWN.rejected("HeaderTimeout")
+                        connection.force_close()
+
+    async def handle(self, table: Table[Served], request: web.BaseRequest) -> web.StreamResponse:
+        """One request, from its headers to the answer."""
+        connection = request.protocol
+        connection.used = True  # type: ignore[attr-defined]
+        begin = time.perf_counter()
+        metrics = UNKNOWN
+        identifier = ""
+        try:
+            served, path, query = _route(table, request)
+            if served is None:
+                answer = web.Response(body=b"OK", headers=_TEXT)
+            else:
+                metrics = served.metrics
+                delivery, size = await self._receive(served, request, path, query)
+                try:
+                    received = served.listener.receive(delivery)
+                    identifier = received.delivery_id
+                    answer = await _publish(served, received)
+                finally:
+                    self.budget.give(size)
+                metrics.duration.observe((time.perf_counter() - begin) * 1e3)
+        except PointsmanError as error:
+            answer = _refusal(error, metrics, request, identifier)
+        except Exception:
+            log.exception("delivery failed", delivery_id=identifier, path=request.raw_path[:200])
+            metrics.rejected("InternalError")
+            metrics.processing_failed.inc()
+            answer = _error(500, "internal error")
+        if self.draining or not request.content.is_eof():
+            answer.force_close()
+        return answer
+
+    async def _receive(self, served: Served, request: web.BaseRequest, path: str, query: str) -> tuple[Delivery, int]:
+        """The delivery, and the bytes that it holds of the budget."""
+        context = served.listener.webhook.context
+        headers = request.headers
+        if context.auth_secret is not None:
+            served.listener.webhook.authorize(headers.get("Authorization", ""))
+        if headers.get("Content-Encoding", "identity") not in ("identity", ""):
+            raise Rejected(415, "the body must not be encoded")
+        limit = context.limit
+        announced = headers.get("Content-Length")
+        if announced is not None and int(announced) > limit:
+            raise bodies.too_large(limit)
+        # Without a length the body may become as long as the limit.
+        size = int(announced) if announced is not None else 0 if request.content.is_eof() else limit
+        size = await self.budget.take(size)
+        try:
+            body = await bodies.read(request, limit, self.limits.body)
+            fields = _headers(request.raw_headers)
+            return Delivery(request.method, path, fields, body, query, time.time_ns()), size
+        except BaseException:
+            self.budget.give(size)
+            raise
+
+
+def _route(table: Table[Served], request: web.BaseRequest) -> tuple[Served | None, str, str]:
+    """Who takes the request, its path (decoded) and query. None is the health check. Raises Rejected(400, 404, 405)."""
+    raw = request.raw_path
+    if not raw.startswith("/"):  # the absolute form
+        raw = request.rel_url.raw_path_qs
+    path, _, query = raw.partition("?")
+    try:
+        path = unescape(path)
+    except ValueError as error:
+        raise Rejected(400, f"the path cannot be read: {error}", reason="MalformedPath") from None
+    options = table.lookup(path)
+    if options is None:
+        if path == "/health":
+            return None, path, query
+        raise Rejected(404, "nothing is served here", reason="NotFound")
+    served = options.get(request.method) or options.get(None)
+    if served is None:
+        raise MethodNotAllowed([method for method in options if method is not None])
+    return served, path, query
+
+
+class MethodNotAllowed(Rejected):
+    """405, with the methods that would do."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(405, "this method is not served here")
+        self.allowed = ", ".join(sorted(allowed))
+
+
+_canonical: Callable[[bytes], str] = lru_cache(maxsize=4096)(lambda name: canonical(name.decode("latin-1")))
+
+
+def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Canonical names and values as sent (bytes that are no UTF-8 as surrogate escapes); credentials masked."""
+    headers = [(_canonical(name), value.decode("utf-8", "surrogateescape")) for name, value in raw]
+    if any(name == "Authorization" for name, _ in headers):
+        headers = [field for field in headers if field[0] != "Authorization"]
+        headers.append(("Authorization", MASKED))
+    return tuple(headers)
+
+
+async def _publish(served: Served, received: Received) -> web.Response:
+    """Step 4: store the events, then say so."""
+    identifier, ids, events = received
+    metrics = served.metrics
+    try:
+        if len(events) == 1:
+            stored = [await served.bus.publish(events[0], delivery_id=identifier)]
+        else:
+            stored = await asyncio.gather(*(served.bus.publish(e, delivery_id=identifier) for e in events))
+    except Unavailable:
+        metrics.sent_failed.inc(len(events))
+        raise
+    if not stored:
+        status = "filtered"
+    else:
+        fresh = sum(1 for one in stored if not one.duplicate)
+        status = "stored" if fresh else "duplicate"
+        metrics.sent.inc(fresh)
+    metrics.result(status)
+    answer: dict[str, Any] = {"id": ids[0] if ids else "", "status": status}
+    if len(ids) > 1:
+        answer["ids"] = ids
+    return web.Response(body=orjson.dumps(answer), headers=_JSON)
+
+
+def _refusal(error: PointsmanError, metrics: EventMetrics, request: web.BaseRequest, delivery_id: str) -> web.Response:
+    """The answer to a delivery that is not taken."""
+    metrics.rejected(error.reason)
+    metrics.processing_failed.inc()
+    if isinstance(error, Rejected):
+        status, message, retry_after = error.status, error.message, error.retry_after
+    elif isinstance(error, Unavailable):
+        status, message = 503, "the event cannot be stored now"
+        retry_after = math.ceil(error.retry_after or 1)
+    else:
+        status, message, retry_after = 503, "the event source is not ready", 10
+    level = log.warning if isinstance(error, (Unavailable, SpecError)) or status >= 500 else log.info
+    level(
+        "delivery refused",
+        status=status,
+        reason=error.reason,
+        error=str(error),
+        path=request.raw_path[:200],
+        delivery_id=delivery_id,
+    )
+    answer = _error(status, message)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = error.allowed
+    return answer
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps({"error": message}), headers=_JSON)

@@ -1,0 +1,106 @@
+"""EventSource objects compiled into what is served: listeners and their routes by port. Pure.
+
+What is wrong is collected, not raised: one bad event does not keep the others from being served, and a user sees all at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from eventbus import subjects
+from events.errors import SpecError
+from events.models.base import Finding, parse
+from events.models.eventsource import EventSource, SourceFilter
+from events.models.shared import SecretKeySelector
+from events.secrets import Vault
+from eventsource import routes
+from eventsource.listener import Listener
+from eventsource.webhooks import Secrets, Webhook, registry
+
+__all__ = ["Certificate", "Sources"]
+
+Certificate = tuple[str, SecretKeySelector, SecretKeySelector]
+"""Namespace, certificate and key of a port that speaks TLS."""
+
+
+class Sources:
+    """All webhook events of some EventSources.
+
+    ``errors`` name what cannot be served (then it is left out), ``warnings`` what a user should know. Secrets are read from the
+    vault for each delivery, so ``Vault.replace`` takes effect at once.
+    """
+
+    def __init__(self, sources: Iterable[EventSource], vault: Vault, *, namespace: str = "default") -> None:
+        self.vault = vault
+        self.errors: list[SpecError] = []
+        self.warnings: list[Finding] = []
+        self.listeners: list[Listener] = []
+        for source in sources:
+            self._add(source, source.metadata.namespace or namespace)
+        wishes = [(_endpoint(listener), listener) for listener in self.listeners]
+        self.tables, clashes = routes.build(wishes)
+        self.errors += clashes
+        if any(listener.webhook.config.registers_hooks for listener in self.listeners):
+            self.warnings.append(
+                Finding("warning", "", "hooks are not registered at the forges", "register them by hand for now")
+            )
+
+    def _add(self, source: EventSource, namespace: str) -> None:
+        name = source.metadata.name
+        seen: Counter[str] = Counter()
+        for kind, event, raw in source.spec.events():
+            path = f"EventSource {namespace}/{name}: spec.{kind}.{event}"
+            seen[event] += 1
+            try:
+                if seen[event] > 1:
+                    raise SpecError(f"more than one event is named '{event}'", reason="DuplicateName")
+                subjects.subject(name, event)
+                webhook, keep = self._compile(kind, raw, path, namespace)
+            except SpecError as error:
+                error.path = error.path or path
+                self.errors.append(error)
+                continue
+            self.listeners.append(Listener(webhook, namespace, name, event, source.bus, keep))
+
+    def _compile(
+        self, kind: str, raw: Any, path: str, namespace: str
+    ) -> tuple[Webhook[Any], Callable[[bytes], bool] | None]:
+        """Raises SpecError for the first thing that is wrong."""
+        model = registry[kind]
+        config = parse(model.config_model, raw, path)
+        for finding in model.validate(config, path):
+            if finding.severity == "error":
+                raise SpecError(finding.message, path=finding.path, hint=finding.hint)
+            self.warnings.append(finding)
+        webhook = model(config, self._secrets(namespace))
+        webhook.check_secrets()
+        for selector in webhook.context.tls or ():
+            self.vault.get(namespace, selector)
+        if not webhook.secured:
+            self.warnings.append(Finding("warning", path, "anybody can send: no secret is configured"))
+        return webhook, _filter(config.filter, path)
+
+    def _secrets(self, namespace: str) -> Secrets:
+        return lambda selector: self.vault.accepted(namespace, selector)
+
+    def certificates(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """``(port, certificate chain, key)`` in PEM, of each port that speaks TLS."""
+        for port, table in self.tables.items():
+            if table.tls is not None:
+                namespace, certificate, key = table.tls
+                yield port, self.vault.get(namespace, certificate), self.vault.get(namespace, key)
+
+
+def _endpoint(listener: Listener) -> routes.Endpoint:
+    context = listener.webhook.context
+    path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
+    tls: Certificate | None = (listener.namespace, *context.tls) if context.tls else None
+    return routes.Endpoint(int(context.port), path, listener.webhook.methods, tls, listener.owner)
+
+
+def _filter(wanted: SourceFilter | None, path: str) -> Callable[[bytes], bool] | None:
+    if wanted is None:
+        return None
+    raise SpecError("not built yet", path=f"{path}.filter", hint="filter in the sensor", reason="NotBuilt")
