@@ -70,9 +70,14 @@ def _operations() -> list[Callable[[str, bytes], bytes]]:
         lambda program, data: b"1" if lua.filter(program, data) else b"0",
         lua.transform,
         jq.transform,
-        lambda program, _: lua.check(program) or b"",
-        lambda program, _: jq.check(program) or b"",
+        lambda program, _: _checked(lua.check, program),
+        lambda program, _: _checked(jq.check, program),
     ]
+
+
+def _checked(check: Callable[[str], None], program: str) -> bytes:
+    check(program)
+    return b""
 
 
 def _words(error: Exception) -> bytes:

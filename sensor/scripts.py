@@ -20,6 +20,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from events.errors import EvaluationError, ExpressionError
 from sensor.script_worker import ANSWER, EXPRESSION, FAILED_MEMORY, OK, OPERATIONS, READY, REQUEST
@@ -45,7 +46,7 @@ class ScriptWorker:
         self._ready = False
         self._lock = threading.Lock()
 
-    def __enter__(self) -> ScriptWorker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from events.expressions.scripts import Scripts
 
 __all__ = ["transform"]
@@ -12,9 +14,17 @@ __all__ = ["transform"]
 _JSON = "application/json"
 
 
-def transform(
-    data: bytes | None, content_type: str, *, jq: str = "", script: str = "", scripts: Scripts
-) -> tuple[bytes | None, str]:
+class _Spec(Protocol):
+    """The ``transform`` of a dependency; an empty text is one that is not given."""
+
+    @property
+    def jq(self) -> str: ...
+
+    @property
+    def script(self) -> str: ...
+
+
+def transform(data: bytes | None, content_type: str, spec: _Spec, scripts: Scripts) -> tuple[bytes | None, str]:
     """The event's data and ``datacontenttype`` afterwards.
 
     Raises:
@@ -23,8 +33,8 @@ def transform(
     """
     if data is None:
         return data, content_type
-    if jq:
-        return scripts.jq_transform(jq, data), _JSON
-    if script:
-        return scripts.lua_transform(script, data), _JSON
+    if spec.jq:
+        return scripts.jq_transform(spec.jq, data), _JSON
+    if spec.script:
+        return scripts.lua_transform(spec.script, data), _JSON
     return data, content_type

@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 import orjson
 
 from events.errors import EvaluationError
+from events.expressions.golang.jsons import encode_json
+from events.expressions.golang.numbers import shortest, trim_exponent
 
-__all__ = ["dumps", "loads_object", "number", "spelled"]
+__all__ = ["dumps", "loads_object", "spelled"]
 
 _EXACT = 2**53
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -67,10 +69,10 @@ def _repaired(value: Any) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON text of dicts with text keys, lists, texts, numbers, booleans and None, safe to put into HTML.
+    """JSON text of dicts with text keys, lists, texts, numbers, booleans and None, safe to put into HTML. Uses ``value`` up.
 
     Raises:
-        EvaluationError: a number that JSON has no text for, or nested too deeply.
+        EvaluationError: a number that JSON has no text for.
     """
     text = spelled(value)
     for raw, escaped in _HTML:
@@ -84,72 +86,37 @@ def dumps(value: Any) -> bytes:
 
 def spelled(value: Any) -> bytes:
     """As ``dumps``, without the escapes for HTML."""
+    replaced = _spell_numbers(value)
     try:
-        if not _has_unusual_number(value):
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        parts: list[str] = []
-        _write(value, parts)
-        return "".join(parts).encode()
-    except (RecursionError, orjson.JSONEncodeError):
-        raise EvaluationError("value is nested too deeply") from None
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # nested deeper than 254 levels
+        for holder, key, item in replaced:
+            holder[key] = item
+        return encode_json(value, escape_html=False).encode()
 
 
-def _has_unusual_number(value: Any) -> bool:
-    """Whether the fast encoder might spell a number of this value differently."""
-    kind = type(value)
-    if kind is dict:
-        return any(map(_has_unusual_number, value.values()))
-    if kind is list:
-        return any(map(_has_unusual_number, value))
-    return kind is float or (kind is int and not -_EXACT <= value <= _EXACT)
+def _spell_numbers(root: Any) -> list[tuple[Any, Any, float]]:
+    """Put Go's spelling in the place of every number that orjson might spell differently; what was replaced, and where."""
+    replaced = []
+    stack = [root]
+    while stack:
+        holder = stack.pop()
+        for key, item in holder.items() if type(holder) is dict else enumerate(holder):
+            kind = type(item)
+            if kind is dict or kind is list:
+                stack.append(item)
+            elif kind is float or (kind is int and not -_EXACT <= item <= _EXACT):
+                replaced.append((holder, key, item))
+    for holder, key, item in replaced:
+        holder[key] = orjson.Fragment(_number(item))
+    return replaced
 
 
-def _write(value: Any, parts: list[str]) -> None:
-    kind = type(value)
-    if kind is dict:
-        separator = "{"
-        for key in sorted(value):  # order of code points is the order of UTF-8 bytes
-            parts.append(f"{separator}{orjson.dumps(key).decode()}:")
-            _write(value[key], parts)
-            separator = ","
-        parts.append("}" if value else "{}")
-    elif kind is list:
-        separator = "["
-        for item in value:
-            parts.append(separator)
-            _write(item, parts)
-            separator = ","
-        parts.append("]" if value else "[]")
-    elif kind is float or kind is int:
-        parts.append(number(value))
-    else:
-        parts.append(orjson.dumps(value).decode())
-
-
-def number(value: float) -> str:
-    """Go's spelling of a double: ``100``, ``0.000001``, ``1e-7``, ``12345678901234567000``, ``1e+21``."""
+def _number(value: float) -> str:
     try:
         value = float(value)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise EvaluationError(f"JSON has no number {value}")
-    sign = "-" if math.copysign(1, value) < 0 else ""
-    mantissa, _, exponent = repr(abs(value)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    if fraction == "0":
-        digits = whole.lstrip("0")
-        fraction = ""
-    if not digits:
-        return sign + "0"
-    point = len(digits) - len(fraction) + int(exponent or 0)  # where the decimal point stands within the digits
-    digits = digits.rstrip("0")
-    if not -6 < point <= 21:
-        rest = f".{digits[1:]}" if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    if point >= len(digits):
-        return sign + digits.ljust(point, "0")
-    return f"{sign}{digits[:point]}.{digits[point:]}"
+        raise EvaluationError(f"JSON has no number {shortest(value)}")
+    return trim_exponent(shortest(value, low=-6, high=21))
