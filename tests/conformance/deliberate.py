@@ -6,6 +6,7 @@ Each rule has its line in ``docs/compatibility.md``, under the rule's name; a ru
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,3 +40,139 @@ def rule(format: str, name: str, applies: Callable[[Inputs], bool]) -> Callable[
 def find(format: str, inputs: Inputs) -> Rule | None:
     """The first rule that applies to these inputs."""
     return next((r for r in RULES if r.format == format and r.applies(inputs)), None)
+
+
+# Event sources: requests and what became of them.
+
+REFUSED = {"accepted": False, "messages": []}
+ONE_EVENT = {"accepted": True, "messages": 1}
+SINGLE_HEADERS = {"content-length", "content-type", "host", "transfer-encoding", "user-agent"}
+
+
+def _event(case: Inputs) -> Inputs:
+    """The configuration of the event that the request is for; empty when it is for none."""
+    event: Inputs = case["spec"].get(case["kind"], {}).get(case["event_name"], {})
+    return event
+
+
+def _context(case: Inputs) -> Inputs:
+    """Endpoint, port, method and so on of that event."""
+    event = _event(case)
+    context: Inputs = event if case["kind"] == "webhook" else event.get("webhook", {})
+    return context
+
+
+def _names(case: Inputs) -> list[str]:
+    return [name.lower() for name, _ in case["request"]["headers"]] if "request" in case else []
+
+
+def _header(case: Inputs, name: str) -> str:
+    return next((v.strip() for k, v in case["request"]["headers"] if k.lower() == name.lower()), "")
+
+
+def _body(case: Inputs) -> bytes:
+    from tests.conformance.formats import recordings
+
+    return recordings.body_of(case)
+
+
+def _limit(case: Inputs) -> int:
+    limit: int = _context(case).get("maxPayloadSize", 1 << 20)
+    return limit
+
+
+def _secret(case: Inputs, field: str) -> bytes | None:
+    selector = _event(case).get(field)
+    if not selector:
+        return None
+    text: str = case["secrets"].get(f"{selector['name']}/{selector['key']}", "")
+    return text.removesuffix("\n").encode()
+
+
+def _server_signature(case: Inputs) -> str:
+    """The signature that Bitbucket Server would send; empty when no secret is configured."""
+    secret = _secret(case, "webhookSecret") if case["kind"] == "bitbucketserver" else None
+    return "sha256=" + hmac.new(secret, _body(case), "sha256").hexdigest() if secret else ""
+
+
+def _unproven(case: Inputs) -> bool:
+    if case["kind"] == "gitlab":
+        token = _secret(case, "secretToken")
+        return token is not None and _header(case, "X-Gitlab-Token").encode() != token
+    right = _server_signature(case)
+    given = _header(case, "X-Hub-Signature") if right else ""
+    algorithm, _, digest = given.partition("=")
+    return f"{algorithm}={digest.lower()}" != right if right else False
+
+
+@rule("recordings", "secrets-are-always-checked", _unproven)
+def _(case: Inputs) -> Any:
+    return REFUSED
+
+
+@rule(
+    "recordings",
+    "signatures-in-capitals",
+    lambda case: bool(_server_signature(case)) and _header(case, "X-Hub-Signature") != _server_signature(case),
+)
+def _(case: Inputs) -> Any:
+    return ONE_EVENT
+
+
+@rule(
+    "recordings",
+    "forms-are-limited-too",
+    lambda case: (
+        case["kind"] == "webhook"
+        and _header(case, "Content-Type") == "application/x-www-form-urlencoded"
+        and len(_body(case)) > _limit(case)
+    ),
+)
+def _(case: Inputs) -> Any:
+    return REFUSED
+
+
+@rule(
+    "recordings",
+    "endpoints-get-their-slash",
+    lambda case: (
+        not _context(case).get("endpoint", "/").startswith("/")
+        and case["request"]["path"] == "/" + _context(case)["endpoint"]
+    ),
+)
+def _(case: Inputs) -> Any:
+    return ONE_EVENT
+
+
+@rule(
+    "recordings",
+    "methods-share-a-path",
+    lambda case: (
+        case["kind"] == "webhook"
+        and any(
+            other is not _event(case)
+            and (other.get("port"), other.get("endpoint")) == (_context(case).get("port"), _context(case).get("endpoint"))
+            and case["request"]["method"] in (other["method"], _context(case)["method"])
+            for other in case["spec"]["webhook"].values()
+        )
+    ),
+)
+def _(case: Inputs) -> Any:
+    return ONE_EVENT
+
+
+@rule("recordings", "larger-events", lambda case: "request" in case and 786_000 < len(_body(case)) <= _limit(case))
+def _(case: Inputs) -> Any:
+    return ONE_EVENT
+
+
+@rule(
+    "recordings", "names-without-wildcards", lambda case: bool(set("*>") & set(case["event_source"] + (case["event_name"] or "")))
+)
+def _(case: Inputs) -> Any:
+    return REFUSED
+
+
+@rule("recordings", "headers-that-may-come-once", lambda case: any(_names(case).count(name) > 1 for name in SINGLE_HEADERS))
+def _(case: Inputs) -> Any:
+    return REFUSED
