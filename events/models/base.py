@@ -7,7 +7,7 @@ We do the same, but name the unknown fields (spec §0.1). https://pkg.go.dev/enc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -29,6 +29,7 @@ __all__ = [
     "Spec",
     "Uint64",
     "decode",
+    "describe",
     "join_path",
     "parse",
     "required",
@@ -88,6 +89,8 @@ class Spec(BaseModel):
                 name = shape.by_fold.get(key.casefold(), key)
                 if name != key:
                     decoded[key] = value  # kept, so that unknown_fields can tell of the odd spelling
+                    if name in raw:
+                        continue
             empty = shape.empty_items.get(name)
             decoded[name] = value if empty is None else _fill(value, empty)
         return decoded
@@ -162,14 +165,18 @@ class Finding:
 
 
 def join_path(prefix: str, loc: tuple[str | int, ...]) -> str:
-    """``("triggers", 0, "template")`` → ``spec.triggers[0].template`` for the prefix ``spec``."""
+    """``("triggers", 0, "template")`` → ``spec.triggers[0].template`` for the prefix ``spec``. Dots in names are escaped."""
     path = prefix
     for part in loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            name = part.replace(".", "\\.")
+            path += f".{name}" if path else name
     return path
 
 
-def required(path: str, **fields: object) -> list[Finding]:
+def required(path: str, /, **fields: object) -> list[Finding]:
     """An error for each of these fields, named as in the manifest, that is empty."""
     return [Finding("error", join_path(path, (name,)), "must be given") for name, value in fields.items() if not value]
 
@@ -243,7 +250,7 @@ def _in_words(error: dict[str, Any]) -> str:
 
 
 def unknown_fields(value: Any, path: str = "") -> Iterator[Finding]:
-    """A warning for each field below ``value`` that its model does not know."""
+    """A warning for each field of a model, and of the models within, that is not known."""
     if isinstance(value, Spec):
         if not value.free_form:
             wire = value.wire_names()
@@ -255,10 +262,17 @@ def unknown_fields(value: Any, path: str = "") -> Iterator[Finding]:
                     text, hint = "unknown field, ignored as in the reference", did_you_mean(name, wire)
                 yield Finding("warning", join_path(path, (name,)), text, hint)
         for name, field in type(value).model_fields.items():
-            yield from unknown_fields(getattr(value, name), join_path(path, (field.alias or name,)))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from unknown_fields(item, join_path(path, (str(key),)))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from unknown_fields(item, join_path(path, (index,)))
+            yield from _unknown_within(getattr(value, name), join_path(path, (field.alias or name,)))
+
+
+def _unknown_within(value: Any, path: str) -> Iterator[Finding]:
+    """Below a field. Models stand in it, in its list or in its mapping; deeper there is only JSON, which may be anything."""
+    if isinstance(value, Mapping):
+        within: Iterable[tuple[str | int, Any]] = value.items()
+    elif isinstance(value, list):
+        within = enumerate(value)
+    else:
+        yield from unknown_fields(value, path)
+        return
+    for key, item in within:
+        yield from unknown_fields(item, join_path(path, (key,)))

@@ -27,8 +27,8 @@ def parse_clock(text: str) -> timedelta:
 
 
 def parse_zone(name: str) -> tzinfo:
-    """An IANA time zone; empty is UTC. Raises EvaluationError."""
-    if name in ("", "UTC"):
+    """An IANA time zone; empty is UTC, and so is ``Local``, the zone of a container. Raises EvaluationError."""
+    if name in ("", "UTC", "Local"):
         return UTC
     try:
         return ZoneInfo(name)

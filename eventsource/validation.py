@@ -1,0 +1,105 @@
+"""What can be wrong with an EventSource: the reference's rules, and what we would tell beyond them (spec §3, §5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from events.errors import ExpressionError, SpecError
+from events.models.base import Finding, Json, Spec, decode, describe, join_path, unknown_fields
+from events.models.eventsource import EventSource
+from events.registry import did_you_mean
+from eventsource import kinds
+from eventsource.kinds import Kind
+
+__all__ = ["advise_event_source", "decode_event_source", "validate_event_source"]
+
+
+class _Event(NamedTuple):
+    """One event of a source: its kind, its name, where it stands and what stands there."""
+
+    kind: Kind
+    name: str
+    path: str
+    raw: Json
+
+
+def _events(source: EventSource) -> Iterator[_Event]:
+    for name, raw in kinds.entries(source.spec):
+        kind = kinds.find(name)
+        if kind is not None and isinstance(raw, dict):
+            for event, config in raw.items():
+                yield _Event(kind, event, join_path(f"spec.{name}", (event,)), config)
+
+
+def decode_event_source(raw: Json) -> tuple[EventSource | None, list[Finding]]:
+    """The object, or an error for each field of the wrong type, also in the configurations of the kinds."""
+    source, findings = decode(EventSource, raw)
+    if source is None:
+        return None, findings
+    for name, events in kinds.entries(source.spec):
+        if not isinstance(events, dict) and kinds.find(name) is not None:
+            text = f"must be a mapping of event names, not {describe(events)}"
+            findings.append(Finding("error", f"spec.{name}", text))
+    for event in _events(source):
+        findings += decode(event.kind.config_model, event.raw, event.path)[1]
+    return (None if findings else source), findings
+
+
+def validate_event_source(source: EventSource) -> list[Finding]:
+    """What the reference's controller finds wrong; empty when the source is valid."""
+    findings: list[Finding] = []
+    seen: dict[str, str] = {}
+    for event in _events(source):
+        if event.name in seen:
+            text = f"there is an event '{event.name}' already, at {seen[event.name]}"
+            findings.append(Finding("error", event.path, text, "names must differ over all kinds"))
+        seen.setdefault(event.name, event.path)
+        config, wrong = decode(event.kind.config_model, event.raw, event.path)
+        findings += wrong if config is None else event.kind.validate(config, event.path)
+    exclusive = {event.kind.kind for event in _events(source) if event.kind.exclusive}
+    rolling = {event.kind.kind for event in _events(source) if not event.kind.exclusive}
+    if exclusive and rolling:
+        names = f"{', '.join(sorted(exclusive))} cannot stand beside {', '.join(sorted(rolling))}"
+        findings.append(Finding("error", "spec", names, "write two EventSources"))
+    return findings
+
+
+def advise_event_source(source: EventSource) -> list[Finding]:
+    """What the reference lets pass in silence: unknown fields and kinds, filters that do not compile, what cannot work."""
+    findings = list(unknown_fields(source))
+    for name, raw in kinds.entries(source.spec):
+        if kinds.find(name) is None:
+            known = [*kinds.KINDS, *type(source.spec).wire_names()]
+            findings.append(
+                Finding("warning", f"spec.{name}", "unknown kind of event source", did_you_mean(name, known))
+            )
+        elif name not in (source.spec.model_extra or {}):
+            findings.append(Finding("warning", f"spec.{name}", f"is written '{name}'"))
+        elif raw == {}:
+            findings.append(Finding("warning", f"spec.{name}", "has no events"))
+    for event in _events(source):
+        if not event.kind.built:
+            text = f"event source '{event.kind.kind}' is not built yet"
+            findings.append(Finding("warning", event.path, text))
+        config, _ = decode(event.kind.config_model, event.raw, event.path)
+        if config is not None:
+            findings += event.kind.advise(config, event.path)
+            findings += unknown_fields(config, event.path)
+            findings += _check_filter(config, event.path)
+    return findings
+
+
+def _check_filter(config: Spec, path: str) -> list[Finding]:
+    expression = getattr(getattr(config, "filter", None), "expression", "")
+    if not expression:
+        return []
+    from events.expressions import expr  # a large module that few sources need
+
+    try:
+        expr.compile(expression)
+    except ExpressionError as error:
+        return [Finding("error", f"{path}.filter.expression", error.message)]
+    except SpecError as error:
+        return [Finding("error", f"{path}.filter.expression", error.message)]
+    return []

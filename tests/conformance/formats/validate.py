@@ -1,0 +1,44 @@
+"""Validation of EventBus, EventSource and Sensor (``sensor/validate.jsonl``): valid or not, and whether decoding failed already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventbus.validation import JETSTREAM, decode_event_bus, validate_event_bus
+from events.models.base import Finding, parse
+from events.models.eventbus import EventBus
+from eventsource.validation import decode_event_source, validate_event_source
+from sensor.validation import decode_sensor, validate_sensor
+
+NAME = "validate"
+RECORDED = ("want",)
+
+
+def matches(case: dict[str, Any]) -> bool:
+    return case.get("op") == "validate"
+
+
+def want(case: dict[str, Any]) -> Any:
+    return case["want"]["valid"], case["want"].get("stage", "")
+
+
+def run(case: dict[str, Any]) -> Any:
+    raw = case["manifest"]
+    findings: list[Finding] = []
+    if case["kind"] == "EventBus":
+        eventbus, wrong = decode_event_bus(raw)
+        findings = validate_event_bus(eventbus) if eventbus else []
+    elif case["kind"] == "EventSource":
+        source, wrong = decode_event_source(raw)
+        findings = validate_event_source(source) if source else []
+    else:
+        sensor, wrong = decode_sensor(raw)
+        bus = parse(EventBus, case["eventbus"]) if case.get("eventbus") is not None else None
+        findings = validate_sensor(sensor, bus if "eventbus" in case else JETSTREAM) if sensor else []
+    if wrong:
+        return False, "decode"
+    return not any(f.severity == "error" for f in findings), ""
+
+
+def same(case: dict[str, Any], want: Any, got: Any) -> bool:
+    return bool(want == got)
