@@ -180,7 +180,7 @@ class Connection:
             connecting.cancel()
             if not self._client.is_connected:
                 self._closing = True
-                await self._close_client()
+                await _close(self._client)
 
     async def _connect(self, client: _Client) -> None:
         """Connect this client and make it ours, with all subscriptions."""
@@ -199,6 +199,8 @@ class Connection:
             self._came_up()
 
         async def on_close() -> None:
+            if client is not self._client:
+                return  # one that never came up
             self._went_down()
             if not self._closing:  # nats-py gives up for good when the server says -ERR
                 self._reopening = asyncio.create_task(self._reopen())
@@ -243,6 +245,7 @@ class Connection:
                 await self._connect(client)
             except (nats.errors.Error, OSError) as error:
                 self._last_error = str(error) or type(error).__name__
+                await _close(client)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, most)
             else:
@@ -279,11 +282,7 @@ class Connection:
         if self._up.is_set():
             with contextlib.suppress(Exception):
                 await self._client.flush(timeout=2)  # acknowledgements that are still in the buffer
-        await self._close_client()
-
-    async def _close_client(self) -> None:
-        with contextlib.suppress(Exception):  # closing what is half open
-            await self._client.close()
+        await _close(self._client)
 
     def _why(self, error: Exception) -> str:
         return str(error) or self._last_error or type(error).__name__
@@ -312,6 +311,11 @@ def status_of(headers: bytes) -> int:
     """The status of ``NATS/1.0 503 …``, or 0 for the headers of an ordinary message."""
     status = headers[9:12]
     return int(status) if headers[8:9] == b" " and status.isdigit() else 0
+
+
+async def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):  # what is half open may not know how
+        await client.close()
 
 
 def _reconnect_delay(servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:

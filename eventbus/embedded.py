@@ -73,6 +73,7 @@ class EmbeddedNats:
         self.folder = folder.absolute()
         self.restarts = 0
         self._accounts = list(accounts)
+        self._served = set(self._accounts)
         self._wanted_port = port
         self._sync: nats_config.Sync = sync
         self._max_payload = max_payload
@@ -113,9 +114,18 @@ class EmbeddedNats:
         credentials = self._credentials[name]
         return Address(f"nats://127.0.0.1:{self._port}", user=credentials.user, password=credentials.password)
 
+    async def accepts(self) -> bool:
+        """Whether the server takes connections at this moment."""
+        return (await _info(self._port)).get("server_name") == self._server_name
+
     async def reload(self, accounts: Iterable[tuple[str, str]]) -> None:
-        """Have these accounts from now on, without a restart. The data of an account that goes away stays on disk."""
+        """Have these accounts from now on, without a restart.
+
+        One that went away stays with the server until its next start (its data for ever): the server cannot bring an account back to
+        life that it dropped while it ran.
+        """
         self._accounts = list(accounts)
+        self._served.update(self._accounts)
         self._write_files()
         if self._child is not None:
             self._child.send(signal.SIGHUP)
@@ -251,9 +261,10 @@ class EmbeddedNats:
             ) from error
 
     def _write_files(self) -> None:
-        for name in (subjects.account(*pair) for pair in self._accounts):
+        names = [subjects.account(*pair) for pair in self._served]
+        for name in names:
             self._credentials.setdefault(name, nats_config.new_credentials(name))
-        used = {name: self._credentials[name] for name in (subjects.account(*pair) for pair in self._accounts)}
+        used = {name: self._credentials[name] for name in names}
         kept: dict[str, Any] = {
             "server_name": self._server_name,
             "port": self._port,
