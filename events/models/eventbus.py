@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from events.models.base import Int32, Json, Spec, Uint64
@@ -107,7 +105,7 @@ class EventBus(Spec):
     """EventBus of ``argoproj.io/v1alpha1``."""
 
     api_version: str = ""
-    kind: Literal["EventBus"] = "EventBus"
+    kind: str = "EventBus"
     metadata: Metadata = Metadata()
     spec: EventBusSpec = EventBusSpec()
     status: Json = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class EventSource(Spec):
     """EventSource of ``argoproj.io/v1alpha1``."""
 
     api_version: str = ""
-    kind: Literal["EventSource"] = "EventSource"
+    kind: str = "EventSource"
     metadata: Metadata = Metadata()
     spec: EventSourceSpec = EventSourceSpec()
     status: Json = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -209,7 +209,7 @@ class Sensor(Spec):
     """Sensor of ``argoproj.io/v1alpha1``."""
 
     api_version: str = ""
-    kind: Literal["Sensor"] = "Sensor"
+    kind: str = "Sensor"
     metadata: Metadata = Metadata()
     spec: SensorSpec = SensorSpec()
     status: Json = None

@@ -1,4 +1,7 @@
-"""Validation of EventBus, EventSource and Sensor (``sensor/validate.jsonl``): valid or not, and whether decoding failed already."""
+"""Validation of EventBus, EventSource and Sensor (``sensor/validate.jsonl``): valid or not, and whether decoding failed already.
+
+In ``eventsource/validation.jsonl`` each case is the spec of an EventSource with one event, and refused.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,22 @@ from eventsource.validation import decode_event_source, validate_event_source
 from sensor.validation import decode_sensor, validate_sensor
 
 NAME = "validate"
-RECORDED = ("want",)
+RECORDED = ("want", "error")
 
 
 def matches(case: dict[str, Any]) -> bool:
-    return case.get("op") == "validate"
+    return case.get("op") == "validate" or case["_file"] == "validation.jsonl"
 
 
 def want(case: dict[str, Any]) -> Any:
+    if "want" not in case:
+        return False, ""
     return case["want"]["valid"], case["want"].get("stage", "")
 
 
 def run(case: dict[str, Any]) -> Any:
+    if "manifest" not in case:
+        case = {"kind": "EventSource", "manifest": {"spec": case["spec"]}}
     raw = case["manifest"]
     findings: list[Finding] = []
     if case["kind"] == "EventBus":
