@@ -1,0 +1,31 @@
+"""The expr-lang language: selectors, parameters and metadata of WorkflowEventBindings, filters of event sources.
+
+``prepare(text)`` once, then ``selector(env)`` for each event::
+
+    selector = prepare('payload.action == "opened"')
+    selector({"namespace": "argo", "discriminator": "", "metadata": {}, "payload": event})
+
+Follows expr-lang/expr 1.17.8 (``V1_17``) and antonmedv/expr 1.15.5 (``V1_15``), see https://expr-lang.org. JSON numbers are
+floats as in the reference; whole numbers of a program are ``Int``.
+"""
+
+from events.expressions.expr.dialect import V1_15, V1_17, Dialect
+from events.expressions.expr.expanding import expand
+from events.expressions.expr.functions import HELPERS, PLAIN, Functions
+from events.expressions.expr.parameter import to_parameter
+from events.expressions.expr.program import Program, Selector, compile, prepare
+
+__all__ = [
+    "HELPERS",
+    "PLAIN",
+    "V1_15",
+    "V1_17",
+    "Dialect",
+    "Functions",
+    "Program",
+    "Selector",
+    "compile",
+    "expand",
+    "prepare",
+    "to_parameter",
+]

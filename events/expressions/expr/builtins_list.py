@@ -1,0 +1,203 @@
+"""Built-in functions on lists and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from events.errors import EvaluationError
+from events.expressions.expr.comparing import equal
+from events.expressions.expr.machine import Machine
+from events.expressions.expr.operators import fetch
+from events.expressions.expr.predicates import sorted_by
+from events.expressions.expr.types import ANY_MAP
+from events.expressions.expr.values import AnyMap, Bytes, Pair, Pairs, fail, is_number, items_of, to_int
+from events.expressions.golang.printing import format_value
+from events.expressions.golang.values import (
+    Int,
+    Ints,
+    NilList,
+    SizedInt,
+    Strings,
+    byte_length,
+    kind_of,
+    type_of,
+)
+
+__all__ = ["LIST", "get_or_nil"]
+
+_MAX_NESTING = 10_000
+_EXACT = 1 << 53
+
+
+def _list(what: str, value: Any) -> list[Any]:
+    if kind_of(value) not in ("slice", "array"):
+        fail(f"cannot {what} {kind_of(value)}")
+    return items_of(value)
+
+
+def _length(m: Machine, value: Any) -> Int:
+    if isinstance(value, (str, list, dict, Bytes, AnyMap)):
+        return Int(len(value))
+    fail(f"invalid argument for len (type {type_of(value)})")
+
+
+def length_in_bytes(m: Machine, value: Any) -> Int:
+    """``len`` of the early dialect."""
+    return Int(byte_length(value)) if type(value) is str else _length(m, value)
+
+
+def _end(index: int) -> Callable[[Machine, Any], Any]:
+    """``first`` and ``last``: nil wherever there is none."""
+
+    def apply(m: Machine, value: Any) -> Any:
+        try:
+            return fetch(value, Int(index))
+        except EvaluationError:
+            return None
+
+    return apply
+
+
+def _get(m: Machine, owner: Any, key: Any) -> Any:
+    if owner is None:
+        return None
+    if isinstance(owner, (list, str, Bytes)):
+        to_int(key)
+        return get_or_nil(m, owner, key)
+    return fetch(owner, key) if isinstance(owner, (dict, AnyMap)) else get_or_nil(m, owner, key)
+
+
+def get_or_nil(m: Machine, owner: Any, key: Any) -> Any:
+    """``get`` of the early dialect: nil for whatever cannot be read."""
+    try:
+        return fetch(owner, key)
+    except EvaluationError:
+        return None
+
+
+def _take(m: Machine, value: Any, count: Any) -> Any:
+    items = _list("take from", value)
+    if not isinstance(count, SizedInt) or not count.signed:
+        fail(f"cannot take {kind_of(count)} elements")
+    if count < 0 or isinstance(value, Pair):
+        fail("reflect.Value.Slice: slice index out of bounds")
+    if isinstance(value, Bytes):
+        return Bytes(value.data[:count])
+    kind = type(value) if isinstance(value, (Strings, Ints)) else list
+    return kind(items[:count])
+
+
+def _entries(what: str, value: Any) -> Iterator[tuple[Any, Any]]:
+    if not isinstance(value, (dict, AnyMap)):
+        fail(f"{what.format(kind_of(value))}")
+    return iter(value.items())
+
+
+def _keys(m: Machine, value: Any) -> list[Any]:
+    return [key for key, _ in _entries("cannot get keys from {}", value)]
+
+
+def _values(m: Machine, value: Any) -> list[Any]:
+    return [item for _, item in _entries("cannot get values from {}", value)]
+
+
+def _to_pairs(m: Machine, value: Any) -> list[Any]:
+    pairs = Pairs(Pair(entry) for entry in _entries("cannot transform {} to pairs", value))
+    return pairs or []
+
+
+def _from_pairs(m: Machine, value: Any) -> AnyMap:
+    if kind_of(value) not in ("slice", "array"):
+        fail(f"cannot transform {kind_of(value)} from pairs")
+    made = AnyMap(ANY_MAP.name)
+    for pair in items_of(value):
+        if kind_of(pair) not in ("slice", "array"):
+            fail(f"invalid pair {format_value(pair)[:80]}")
+        parts = items_of(pair)
+        if len(parts) != 2:
+            fail("invalid pair length")
+        made[parts[0]] = parts[1]
+    return made
+
+
+def _reverse(m: Machine, value: Any) -> list[Any]:
+    items = _list("reverse", value)
+    m.grow(len(items))
+    return items[::-1] if type(items) is list else list(reversed(items))
+
+
+def _uniq(m: Machine, value: Any) -> list[Any]:
+    kept: list[Any] = []
+    others: list[Any] = []
+    seen: set[Any] = set()
+    for item in _list("uniq", value):
+        m.spend(1)
+        simple = type(item) is str or (is_number(item) and -_EXACT < item < _EXACT)
+        if simple:
+            if item in seen:
+                continue
+            seen.add(item)
+        else:
+            m.spend(len(others) >> 1)
+            if any(equal(item, other) for other in others):
+                continue
+            others.append(item)
+        kept.append(item)
+    return kept
+
+
+def _concat(m: Machine, *values: Any) -> list[Any]:
+    made: list[Any] = []
+    for value in values:
+        made.extend(_list("concat", value))
+        m.grow(len(made))
+    return made or NilList()
+
+
+def _flatten(m: Machine, value: Any) -> list[Any]:
+    made: list[Any] = []
+    open_lists = [iter(_list("flatten", value))]
+    while open_lists:
+        for item in open_lists[-1]:
+            if isinstance(item, (list, Bytes)):
+                if len(open_lists) > _MAX_NESTING:
+                    fail("recursion depth exceeded")
+                open_lists.append(iter(items_of(item)))
+                break
+            made.append(item)
+        else:
+            open_lists.pop()
+    m.grow(len(made))
+    return made
+
+
+def _sort(m: Machine, value: Any, direction: Any = "asc") -> list[Any]:
+    sortable = type(value) in (list, NilList) or isinstance(value, (Strings, Ints))
+    if type(direction) is not str:
+        fail(f"sort order argument must be a string (got {type_of(direction)})")
+    if direction not in ("asc", "desc"):
+        fail(f"invalid order {direction[:20]}, expected asc or desc")
+    if not sortable:
+        return NilList()
+    m.grow(len(value))
+    m.spend(len(value))
+    return sorted_by(value, value, direction == "desc")
+
+
+LIST: dict[str, Any] = {
+    "len": _length,
+    "first": _end(0),
+    "last": _end(-1),
+    "get": _get,
+    "take": _take,
+    "keys": _keys,
+    "values": _values,
+    "toPairs": _to_pairs,
+    "fromPairs": _from_pairs,
+    "reverse": _reverse,
+    "uniq": _uniq,
+    "concat": _concat,
+    "flatten": _flatten,
+    "sort": _sort,
+}

@@ -1,0 +1,58 @@
+"""What one evaluation carries: the environment, variables, the current element, and what it may still spend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from events.expressions.expr.values import fail
+from events.expressions.golang.functions import Context
+
+__all__ = ["MEMORY_BUDGET", "STEP_BUDGET", "Machine", "Run", "Scope"]
+
+MEMORY_BUDGET = 1_000_000
+"""Elements of all lists and maps that a program makes, as in the reference."""
+STEP_BUDGET = 150_000
+"""Rounds of predicates and the like; 64 KiB of JSON have at most 32,768 elements."""
+
+
+class Scope:
+    """The list that a predicate walks, and where it is."""
+
+    __slots__ = ("acc", "index", "item")
+
+    def __init__(self) -> None:
+        self.item: Any = None
+        self.index = 0
+        self.acc: Any = None
+
+
+class Machine:
+    """The state of one evaluation. ``spend`` and ``grow`` raise ``EvaluationError`` at the bounds."""
+
+    __slots__ = ("context", "env", "memory", "scope", "steps", "variables")
+
+    def __init__(self, env: Mapping[str, Any], variables: int, context: Context) -> None:
+        self.env = env
+        self.variables: list[Any] = [None] * variables
+        self.scope = Scope()
+        self.steps = STEP_BUDGET
+        self.memory = 0
+        self.context = context
+
+    def spend(self, steps: int) -> None:
+        """Count work that grows with the data."""
+        self.steps -= steps
+        if self.steps < 0:
+            fail("evaluation takes too long")
+
+    def grow(self, size: int) -> None:
+        """Count elements of a new list or map."""
+        self.memory += size
+        if self.memory >= MEMORY_BUDGET:
+            fail("memory budget exceeded")
+        self.spend(size >> 3)
+
+
+Run = Callable[[Machine], Any]
+"""A compiled node."""

@@ -1,0 +1,217 @@
+"""Binary operators at run time: what one does with the value on its left."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import re2
+
+from events.expressions.expr.ast import BinaryNode, StringNode
+from events.expressions.expr.comparing import equal, is_in, order
+from events.expressions.expr.dialect import Dialect
+from events.expressions.expr.machine import Machine, Run
+from events.expressions.expr.operators import ARITHMETIC
+from events.expressions.expr.patterns import compile_pattern, found
+from events.expressions.expr.types import GoType
+from events.expressions.expr.values import Bytes, fail, is_nil, to_int, want_text
+from events.expressions.golang.values import Int, Ints, as_bytes, as_text, type_of
+
+__all__ = ["Step", "binary_run", "binary_step"]
+
+Step = Callable[[Machine, Any], Any]
+Operation = Callable[[Machine, Any, Any], Any]
+
+_MAX_INT = (1 << 63) - 1
+
+
+def binary_run(node: BinaryNode, left: Run, right: Run, dialect: Dialect) -> Run:
+    """The function of ``left operator right``."""
+    if node.operator in ("==", "!=") and isinstance(node.right, StringNode) and not _same(node, "string"):
+        return _equals_text(left, node.right.value, node.operator == "==")
+    step = binary_step(node, right, dialect)
+    return lambda m: step(m, left(m))
+
+
+def _equals_text(left: Run, text: str, wanted: bool) -> Run:
+    """``payload.x == "literal"``: the most common test."""
+
+    def run(m: Machine) -> bool:
+        value = left(m)
+        return (value == text if type(value) is str else False) is wanted
+
+    return run
+
+
+def binary_step(node: BinaryNode, right: Run, dialect: Dialect) -> Step:
+    """What the operator does with the value of its left operand."""
+    short_circuit = _SHORT_CIRCUIT.get(node.operator)
+    if short_circuit is not None:
+        return short_circuit(right)
+    if node.operator == "matches" and isinstance(node.right, StringNode):
+        return _matches_literal(node.right.value, dialect)
+    operation = _operation(node, dialect)
+    return lambda m, value: operation(m, value, right(m))
+
+
+# -- and, or, ??
+
+
+def _and(right: Run) -> Step:
+    def step(m: Machine, value: Any) -> Any:
+        if value is True:
+            return right(m)
+        return value if value is False else _not_bool(value)
+
+    return step
+
+
+def _or(right: Run) -> Step:
+    def step(m: Machine, value: Any) -> Any:
+        if value is False:
+            return right(m)
+        return value if value is True else _not_bool(value)
+
+    return step
+
+
+def _coalesce(right: Run) -> Step:
+    return lambda m, value: right(m) if is_nil(value) else value
+
+
+_SHORT_CIRCUIT: dict[str, Callable[[Run], Step]] = {"and": _and, "&&": _and, "or": _or, "||": _or, "??": _coalesce}
+
+
+def _not_bool(value: Any) -> NoReturn:
+    name = "nil" if value is None else type_of(value)
+    fail(f"interface conversion: interface {{}} is {name}, not bool")
+
+
+# -- comparisons
+
+
+def _same(node: BinaryNode, kind: str) -> bool:
+    """Whether both operands are statically of one type without a name: then the reference compares without looking."""
+    types: tuple[GoType, GoType] = (node.left.type, node.right.type)
+    return all(t.kind == kind and not t.named for t in types)
+
+
+def _equality(node: BinaryNode) -> Operation:
+    wanted = node.operator == "=="
+    exact: type | None = Int if _same(node, "int") else str if _same(node, "string") else None
+    if exact is None:
+        return lambda m, a, b: equal(a, b) is wanted
+
+    def compare(m: Machine, a: Any, b: Any) -> bool:
+        if type(a) is not exact or type(b) is not exact:
+            odd = b if type(a) is exact else a
+            fail(f"interface conversion: interface {{}} is {type_of(odd)}, not {'int' if exact is Int else 'string'}")
+        return bool(a == b) is wanted
+
+    return compare
+
+
+_ORDERS: dict[str, Callable[[float, float], bool]] = {"<": python.lt, ">": python.gt, "<=": python.le, ">=": python.ge}
+
+
+def _ordering(sign: str) -> Operation:
+    holds = _ORDERS[sign]
+    return lambda m, a, b: holds(order(sign, a, b), 0)
+
+
+def _in(m: Machine, needle: Any, haystack: Any) -> bool:
+    if isinstance(haystack, list):
+        m.spend(len(haystack) >> 3)
+    return is_in(needle, haystack)
+
+
+def _range(m: Machine, first: Any, last: Any) -> Ints:
+    start, stop = to_int(first), to_int(last)
+    size = stop - start + 1
+    if size > _MAX_INT:
+        return Ints()
+    m.grow(max(size, 0))
+    return Ints(map(Int, range(start, stop + 1)))
+
+
+# -- texts
+
+
+def _text_test(test: Callable[[str, str], bool], nil_is_no_text: bool) -> Operation:
+    def compare(m: Machine, a: Any, b: Any) -> bool:
+        if nil_is_no_text and (is_nil(a) or is_nil(b)):
+            return False
+        text = want_text(a)
+        m.spend(len(text) >> 10)
+        return test(text, want_text(b))
+
+    return compare
+
+
+def _contains(a: str, b: str) -> bool:
+    return b in a if a.isascii() or b.isascii() else as_bytes(b) in as_bytes(a)
+
+
+def _starts_with(a: str, b: str) -> bool:
+    return a.startswith(b) if b.isascii() else as_bytes(a).startswith(as_bytes(b))
+
+
+def _ends_with(a: str, b: str) -> bool:
+    return a.endswith(b) if b.isascii() else as_bytes(a).endswith(as_bytes(b))
+
+
+_TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "contains": _contains,
+    "startsWith": _starts_with,
+    "endsWith": _ends_with,
+}
+
+
+def _subject(value: Any, dialect: Dialect) -> str:
+    if isinstance(value, Bytes) and dialect.nil_is_no_text:
+        return as_text(value.data)
+    return want_text(value)
+
+
+def _matches_literal(text: str, dialect: Dialect) -> Step:
+    pattern = compile_pattern(text)
+
+    def step(m: Machine, value: Any) -> bool:
+        if dialect.nil_is_no_text and is_nil(value):
+            return False
+        subject = _subject(value, dialect)
+        m.spend(len(subject) >> 10)
+        return found(pattern, subject)
+
+    return step
+
+
+def _matches(dialect: Dialect) -> Operation:
+    def match(m: Machine, a: Any, b: Any) -> bool:
+        if dialect.nil_is_no_text and (is_nil(a) or is_nil(b)):
+            return False
+        subject, text = _subject(a, dialect), want_text(b)
+        m.spend((len(subject) + len(text)) >> 6)
+        try:
+            return found(compile_pattern(text), subject)
+        except re2.error as error:
+            fail(f"error parsing regexp: {error}")
+
+    return match
+
+
+def _operation(node: BinaryNode, dialect: Dialect) -> Operation:
+    sign = node.operator
+    if sign in ("==", "!="):
+        return _equality(node)
+    if sign in ARITHMETIC:
+        compute = ARITHMETIC[sign]
+        return lambda m, a, b: compute(a, b)
+    if sign in _ORDERS:
+        return _ordering(sign)
+    if sign in _TEXT_TESTS:
+        return _text_test(_TEXT_TESTS[sign], dialect.nil_is_no_text)
+    if sign == "matches":
+        return _matches(dialect)
+    return _in if sign == "in" else _range
