@@ -43,6 +43,7 @@ async def _serve(role: str, channel: Channel) -> int:
     logs.configure(config["log_level"], style=config["log_style"])
     module = importlib.import_module(f"events.cli.worker_{role}")
     opened: AbstractAsyncContextManager[Part] = module.open_part(config)
+    problems: list[BaseException] = []
     try:
         async with opened as part:
             await channel.send({"ready": True})
@@ -51,10 +52,10 @@ async def _serve(role: str, channel: Channel) -> int:
                 await part.run()
                 commands.cancel()
     except* PointsmanError as group:
-        for error in _leaves(group):
-            await _report(channel, str(error))
-        return 2
-    return 0
+        problems = _leaves(group)
+    for problem in problems:
+        await _report(channel, str(problem))
+    return 2 if problems else 0
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:

@@ -6,6 +6,7 @@ text here. Skipping a value costs a regular expression step per nested container
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -235,6 +236,31 @@ def members(value: Slice, budget: Budget) -> Iterator[tuple[Slice | None, Slice]
 
 def decode(text: str, start: int, end: int) -> Any:
     """The plain value of an object or list, numbers as doubles; of members of one name the first counts. Any depth."""
+    raw = text[start:end]
+    if raw.count("[") + raw.count("{") <= _SHALLOW and not _SURROGATE_ESCAPE.search(raw):
+        try:
+            return _SHALLOW_JSON.decode(raw)
+        except ValueError:
+            pass  # not JSON, or more than one value
+    return _decode_slowly(text, start, end)
+
+
+def _first_of_each(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(members)
+    return value if len(value) == len(members) else dict(reversed(members))
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_SHALLOW = 200  # nested values at most, well below the depth that the parser's recursion can take
+_SHALLOW_JSON = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant, object_pairs_hook=_first_of_each)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _decode_slowly(text: str, start: int, end: int) -> Any:
+    """As ``decode``, in a walk of its own: as deep as it may be, and as far as the text makes sense."""
     root: list[Any] = []
     stack: list[tuple[list[Any] | dict[str, Any], list[Any]]] = []  # the outer container, and its key that is waiting
     inner: list[Any] | dict[str, Any] = root

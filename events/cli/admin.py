@@ -1,0 +1,108 @@
+"""The admin port of ``up``: /readyz, /healthz and /metrics on loopback. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from events.errors import InUse
+from events.version import __version__
+
+if TYPE_CHECKING:
+    from events.cli.running import Up
+
+__all__ = ["Admin"]
+
+DEFAULT_PORT = 7777
+
+
+class Admin:
+    """Answers for the parent and its children together."""
+
+    def __init__(self, up: Up, port: int, moved: bool) -> None:
+        self._up = up
+        self.port = port
+        self.moved = moved
+        """Whether the default port was taken, so that a free one is used."""
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, up: Up, port: int | None) -> AsyncIterator[Admin]:
+        """Listen on ``port``; without one on 7777, or a free one when that is taken. Raises InUse."""
+        listener, moved = _bind(port)
+        admin = cls(up, listener.getsockname()[1], moved)
+        app = web.Application()
+        app.router.add_get("/readyz", admin._readyz)
+        app.router.add_get("/healthz", admin._healthz)
+        app.router.add_get("/metrics", admin._metrics)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        try:
+            yield admin
+        finally:
+            await runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reasons = self._up.unready()
+        return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        workers = [role.worker for role in (self._up.source, self._up.sensor) if role.worker is not None]
+        texts = await asyncio.gather(*(worker.metrics() for worker in workers))
+        text = generate_latest(self._own()).decode() + "".join(texts)
+        return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    def _own(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        Gauge("pointsman_build_info", "1", ["version"], registry=registry).labels(__version__).set(1)
+        memory = Gauge("pointsman_process_resident_bytes", "Memory of a process", ["process"], registry=registry)
+        seconds = Gauge("pointsman_process_cpu_seconds", "Processor time of a process", ["process"], registry=registry)
+        restarts = Gauge("pointsman_process_restarts", "Restarts of a process", ["process"], registry=registry)
+        pids = {"up": os.getpid()}
+        for role in (self._up.source, self._up.sensor):
+            if role.worker is not None:
+                pids[role.name] = role.worker.child.pid
+            restarts.labels(role.name).set(role.restarts)
+        if self._up.server is not None:
+            pids["bus"] = self._up.server.pid
+            restarts.labels("bus").set(self._up.server.restarts)
+        for name, pid in pids.items():
+            usage = _usage(pid)
+            if usage is not None:
+                memory.labels(name).set(usage[0])
+                seconds.labels(name).set(usage[1])
+        return registry
+
+
+def _usage(pid: int) -> tuple[int, float] | None:
+    """Resident bytes and processor seconds, where the system tells them under /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    ticks = os.sysconf("SC_CLK_TCK")
+    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), (int(fields[11]) + int(fields[12])) / ticks
+
+
+def _bind(port: int | None) -> tuple[socket.socket, bool]:
+    for choice, moved in ((port, False),) if port is not None else ((DEFAULT_PORT, False), (0, True)):
+        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", choice))
+            return one, moved
+        except OSError:
+            one.close()
+    raise InUse(f"port {port} is in use by another program", hint="choose another with --admin-port")

@@ -1,0 +1,53 @@
+"""The options of ``up``, and what they make of the manifests."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from events import manifests
+from events.cli.plan import Plan, make_plan
+
+__all__ = ["DAY", "UpOptions", "plan_of", "show_findings"]
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """The options of ``up``. ``retention`` in seconds."""
+
+    paths: tuple[str, ...]
+    state: Path = Path(".pointsman")
+    host: str = "127.0.0.1"
+    namespace: str = "default"
+    recursive: bool = False
+    nats: str | None = None
+    kube: bool = False
+    context: str | None = None
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    watch: bool = False
+    admin_port: int | None = None
+    retention: float = 7 * DAY
+    sync: str = "always"
+    log_level: str = "info"
+    log_style: str = "auto"
+
+
+def plan_of(options: UpOptions) -> Plan:
+    """Read and compile the manifests."""
+    bundle = manifests.load(options.paths, namespace=options.namespace, recursive=options.recursive)
+    return make_plan(
+        bundle, host=options.host, secrets=options.secrets, environment=os.environ, has_cluster=options.kube
+    )
+
+
+def show_findings(plan: Plan) -> None:
+    """Errors and warnings to stderr, as a compiler prints them."""
+    for located in plan.findings:
+        click.echo(str(located), err=True)
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)

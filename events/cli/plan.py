@@ -1,0 +1,252 @@
+"""What ``up`` is going to run, made from manifests, and everything that is to be said about them. Pure.
+
+All findings are collected, so that a user sees every mistake at once, each with its file and line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from events import manifests
+from events.errors import SpecError
+from events.expressions.scripts import Scripts
+from events.manifests import Bundle, Located, Manifest
+from events.models.base import Finding, Spec, parse, unknown_fields
+from events.models.eventbus import EventBus
+from events.models.eventsource import EventSource
+from events.models.sensor import Sensor
+from events.models.shared import ConfigMapKeySelector, SecretKeySelector
+from events.secrets import Vault
+from eventsource.process import Sources
+from sensor.plan import CompiledSensor
+
+__all__ = ["Plan", "make_plan"]
+
+BusName = tuple[str, str]
+VaultKey = tuple[str, str, str, str]
+
+
+@dataclass
+class Plan:
+    """Everything that runs. ``findings`` with an error mean that nothing should."""
+
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    sensors: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    templates: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
+    vault: dict[VaultKey, bytes] = field(default_factory=dict)
+    ports: set[int] = field(default_factory=set)
+    source_buses: set[BusName] = field(default_factory=set)
+    sensor_buses: set[BusName] = field(default_factory=set)
+    recorded: list[tuple[str, str, str, str]] = field(default_factory=list)
+    findings: list[Located] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    lines: list[tuple[str, str, str]] = field(default_factory=list)
+    """What a user is shown of what runs: object, event or trigger, address or condition."""
+
+    @property
+    def errors(self) -> list[Located]:
+        """What keeps it from running."""
+        return [f for f in self.findings if f.finding.severity == "error"]
+
+    @property
+    def buses(self) -> set[BusName]:
+        """All EventBuses in use, by namespace and name."""
+        return self.source_buses | self.sensor_buses
+
+
+def make_plan(
+    bundle: Bundle, *, host: str, secrets: Mapping[str, bytes], environment: Mapping[str, str], has_cluster: bool
+) -> Plan:
+    """Compile the manifests. ``secrets`` are those of the command line (``[namespace/]name/key`` → value)."""
+    plan = Plan(findings=list(bundle.findings))
+    if bundle.skipped:
+        plan.notes.append("skipped: " + ", ".join(f"{n} × {kind}" for kind, n in sorted(bundle.skipped.items())))
+    if not plan.errors and not bundle.of("EventSource", "Sensor"):
+        names = ", ".join(str(f) for f in bundle.files) or "these files"
+        plan.findings.append(
+            Located(Finding("error", "", "no EventSource and no Sensor among the manifests"), None, names)
+        )
+    try:
+        plan.vault = dict(manifests.vault_values(bundle.manifests))
+    except SpecError as error:
+        plan.findings.append(Located(Finding("error", "", error.message, error.hint), None))
+    buses = _add_buses(plan, bundle)
+    sources = list(_parsed(EventSource, bundle.of("EventSource"), plan))
+    sensors = list(_parsed(Sensor, bundle.of("Sensor"), plan))
+    _fill_vault(plan, [(m, s) for m, s in [*sources, *sensors]], secrets, environment)
+    _add_sources(plan, sources, host)
+    _add_sensors(plan, sensors, buses, has_cluster)
+    _find_unread(plan, sources, sensors)
+    for manifest in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate"):
+        plan.templates.append((manifest.kind, manifest.namespace, manifest.name, manifest.body))
+    return plan
+
+
+def _parsed(model: type[Any], found: Iterable[Manifest], plan: Plan) -> Iterator[tuple[Manifest, Any]]:
+    for manifest in found:
+        try:
+            value = parse(model, manifest.body)
+        except SpecError as error:
+            _tell(plan, manifest, error)
+            continue
+        for finding in unknown_fields(value.spec, "spec"):
+            plan.findings.append(Located.of(manifest, finding))
+        yield manifest, value
+
+
+def _tell(plan: Plan, manifest: Manifest, error: SpecError) -> None:
+    plan.findings.append(Located.of(manifest, Finding("error", error.path, error.message, error.hint)))
+
+
+def _add_buses(plan: Plan, bundle: Bundle) -> dict[BusName, EventBus]:
+    kinds = set()
+    buses = {}
+    for manifest, bus in _parsed(EventBus, bundle.of("EventBus"), plan):
+        buses[manifest.namespace, manifest.name] = bus
+        kinds |= {k for k in ("nats", "jetstream_exotic", "kafka") if getattr(bus.spec, k) is not None}
+    if "nats" in kinds:
+        plan.notes.append("EventBus of kind nats (NATS Streaming) runs on JetStream here")
+    if kinds & {"jetstream_exotic", "kafka"}:
+        plan.notes.append(
+            "EventBuses that name a server of yours run on the embedded bus here; --nats URL uses a server"
+        )
+    return buses
+
+
+def _add_sources(plan: Plan, sources: list[tuple[Manifest, EventSource]], host: str) -> None:
+    by_title = {m.title: m for m, _ in sources}
+    for manifest, source in sources:
+        body = {**manifest.body, "metadata": {**manifest.body["metadata"], "namespace": manifest.namespace}}
+        plan.sources.append(body)
+        plan.source_buses.add((manifest.namespace, source.bus))
+    compiled = Sources([parse(EventSource, body) for body in plan.sources], Vault(plan.vault))
+    for error in compiled.errors:
+        manifest, path = _owner(by_title, error.path)
+        plan.findings.append(_located(manifest, Finding("error", path, error.message, error.hint)))
+    for warning in compiled.warnings:
+        if not warning.path:
+            plan.notes.append(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
+            continue
+        manifest, path = _owner(by_title, warning.path)
+        plan.findings.append(_located(manifest, Finding("warning", path, warning.message, warning.hint)))
+    plan.ports = set(compiled.tables)
+    for listener in compiled.listeners:
+        context = listener.webhook.context
+        scheme = "https" if context.tls else "http"
+        path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
+        title = f"EventSource {listener.namespace}/{listener.source}"
+        plan.lines.append((title, f"{listener.kind} {listener.name}", f"{scheme}://{host}:{context.port}{path}"))
+
+
+def _owner(by_title: Mapping[str, Manifest], path: str) -> tuple[Manifest | None, str]:
+    title, _, rest = path.partition(": ")
+    return by_title.get(title), rest if title in by_title else path
+
+
+def _located(manifest: Manifest | None, finding: Finding) -> Located:
+    return Located.of(manifest, finding) if manifest is not None else Located(finding, None)
+
+
+def _add_sensors(
+    plan: Plan,
+    sensors: list[tuple[Manifest, Sensor]],
+    buses: Mapping[BusName, EventBus],
+    has_cluster: bool,
+) -> None:
+    from sensor.validation import validate_sensor
+
+    for manifest, sensor in sensors:
+        bus = buses.get((manifest.namespace, sensor.bus), EventBus())
+        findings = [f for f in validate_sensor(sensor, bus) if f.severity == "error"]
+        plan.findings += [Located.of(manifest, finding) for finding in findings]
+        if findings:
+            continue
+        try:
+            compiled = CompiledSensor(sensor, manifest.namespace, _NoScripts())
+        except SpecError as error:
+            _tell(plan, manifest, error)
+            continue
+        plan.sensors.append((manifest.namespace, manifest.body))
+        plan.sensor_buses.add((manifest.namespace, sensor.bus))
+        for index, trigger in enumerate(compiled.triggers):
+            path = f"spec.triggers[{index}]"
+            if trigger.spec.dlq_trigger is not None:
+                message = "dlqTrigger is not run yet; what is refused for good is recorded"
+                plan.findings.append(Located.of(manifest, Finding("warning", f"{path}.dlqTrigger", message)))
+            kind = trigger.kind_name
+            if kind == "k8s" and not has_cluster and trigger.object_kind != "Workflow":
+                message = f"creating a {trigger.object_kind} needs a cluster"
+                plan.findings.append(
+                    Located.of(manifest, Finding("error", f"{path}.template.k8s", message, "start with --kube"))
+                )
+            plan.lines.append((manifest.title, f"{kind} {trigger.name}", f"on {trigger.condition.text}"))
+
+
+class _NoScripts(Scripts):
+    """Nothing runs while manifests are looked at."""
+
+
+def _find_unread(
+    plan: Plan, sources: list[tuple[Manifest, EventSource]], sensors: list[tuple[Manifest, Sensor]]
+) -> None:
+    """Events that no sensor waits for, and dependencies on events that no source makes."""
+    read = {(m.namespace, s.bus, d.event_source_name, d.event_name) for m, s in sensors for d in s.spec.dependencies}
+    made = {(m.namespace, s.bus, m.name, name) for m, s in sources for _, name, _ in s.spec.events()}
+    plan.recorded = sorted(made - read)
+    for manifest, sensor in sensors:
+        for index, dependency in enumerate(sensor.spec.dependencies):
+            key = (manifest.namespace, sensor.bus, dependency.event_source_name, dependency.event_name)
+            if key not in made:
+                message = f"no EventSource '{key[2]}' with an event '{key[3]}' among these manifests"
+                path = f"spec.dependencies[{index}]"
+                plan.findings.append(Located.of(manifest, Finding("warning", path, message)))
+
+
+# -- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def _fill_vault(
+    plan: Plan,
+    objects: list[tuple[Manifest, Any]],
+    secrets: Mapping[str, bytes],
+    environment: Mapping[str, str],
+) -> None:
+    """Values of the command line win over the environment, and these over Secret documents."""
+    for manifest, value in objects:
+        for selector in _secret_selectors(value):
+            key = ("secret", manifest.namespace, selector.name, selector.key)
+            short = f"{selector.name}/{selector.key}"
+            variable = f"POINTSMAN_SECRET__{_shell_name(selector.name)}__{_shell_name(selector.key)}"
+            given = secrets.get(f"{manifest.namespace}/{short}", secrets.get(short))
+            if given is not None:
+                plan.vault[key] = given
+            elif variable in environment:
+                plan.vault[key] = os.fsencode(environment[variable])
+
+
+def _shell_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+
+
+def _secret_selectors(value: Any) -> Iterator[SecretKeySelector]:
+    """Everything below an object that has the shape of a selector, also in configurations that are still raw."""
+    if isinstance(value, (SecretKeySelector, ConfigMapKeySelector)):
+        if isinstance(value, SecretKeySelector):
+            yield value
+    elif isinstance(value, Spec):
+        for name in type(value).model_fields:
+            yield from _secret_selectors(getattr(value, name))
+        yield from _secret_selectors(value.model_extra)
+    elif isinstance(value, dict):
+        name, key = value.get("name"), value.get("key")
+        if isinstance(name, str) and isinstance(key, str):
+            yield SecretKeySelector(name=name, key=key)
+        for item in value.values():
+            yield from _secret_selectors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _secret_selectors(item)

@@ -1,0 +1,243 @@
+"""What runs under ``up``: state folder, bus, listening sockets, the two children, admin port, watch. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import structlog
+import watchfiles
+
+from eventbus import ledger
+from eventbus.embedded import EmbeddedNats
+from eventbus.interface import Address
+from events.cli.admin import Admin
+from events.cli.options import UpOptions, plan_of, show_findings
+from events.cli.plan import BusName, Plan
+from events.cli.state import StateFolder
+from events.cli.wire import write_addresses, write_vault
+from events.cli.workers import Role
+from events.errors import InUse, PointsmanError, SpecError
+
+__all__ = ["Up"]
+
+log = structlog.get_logger("up")
+
+_BACKLOG = 4096
+_HOUSEKEEPING = 3600.0
+
+
+class Up:
+    """Made by ``opened``; everything ends with its ``async with``."""
+
+    def __init__(self, options: UpOptions, plan: Plan, state: StateFolder) -> None:
+        self.options = options
+        self.plan = plan
+        self.state = state
+        self.server: EmbeddedNats | None = None
+        self.sockets: dict[int, socket.socket] = {}
+        self.sensor = Role("sensor", self._sensor_config)
+        self.source = Role("source", self._source_config)
+        self.admin_port = 0
+        self.admin_moved = False
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, options: UpOptions, plan: Plan) -> AsyncIterator[Up]:
+        """Start everything, in this order: ports reserved, bus, sensors (consumers exist), sources (ports open)."""
+        async with AsyncExitStack() as stack:
+            state = stack.enter_context(StateFolder(options.state).opened())
+            up = cls(options, plan, state)
+            stack.callback(up._close_sockets)
+            for port in sorted(plan.ports):
+                up.sockets[port] = _reserve(options.host, port)
+            up._check_buses()
+            if options.nats is None:
+                up.server = await stack.enter_async_context(
+                    EmbeddedNats(state.bus, sorted(plan.buses), sync=options.sync)  # type: ignore[arg-type]
+                )
+            stack.push_async_callback(up.sensor.stop)
+            await up.sensor.start()
+            stack.push_async_callback(up.source.stop)
+            up._listen()
+            await up.source.start()
+            admin = await stack.enter_async_context(Admin.opened(up, options.admin_port))
+            up.admin_port, up.admin_moved = admin.port, admin.moved
+            up._write_running()
+            for task in (up._keep_house(), *([up._watch()] if options.watch else [])):
+                running = asyncio.create_task(task)
+                stack.push_async_callback(_cancelled, running)
+            yield up
+
+    # -- configuration of the children -------------------------------------------------------------------------------
+
+    def addresses(self, names: set[BusName]) -> dict[BusName, Address]:
+        """Where these EventBuses are reached."""
+        if self.server is not None:
+            return {name: self.server.address(*name) for name in sorted(names)}
+        assert self.options.nats is not None
+        return dict.fromkeys(sorted(names), _address(self.options.nats))
+
+    def _shared_config(self, names: set[BusName]) -> dict[str, Any]:
+        return {
+            "log_level": self.options.log_level,
+            "log_style": self.options.log_style,
+            "retention": self.options.retention,
+            "buses": write_addresses(self.addresses(names)),
+            "vault": write_vault(self.plan.vault),
+        }
+
+    async def _sensor_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
+        options, plan = self.options, self.plan
+        config = {
+            **self._shared_config(plan.buses),
+            "folder": str(self.state.path.absolute()),
+            "sensors": plan.sensors,
+            "templates": plan.templates,
+            "recorded": plan.recorded,
+            "kube": {"context": options.context} if options.kube else None,
+        }
+        return config, []
+
+    async def _source_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
+        sockets = {str(port): [s.fileno()] for port, s in self.sockets.items()}
+        config = {**self._shared_config(self.plan.source_buses), "sources": self.plan.sources, "sockets": sockets}
+        return config, list(self.sockets.values())
+
+    def _check_buses(self) -> None:
+        if self.options.nats is not None and len(self.plan.buses) > 1:
+            names = ", ".join(f"{ns}/{bus}" for ns, bus in sorted(self.plan.buses))
+            raise SpecError(
+                f"--nats gives one bus, and these manifests use several: {names}",
+                hint="use the embedded bus, or one `up` for each",
+            )
+        if self.options.nats is not None:
+            _address(self.options.nats)
+
+    # -- ports -------------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        for one in self.sockets.values():
+            one.listen(_BACKLOG)
+
+    def _close_sockets(self) -> None:
+        for one in self.sockets.values():
+            one.close()
+
+    def _write_running(self) -> None:
+        names = self.addresses(self.plan.buses)
+        self.state.write_running(
+            {
+                "pid": os.getpid(),
+                "admin": f"http://127.0.0.1:{self.admin_port}",
+                "buses": write_addresses(names),
+            }
+        )
+
+    # -- while it runs -----------------------------------------------------------------------------------------------
+
+    def unready(self) -> list[str]:
+        """Why it is not ready; empty when it is."""
+        reasons = [f"the {r.name} process is down" for r in (self.source, self.sensor) if not r.is_up]
+        if self.server is not None and not self.server.pid:
+            reasons.append("the bus is down")
+        return reasons
+
+    async def _keep_house(self) -> None:
+        """Forget records that are older than the retention."""
+        while True:
+            before = int(time.time() - self.options.retention)
+            gone = await asyncio.to_thread(ledger.forget, self.state.path, before)
+            if gone:
+                log.info("old records dropped", records=gone)
+            await asyncio.sleep(_HOUSEKEEPING)
+
+    async def _watch(self) -> None:
+        """Take up edited manifests. What is wrong is told, and everything stays as it is."""
+        folders = {p if p.is_dir() else p.parent for p in map(Path, self.options.paths)}
+        async for _ in watchfiles.awatch(*folders, recursive=self.options.recursive, raise_interrupt=False):
+            try:
+                await self._take_up(plan_of(self.options))
+            except PointsmanError as error:
+                log.error("the edited manifests are not taken up", error=str(error))
+
+    async def _take_up(self, plan: Plan) -> None:
+        old = self.plan
+        if _same(plan, old):
+            return
+        show_findings(plan)
+        if plan.errors:
+            raise SpecError(f"{len(plan.errors)} errors; what ran goes on")
+        added = {}
+        try:
+            for port in sorted(plan.ports - old.ports):
+                added[port] = _reserve(self.options.host, port)
+        except PointsmanError:
+            for one in added.values():
+                one.close()
+            raise
+        gone = [self.sockets[port] for port in sorted(old.ports - plan.ports)]
+        self.plan = plan
+        self._check_buses()
+        if self.server is not None:
+            await self.server.reload(sorted(plan.buses))
+        await self.sensor.change(overlap=False)
+        self.sockets = {p: s for p, s in {**self.sockets, **added}.items() if p in plan.ports}
+        for one in added.values():
+            one.listen(_BACKLOG)
+        await self.source.change(overlap=True)
+        for one in gone:
+            one.close()
+        self._write_running()
+        log.info("manifests taken up")
+
+
+def _same(one: Plan, other: Plan) -> bool:
+    fields = ("sources", "sensors", "templates", "vault", "ports", "recorded", "errors")
+    return all(getattr(one, f) == getattr(other, f) for f in fields)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """Bind, but do not listen yet: until the consumers exist a sender is refused, which it understands as "try later"."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror:
+        raise SpecError(f"'{host}' is no address of this computer", path="--host") from None
+    one = socket.socket(family, kind, protocol)
+    one.setblocking(False)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind(address)
+    except OSError as error:
+        one.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InUse(f"port {port} is in use by another program", hint="stop it, or change webhook.port") from None
+        if error.errno == errno.EACCES:
+            raise SpecError(f"port {port} may not be opened by this user", hint="use a port above 1023") from None
+        raise SpecError(f"port {port} of {host} cannot be opened: {error.strerror}") from None
+    return one
+
+
+def _address(url: str) -> Address:
+    """``nats://user:password@host:port`` → the address; the credentials do not stay in the URL."""
+    parts = urlsplit(url if "//" in url else f"nats://{url}")
+    if parts.scheme not in ("nats", "tls") or not parts.hostname:
+        raise SpecError(f"--nats wants a URL such as nats://host:4222, not '{parts.scheme}://{parts.hostname or ''}'")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    where = f"{parts.scheme}://{host}:{parts.port or 4222}"
+    return Address(where, unquote(parts.username or ""), unquote(parts.password or ""))

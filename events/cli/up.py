@@ -1,0 +1,134 @@
+"""``pointsman up``: run everything in these manifests, here.
+
+The parent holds the state folder, the embedded bus and the listening sockets, and supervises two children: one for all
+sources, one for all sensors. Consumers exist before the ports open; a child that dies is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import click
+
+from events import logs
+from events.cli.options import DAY, UpOptions, plan_of, show_findings
+from events.cli.running import Up
+from events.errors import SpecError
+
+__all__ = ["command", "read_secrets", "running"]
+
+
+def _retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    units = {"h": 3600, "d": DAY, "m": 60}
+    number, unit = value[:-1], value[-1:]
+    if unit not in units or not number.isdigit() or int(number) == 0:
+        raise click.BadParameter("write a number of days, hours or minutes, such as 7d, 12h, 30m")
+    return int(number) * units[unit]
+
+
+def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:
+    """``name/key=value`` and ``name/key=@file`` of the command line."""
+    found: dict[str, bytes] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or name.count("/") not in (1, 2) or not all(name.split("/")):
+            # The text itself may be the secret: it is not repeated.
+            raise click.BadParameter("write [namespace/]name/key=value or [namespace/]name/key=@file")
+        if value.startswith("@"):
+            try:
+                found[name] = Path(value[1:]).read_bytes()
+            except OSError as error:
+                raise click.BadParameter(f"{value[1:]} cannot be read: {error.strerror}") from None
+        else:
+            found[name] = os.fsencode(value)
+    return found
+
+
+@click.command("up", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...")
+@click.option(
+    "--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the webhook ports listen on.")
+@click.option("-n", "--namespace", default="default", show_default=True, help="For objects that name none.")
+@click.option("-R", "--recursive", is_flag=True, help="Read folders below the given ones, too.")
+@click.option("--nats", metavar="URL", help="Use this NATS server instead of the embedded one.")
+@click.option("--kube", is_flag=True, help="Create Workflows in the cluster of the kubeconfig.")
+@click.option("--context", metavar="NAME", help="Context of the kubeconfig (with --kube).")
+@click.option(
+    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="NAME/KEY=VALUE",
+    help="A Secret's value (=@FILE reads a file). Also from the environment: POINTSMAN_SECRET__NAME__KEY.",
+)  # fmt: skip
+@click.option("--watch", is_flag=True, help="Take up edited manifests without losing a request.")
+@click.option(
+    "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
+)
+@click.option(
+    "--retention", default="7d", show_default=True, callback=_retention, help="How long events and records are kept."
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["always", "default"]),
+    default="always",
+    show_default=True,
+    help="When the bus writes through to the disk.",
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.option(
+    "--log-format", "log_style", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True
+)
+def command(**options: object) -> None:
+    """Run everything in these manifests, here.
+
+    EventSources are served on the ports that they name, Sensors are run, events go over an embedded NATS JetStream. Workflows
+    go to the local store of the state folder (see `pointsman get workflows`), or with --kube to a cluster.
+    """
+    if options["context"] and not options["kube"]:
+        raise click.UsageError("--context goes with --kube")
+    given = UpOptions(**options)  # type: ignore[arg-type]  # click has checked them
+    logs.configure(given.log_level, style=given.log_style)
+    sys.exit(asyncio.run(_until_told(given)))
+
+
+async def _until_told(options: UpOptions) -> int:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    async with running(options):
+        await ended.wait()
+        click.echo("Stopping: finishing what is under way.", err=True)
+    return 0
+
+
+@asynccontextmanager
+async def running(options: UpOptions, *, quiet: bool = False) -> AsyncIterator[Up]:
+    """Everything runs inside this; raises PointsmanError when it cannot."""
+    plan = plan_of(options)
+    if not quiet or plan.errors:
+        show_findings(plan)
+    if plan.errors:
+        number = len(plan.errors)
+        raise SpecError(f"{number} error{'s' if number > 1 else ''} in the manifests; nothing was started")
+    async with AsyncExitStack() as stack:
+        up = await stack.enter_async_context(Up.opened(options, plan))
+        if not quiet:
+            _show(up)
+        yield up
+
+
+def _show(up: Up) -> None:
+    width = [max(len(line[i]) for line in up.plan.lines) for i in (0, 1)]
+    for title, what, where in up.plan.lines:
+        click.echo(f"  {title:<{width[0]}}  {what:<{width[1]}}  {where}")
+    if up.admin_moved:
+        click.echo(f"note: port 7777 is taken, so /readyz and /metrics are on {up.admin_port}", err=True)
+    click.echo(f"Ready. State in {up.options.state}, /readyz and /metrics on http://127.0.0.1:{up.admin_port}")
