@@ -29,7 +29,7 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
     stream = stream or sys.stderr
     text = style == "text" or (style == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if text else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), event_key="msg", timestamp_key="ts") if text else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -38,6 +38,7 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             structlog.processors.format_exc_info,
             _mask,
+            structlog.processors.EventRenamer("msg"),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import structlog
+
 from events.errors import EvaluationError, ExpressionError
 from events.expressions.scripts import Scripts
 from events.models.event import Event
@@ -15,6 +17,8 @@ from events.models.sensor import Dependency
 from events.models.values import Verdict, VerdictKind
 from sensor.filters import Check, compile_filters
 from sensor.transform import transform
+
+log = structlog.get_logger("sensor")
 
 __all__ = ["CompiledDependency", "Decision", "compile_dependencies"]
 
@@ -58,7 +62,12 @@ class CompiledDependency:
             except (EvaluationError, ExpressionError) as problem:
                 return Decision(self.name, Verdict(VerdictKind.ERROR, "transform", str(problem)), event)
             event = dataclasses.replace(event, data=data, datacontenttype=content_type)
-        return Decision(self.name, self._check(event), event)
+        try:
+            verdict = self._check(event)
+        except Exception as problem:  # a fault of ours: the event does not count here, and the others go on
+            log.exception("internal error in a filter", dependency=self.name, event_id=event.id)
+            verdict = Verdict(VerdictKind.ERROR, "filters", f"internal error: {type(problem).__name__}")
+        return Decision(self.name, verdict, event)
 
 
 def compile_dependencies(specs: Sequence[Dependency], scripts: Scripts) -> list[CompiledDependency]:

@@ -87,8 +87,9 @@ class Joining:
             self._rounds = {k: {m["dependency"]: _match(m) for m in r} for k, r in raw["rounds"].items()}
         if self._resets:
             now = datetime.now(UTC)
-            last = max(reset.previous(now) for reset in self._resets)
-            self._state = join.reset_before(self._state, last)
+            fired = [moment for reset in self._resets if (moment := reset.previous_fire(now)) is not None]
+            if fired:
+                self._state = join.reset_before(self._state, max(fired))
 
     def put(self, work: Work, decision: Decision) -> None:
         """A dependency was satisfied; the part of ``work`` is settled when the match is safe."""
@@ -162,8 +163,10 @@ class Joining:
     async def _reset_by_time(self) -> None:
         while self._resets:
             now = datetime.now(UTC)
-            moment = min(reset.next(now) for reset in self._resets)
-            await asyncio.sleep((moment - now).total_seconds())
+            coming = [moment for reset in self._resets if (moment := reset.next_fire(now)) is not None]
+            if not coming:  # a date that never comes, such as 30 February
+                return
+            await asyncio.sleep((min(coming) - now).total_seconds())
             if self._state.matches:
                 log.info("conditions reset", sensor=self._sensor.id, trigger=self._trigger.name)
                 self._state = join.JoinState()

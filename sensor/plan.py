@@ -63,6 +63,16 @@ class CompiledTrigger:
         """Whether it waits for several events (and so keeps state)."""
         return self.condition.has_and
 
+    @property
+    def kind_name(self) -> str:
+        """The kind by its name in manifests."""
+        return self._kind.kind
+
+    @property
+    def object_kind(self) -> str:
+        """The kind of the object that it creates; empty when it creates none."""
+        return self._kind.object_kind
+
     def render(self, context: RoundContext) -> Rendered:
         """Steps 8 and 9: parameters into the template, then the kind's own rendering. Raises EvaluationError."""
         kind = self._kind

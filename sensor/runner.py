@@ -142,7 +142,7 @@ class SensorRunner:
                     "filter error",
                     sensor=self.sensor.id,
                     dependency=decision.dependency,
-                    event=work.event.id,
+                    event_id=work.event.id,
                     clause=decision.verdict.clause,
                     reason=decision.verdict.reason,
                 )
@@ -163,7 +163,7 @@ class SensorRunner:
             work.entries.append(self._entry(trigger, decision.dependency, work.event, outcome, detail=detail))
             return
         if (work.event.id, trigger.name, decision.dependency) in done:
-            log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event=work.event.id)
+            log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
             self._metrics.outcome(trigger.name, OutcomeKind.DUPLICATE)
             return
         work.open_parts += 1
@@ -206,7 +206,7 @@ class SensorRunner:
             outcome.kind.value,
             sensor=self.sensor.id,
             trigger=trigger.name,
-            event=context.event_ids,
+            event_id=context.event_ids,
             target=outcome.target,
             detail=outcome.detail,
         )
@@ -238,7 +238,7 @@ class SensorRunner:
                     "trigger will be retried",
                     sensor=self.sensor.id,
                     trigger=trigger.name,
-                    event=context.event_ids,
+                    event_id=context.event_ids,
                     error=str(error),
                     seconds=round(pause, 2),
                 )
@@ -249,6 +249,11 @@ class SensorRunner:
             except PointsmanError as error:
                 self._metrics.failed(trigger.name)
                 return Outcome(OutcomeKind.REFUSED, detail=f"{error.reason}: {error}")
+            except Exception as error:
+                # A fault of ours must neither end the process nor come back for ever: it is told and kept as refused.
+                self._metrics.failed(trigger.name)
+                log.exception("internal error", sensor=self.sensor.id, trigger=trigger.name, event_id=context.event_ids)
+                return Outcome(OutcomeKind.REFUSED, detail=f"internal error: {type(error).__name__}: {error}")
 
     async def _settle(self, works: list[Work]) -> None:
         """Record, then acknowledge. When the ledger cannot be written the messages stay with the bus and come again."""

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import structlog
-from prometheus_client import REGISTRY, generate_latest
+from prometheus_client import REGISTRY, disable_created_metrics, generate_latest
 
 from events import logs
 from events.cli.control import Channel
@@ -90,6 +90,7 @@ def main() -> None:
     # Ctrl-C goes to the whole process group; the parent tells us when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    disable_created_metrics()
     for collector in list(REGISTRY._collector_to_names):  # the parent tells of its children's memory and time
         if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):
             REGISTRY.unregister(collector)

@@ -29,9 +29,10 @@ _FULL_COLLECTION_KIB = 32 * 1024
 # Comments and strings are skipped; what is left of `..` is the operator (`...` is not).
 _TOKEN = re.compile(
     r"""--\[(?P<c>=*)\[.*?\](?P=c)\] | --[^\n]* | \[(?P<s>=*)\[.*?\](?P=s)\]
-    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | \.\.\. | (?P<concat>\.\.)""",
+    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | \.\.\. | \.\.""",
     re.VERBOSE | re.DOTALL,
 )
+_LATER_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\([xzu])")
 
 
 class Lua:
@@ -89,7 +90,7 @@ class Lua:
         if len(program) > _MAX_TEXT:
             raise ExpressionError("lua: program is longer than 64 KiB", language="lua", text=program)
         try:
-            chunk = self._compile(program, _with_own_concat(program))
+            chunk = self._compile(program, _rewritten(program))
         except (lupa.LuaError, UnicodeError) as error:
             raise ExpressionError(f"lua: {error}", language="lua", text=program) from None
         if isinstance(chunk, tuple):
@@ -97,16 +98,24 @@ class Lua:
         return chunk
 
 
-def _with_own_concat(program: str) -> str | None:
-    """The program as a function whose ``..`` spells numbers as the reference does; None where that changes nothing.
+def _rewritten(program: str) -> str | None:
+    """The program as a function that LuaJIT understands as the reference does; None where that changes nothing.
 
-    ``a .. b`` becomes ``a ..CAT.. b``; CAT is explained in ``lua_sandbox.lua``. A program with ``__concat`` methods of its own
-    keeps Lua's operator, because these methods would see CAT.
+    ``a .. b`` becomes ``a ..__CAT.. b``, because the operator spells numbers differently; ``lua_sandbox.lua`` explains CAT. A
+    program with ``__concat`` methods of its own keeps Lua's operator, because these methods would see CAT. The escapes ``\\x``,
+    ``\\z`` and ``\\u`` of later versions mean the letter.
     """
-    if ".." not in program or "__concat" in program:
+    own_concat = ".." in program and "__concat" not in program
+    if not own_concat and not _LATER_ESCAPE.search(program):
         return None
-    body = _TOKEN.sub(lambda found: "..__CAT.." if found["concat"] else found[0], program)
-    return f"local __CAT = ... return function(...) {body}\nend"
+
+    def token(found: re.Match[str]) -> str:
+        text = found[0]
+        if text == ".." and own_concat:
+            return "..__CAT.."
+        return _LATER_ESCAPE.sub(r"\1\2", text) if text[0] in "'\"" else text
+
+    return f"local __CAT = ... return function(...) {_TOKEN.sub(token, program)}\nend"
 
 
 def _for_lua(value: dict[str, Any]) -> dict[str, Any]:

@@ -44,11 +44,11 @@ local function scientific(digits, point, exponent_format)
   return sub(digits, 1, 1) .. rest .. raw_format(exponent_format, point - 1)
 end
 
--- The text of a number that is no small integer: plain notation where first <= point <= 21.
-local function spelled(n, first, exponent_format)
+-- The text of a number that is no small integer: plain notation where first <= point <= last.
+local function spelled(n, first, last, exponent_format)
   local sign = n < 0 and "-" or ""
   local digits, point = shortest(n)
-  if point < first or point > 21 then return sign .. scientific(digits, point, exponent_format) end
+  if point < first or point > last then return sign .. scientific(digits, point, exponent_format) end
   return sign .. plain(digits, point)
 end
 
@@ -59,13 +59,13 @@ local function number_text(n) -- what tostring gives
     if n > -1e15 and n < 1e15 then return raw_format("%d", n) end
     if n >= -9223372036854775808 and n < 9223372036854775808 then return (gsub(raw_format("%.0f", n), "^%-0$", "0")) end
   end
-  return spelled(n, -3, "e%+03d")
+  return spelled(n, -3, 6, "e%+03d")
 end
 
 local function json_number(n)
   if floor(n) == n and n > -1e15 and n < 1e15 then return raw_format("%d", n) end
   if n ~= n or n == huge or n == -huge then error("JSON has no number " .. number_text(n), 0) end
-  return spelled(n, -5, "e%+d")
+  return spelled(n, -5, 21, "e%+d")
 end
 
 -- Results as JSON -------------------------------------------------------------------------------------------------------------
@@ -256,8 +256,7 @@ local FORMAT = "^([-+# 0]*)(%d*)(%.?%d*)([%a%%])"
 
 local function bad_verb(verb, v)
   if v == nil then return "%!" .. verb .. "(lua.LNilType=nil)" end
-  local names = { string = "lua.LString", number = "lua.LNumber", boolean = "lua.LBool" }
-  return "%!" .. verb .. "(" .. (names[type(v)] or type(v)) .. "=" .. tostring(v) .. ")"
+  return "%!" .. verb .. "(" .. (type(v) == "boolean" and "lua.LBool" or type(v)) .. "=" .. tostring(v) .. ")"
 end
 
 local function quoted(s)
@@ -299,15 +298,12 @@ local function format_number(flags, width, precision, verb, n)
     end
     if verb == "F" then verb = "f" end
     if precision == "" and (verb == "g" or verb == "G") then -- the shortest spelling, not six digits
-      local digits, point = n == 0 and "0" or nil, 1
-      if not digits then digits, point = shortest(n) end
-      local text = (n < 0 and "-" or "")
-        .. ((point < -3 or point > 21) and scientific(digits, point, verb == "g" and "e%+03d" or "E%+03d") or plain(digits, point))
+      local text = n == 0 and "0" or spelled(n, -3, 6, verb == "g" and "e%+03d" or "E%+03d")
       return padded(text, flags, width)
     end
     return raw_format("%" .. flags .. width .. precision .. verb, n)
   end
-  return bad_verb(verb, n)
+  return "%!" .. verb .. (floor(n) == n and "(int64=" or "(float64=") .. number_text(n) .. ")"
 end
 
 local function format_text(flags, width, precision, verb, s)
@@ -356,7 +352,7 @@ local function format(...)
           parts[#parts + 1] = format_number(flags, width, precision, verb, v)
         elseif type(v) == "string" then
           parts[#parts + 1] = format_text(flags, width, precision, verb, v)
-        elseif verb == "s" or verb == "v" then
+        elseif verb == "s" or verb == "v" or (verb == "t" and type(v) == "boolean") then
           parts[#parts + 1] = padded(tostring(v), flags, width)
         else
           parts[#parts + 1] = bad_verb(verb, v)
@@ -377,12 +373,58 @@ local function lower(s)
   return find(s, "[\128-\255]") and python_lower(well_formed(s)) or string.lower(s)
 end
 
+local function repeated(s, n) -- without the separator of later versions
+  return rep(s, n)
+end
+
+local function find_pattern(s, pattern, ...)
+  if pattern == "" then return 1, 0 end
+  return find(s, pattern, ...)
+end
+
+local function substitute(s, pattern, replacement, ...)
+  if type(replacement) == "number" then error("bad argument #3 to gsub (string or table or function expected, got number)", 2) end
+  return gsub(s, pattern, replacement, ...)
+end
+
+local function log(n)
+  return math.log(n)
+end
+
 local function modulo(a, b)
   return a % b
 end
 
 local function getn(t)
   return #t
+end
+
+local function raise(...)
+  if select("#", ...) == 0 then error("bad argument #1 to error (value expected)", 2) end
+  local problem, level = ...
+  if type(problem) ~= "string" then error(problem, 0) end
+  level = tonumber(level) or 1
+  error(problem, level > 0 and level + 1 or 0)
+end
+
+local function to_number(...)
+  if select("#", ...) == 0 then error("bad argument #1 to tonumber (value expected)", 2) end
+  local v, base = ...
+  if type(v) == "number" then return v end
+  if type(v) ~= "string" then return nil end
+  local text = match(v, "^[ \n\t]*(.-)[ \n\t]*$")
+  if find(text, ".", 1, true) then
+    if not find(text, "^[+-]?%d*%.%d*[eE]?[+-]?%d*$") then return nil end
+    local n = tonumber(text)
+    return n and n ~= huge and n ~= -huge and n or nil
+  end
+  if base == nil and find(text, "^0[xX]%x+$") then return tonumber(text) end
+  local sign, digits = match(text, "^([+-]?)(%w+)$")
+  base = base == nil and 10 or tonumber(base)
+  if not digits or base < 2 or base > 36 then return nil end
+  local n = tonumber(digits, base)
+  if not n or n >= 9223372036854775808 then return nil end
+  return sign == "-" and -n or n
 end
 
 -- The environment -------------------------------------------------------------------------------------------------------------
@@ -403,8 +445,8 @@ local function picked(library, names)
   return t
 end
 
-local BASE = picked(G, "assert error ipairs next pcall rawequal rawget rawset select setmetatable tonumber type unpack xpcall")
-BASE.tostring, BASE.pairs = tostring, pairs
+local BASE = picked(G, "assert ipairs next pcall rawequal rawget rawset select setmetatable type unpack xpcall")
+BASE.error, BASE.pairs, BASE.tonumber, BASE.tostring = raise, pairs, to_number, tostring
 BASE.print, BASE._printregs, BASE.collectgarbage = function() end, function() end, function() end
 BASE.dofile, BASE.loadfile, BASE.module = refused("dofile"), refused("loadfile"), refused("module")
 BASE.require = function(name) error("module " .. raw_tostring(name) .. " not found", 2) end
@@ -415,9 +457,9 @@ end
 BASE._VERSION, BASE._GOPHER_LUA_VERSION = "Lua 5.1", "GopherLua 0.1"
 
 local LIBRARIES = {
-  string = picked(string, "byte char find gmatch gsub len match rep reverse sub"),
+  string = picked(string, "byte char gmatch len match reverse sub"),
   table = picked(table, "insert maxn remove sort"),
-  math = picked(math, "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp ldexp log log10 max min modf pi pow rad "
+  math = picked(math, "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp ldexp log10 max min modf pi pow rad "
     .. "random randomseed sin sinh sqrt tan tanh"),
   coroutine = picked(coroutine, "create resume running status wrap yield"),
   os = refusing("os", "execute exit remove rename setenv setlocale tmpname"),
@@ -427,9 +469,10 @@ local LIBRARIES = {
   channel = refusing("channel", "make select"),
 }
 LIBRARIES.string.format, LIBRARIES.string.upper, LIBRARIES.string.lower = format, upper, lower
+LIBRARIES.string.find, LIBRARIES.string.gsub, LIBRARIES.string.rep = find_pattern, substitute, repeated
 LIBRARIES.string.gfind, LIBRARIES.string.dump = string.gmatch, refused("string.dump")
 LIBRARIES.table.concat, LIBRARIES.table.getn = concat, getn
-LIBRARIES.math.huge, LIBRARIES.math.mod = 1.7976931348623157e308, modulo
+LIBRARIES.math.huge, LIBRARIES.math.log, LIBRARIES.math.mod = 1.7976931348623157e308, log, modulo
 LIBRARIES.os.date, LIBRARIES.os.time, LIBRARIES.os.clock, LIBRARIES.os.difftime = date, time, clock, difftime
 LIBRARIES.os.getenv = function() return nil end
 LIBRARIES.debug.traceback = function(message) return message end

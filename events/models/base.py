@@ -34,6 +34,7 @@ __all__ = [
     "parse",
     "required",
     "unknown_fields",
+    "walk",
 ]
 
 Json = Any
@@ -243,36 +244,45 @@ def _in_words(error: dict[str, Any]) -> str:
         return f"must be {_EXPECTED[kind]}, not {describe(error['input'])}"
     if kind in ("greater_than_equal", "less_than", "int_parsing_size"):
         return f"{error['input']} is out of range"
+    if kind == "recursion_loop":
+        return "is nested too deeply"
     if kind == "literal_error":
         return f"must be one of {error['ctx']['expected']}, not {describe(error['input'])}"
     text = str(error["msg"])
     return text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
+def walk(value: Any, path: str = "") -> Iterator[tuple[Spec, str]]:
+    """``value``, if it is a model, and all models within it, each with its path.
+
+    Models stand in fields, and in the lists and mappings that are fields; deeper there is only JSON.
+    """
+    if not isinstance(value, Spec):
+        return
+    yield value, path
+    for name, field in type(value).model_fields.items():
+        inner, where = getattr(value, name), join_path(path, (field.alias or name,))
+        if isinstance(inner, Mapping):
+            within: Iterable[tuple[str | int, Any]] = inner.items()
+        elif isinstance(inner, list):
+            within = enumerate(inner)
+        else:
+            yield from walk(inner, where)
+            continue
+        for key, item in within:
+            yield from walk(item, join_path(where, (key,)))
+
+
 def unknown_fields(value: Any, path: str = "") -> Iterator[Finding]:
     """A warning for each field of a model, and of the models within, that is not known."""
-    if isinstance(value, Spec):
-        if not value.free_form:
-            wire = value.wire_names()
-            by_fold = {w.casefold(): w for w in wire}
-            for name in value.model_extra or {}:
-                if right := by_fold.get(name.casefold()):
-                    text, hint = f"is written '{right}'", "a cluster's controller drops a field in the wrong case"
-                else:
-                    text, hint = "unknown field, ignored as in the reference", did_you_mean(name, wire)
-                yield Finding("warning", join_path(path, (name,)), text, hint)
-        for name, field in type(value).model_fields.items():
-            yield from _unknown_within(getattr(value, name), join_path(path, (field.alias or name,)))
-
-
-def _unknown_within(value: Any, path: str) -> Iterator[Finding]:
-    """Below a field. Models stand in it, in its list or in its mapping; deeper there is only JSON, which may be anything."""
-    if isinstance(value, Mapping):
-        within: Iterable[tuple[str | int, Any]] = value.items()
-    elif isinstance(value, list):
-        within = enumerate(value)
-    else:
-        yield from unknown_fields(value, path)
-        return
-    for key, item in within:
-        yield from unknown_fields(item, join_path(path, (key,)))
+    for model, where in walk(value, path):
+        if model.free_form:
+            continue
+        wire = model.wire_names()
+        by_fold = {name.casefold(): name for name in wire}
+        for name in model.model_extra or {}:
+            if right := by_fold.get(name.casefold()):
+                text, hint = f"is written '{right}'", "a cluster's controller drops a field in the wrong case"
+            else:
+                text, hint = "unknown field, ignored as in the reference", did_you_mean(name, wire)
+            yield Finding("warning", join_path(where, (name,)), text, hint)

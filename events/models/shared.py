@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from events.errors import SpecError
-from events.models.base import Finding, Int32, Int64, Int64OrString, Json, Spec, join_path
+from events.models.base import Finding, Int32, Int64, Int64OrString, Json, Spec, describe, join_path
 
 __all__ = [
     "Backoff",
@@ -26,6 +26,7 @@ __all__ = [
     "TLSConfig",
     "Time",
     "ValueFromSource",
+    "check_backoff",
     "check_basic_auth",
     "check_sasl",
     "check_tls",
@@ -103,6 +104,19 @@ class Backoff(Spec):
             return go_duration(self.raw_duration)
         except ValueError as error:
             raise SpecError(str(error), path="duration") from None
+
+
+def check_backoff(backoff: Backoff, path: str) -> list[Finding]:
+    """What fails when it is used: a text that is no duration, a factor or jitter that is no number."""
+    findings = []
+    try:
+        _ = backoff.duration
+    except SpecError as error:
+        findings.append(Finding("error", f"{path}.duration", error.message))
+    for name, value in (("factor", backoff.factor), ("jitter", backoff.jitter)):
+        if type(value) not in (int, float):
+            findings.append(Finding("error", f"{path}.{name}", f"must be a number, not {describe(value)}"))
+    return findings
 
 
 class TLSConfig(Spec):

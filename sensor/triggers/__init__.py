@@ -46,6 +46,8 @@ class TriggerKind(Generic[C]):
     kind: ClassVar[str]
     built: ClassVar[bool] = True
     Config: ClassVar[type[Spec]] = Spec
+    object_kind = ""
+    """The kind of the Kubernetes object that it creates; empty when it creates none."""
 
     def __init__(self, config: C, origin: Origin, policy: Policy) -> None:
         """Compile ``config`` once; raises SpecError with the field's path from the template."""

@@ -43,6 +43,7 @@ class ArgoWorkflow(TriggerKind[ArgoWorkflowConfig]):
                 "waiting for labels of the created object is not built yet", path="policy.k8s", reason="NotBuilt"
             )
         self._objects = ObjectRenderer(config.source, config.parameters, origin, "argoWorkflow")
+        self.object_kind = self._objects.template["kind"]
         self._check(self._objects.template)
 
     @classmethod

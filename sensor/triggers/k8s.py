@@ -31,6 +31,7 @@ class K8s(TriggerKind[K8sConfig]):
                 "waiting for labels of the created object is not built yet", path="policy.k8s", reason="NotBuilt"
             )
         self._objects = ObjectRenderer(config.source, config.parameters, origin, "k8s")
+        self.object_kind = self._objects.template["kind"]
         if not isinstance(self._objects.template.get("apiVersion"), str):
             raise SpecError("the object has no apiVersion", path="k8s.source")
 

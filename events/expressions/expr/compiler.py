@@ -114,7 +114,7 @@ class _Compiler:
             return lambda m: Int(m.scope.index)
         if node.name == "acc":
             return lambda m: m.scope.acc
-        return lambda m: m.scope.item
+        return Machine.current
 
     def sequence(self, node: SequenceNode) -> Run:
         *firsts, last = (self.compile(part) for part in node.nodes)

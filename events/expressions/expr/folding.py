@@ -22,7 +22,8 @@ from events.expressions.expr.ast import (
     UnaryNode,
 )
 from events.expressions.expr.lexer import syntax_error
-from events.expressions.expr.operators import divided, modulo, power, wrap
+from events.expressions.expr.operators import divided, modulo, wrap
+from events.expressions.expr.power import power
 from events.expressions.expr.types import ANYS, BOOL, FLOAT, INT, STRING, GoType, known
 from events.expressions.golang.values import Int
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.expressions.expr.values import fail
+from events.expressions.expr.values import NO_ITEM, fail
 from events.expressions.golang.functions import Context
 
 __all__ = ["MEMORY_BUDGET", "STEP_BUDGET", "Machine", "Run", "Scope"]
@@ -39,6 +39,13 @@ class Machine:
         self.steps = STEP_BUDGET
         self.memory = 0
         self.context = context
+
+    def current(self) -> Any:
+        """The current element."""
+        item = self.scope.item
+        if item is NO_ITEM:
+            fail("reflect: call of reflect.Value.Index on map Value")
+        return item
 
     def spend(self, steps: int) -> None:
         """Count work that grows with the data."""

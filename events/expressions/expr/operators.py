@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from events.expressions.expr.comparing import text_key
+from events.expressions.expr.power import power
 from events.expressions.expr.values import (
     FLOATS,
     AnyMap,
@@ -35,7 +36,7 @@ from events.expressions.golang.values import (
     type_of,
 )
 
-__all__ = ["ARITHMETIC", "add", "fetch", "negate", "power", "take_slice", "wrap"]
+__all__ = ["ARITHMETIC", "add", "divided", "fetch", "modulo", "negate", "take_slice", "wrap"]
 
 _BITS = 1 << 64
 _HALF = 1 << 63
@@ -134,76 +135,6 @@ def modulo(a: int, b: int) -> Int:
     """The remainder with the sign of ``a``."""
     rest = abs(a) % abs(b)
     return Int(-rest if a < 0 else rest)
-
-
-def power(x: float, y: float) -> float:
-    """Go's ``math.Pow``, by squaring, to the last bit of its rounding."""
-    if y == 0 or x == 1:
-        return 1.0
-    if y == 1:
-        return x
-    if x != x or y != y:
-        return math.nan
-    if x == 0:
-        return _power_of_zero(x, y)
-    if math.isinf(y):
-        if x == -1:
-            return 1.0
-        return math.inf if (abs(x) < 1) is (y < 0) else 0.0
-    if math.isinf(x):
-        return _power_of_zero(1 / x, -y) if x < 0 else 0.0 if y < 0 else math.inf
-    if y == 0.5:
-        return math.sqrt(x) if x >= 0 else math.nan
-    if y == -0.5:
-        return 1 / math.sqrt(x) if x >= 0 else math.nan
-    return _power_by_squaring(x, y)
-
-
-def _is_odd(number: float) -> bool:
-    return abs(number) < 1 << 53 and number % 2 == 1
-
-
-def _power_of_zero(x: float, y: float) -> float:
-    if y < 0:
-        return math.copysign(math.inf, x) if _is_odd(y) else math.inf
-    return x if _is_odd(y) else 0.0
-
-
-def _power_by_squaring(x: float, y: float) -> float:
-    fraction, whole = math.modf(abs(y))
-    if fraction and x < 0:
-        return math.nan
-    if whole >= 1 << 63:
-        if x == -1:
-            return 1.0
-        return 0.0 if (abs(x) < 1) is (y > 0) else math.inf
-    mantissa, exponent = 1.0, 0
-    if fraction:
-        if fraction > 0.5:
-            fraction -= 1
-            whole += 1
-        mantissa = math.exp(fraction * math.log(x))
-    factor, shift = math.frexp(x)
-    rest = int(whole)
-    while rest:
-        if not -1 << 12 <= shift <= 1 << 12:
-            exponent += shift  # overflow or underflow is certain
-            break
-        if rest & 1:
-            mantissa *= factor
-            exponent += shift
-        factor *= factor
-        shift <<= 1
-        if factor < 0.5:
-            factor += factor
-            shift -= 1
-        rest >>= 1
-    if y < 0:
-        mantissa, exponent = 1 / mantissa, -exponent
-    try:
-        return math.ldexp(mantissa, exponent)
-    except OverflowError:
-        return math.copysign(math.inf, mantissa)
 
 
 add = _numbers("+", lambda a, b: a + b, lambda a, b: a + b)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from events.errors import EvaluationError
-from events.expressions.golang.durations import Duration
 from events.expressions.golang.jsons import encode_json
 
 __all__ = ["to_parameter"]
@@ -16,7 +15,7 @@ __all__ = ["to_parameter"]
 
 def to_parameter(value: Any) -> str:
     """The text. Raises ``EvaluationError`` for what JSON cannot hold: NaN, functions, maps with keys that are no texts."""
-    text = encode_json(int(value) if isinstance(value, Duration) else value, escape_html=True)
+    text = encode_json(value)
     if text.startswith('"'):
         text = text[1:-1]
     return text.replace("\\u003c", "<").replace("\\u003e", ">").replace("\\u0026", "&")

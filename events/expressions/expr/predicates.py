@@ -54,7 +54,7 @@ def _loop(body: Callable[[Machine, Scope, list[Any]], Any], source: Run) -> Run:
 def _parts(node: BuiltinNode, compile_node: Compile) -> tuple[Run, Run]:
     source = compile_node(node.arguments[0])
     if len(node.arguments) == 1:
-        return source, lambda m: m.scope.item
+        return source, Machine.current
     body = node.arguments[1]
     return source, compile_node(getattr(body, "node", body))
 
@@ -91,9 +91,9 @@ def _filter(node: BuiltinNode, compile_node: Compile) -> Run:
 
     def body(m: Machine, scope: Scope, items: list[Any]) -> list[Any]:
         kept: list[Any] = []
-        for item in _rounds(m, scope, items):
+        for _ in _rounds(m, scope, items):
             if _truth(test(m)):
-                kept.append(item if mapped is None else mapped(m))
+                kept.append(m.current() if mapped is None else mapped(m))
         m.grow(len(kept))
         return kept
 
@@ -153,7 +153,7 @@ def _find(from_end: bool, give_index: bool) -> Callable[[BuiltinNode, Compile], 
                 if _truth(test(m)):
                     if give_index:
                         return Int(index)
-                    return scope.item if mapped is None else mapped(m)
+                    return m.current() if mapped is None else mapped(m)
             if throws:
                 fail("reflect: slice index out of range")
             return None
@@ -168,8 +168,8 @@ def _group_by(node: BuiltinNode, compile_node: Compile) -> Run:
 
     def body(m: Machine, scope: Scope, items: list[Any]) -> AnyMap:
         groups = AnyMap(GROUPS.name)
-        for item in _rounds(m, scope, items):
-            name = key(m)
+        for _ in _rounds(m, scope, items):
+            name, item = key(m), m.current()
             group = groups.get(name)
             if group is None:
                 groups[name] = [item]
@@ -209,6 +209,8 @@ def _sort_by(node: BuiltinNode, compile_node: Compile) -> Run:
     def body(m: Machine, scope: Scope, items: list[Any]) -> list[Any]:
         descending = direction is not None and descends(direction(m))
         keys = [key(m) for _ in _rounds(m, scope, items)]
+        if keys:
+            m.current()
         m.spend(len(items))
         m.grow(len(items))
         return sorted_by(items, keys, descending)
@@ -225,7 +227,8 @@ def _reduce(node: BuiltinNode, compile_node: Compile) -> Run:
         if initial is not None:
             scope.acc = initial(m)
         elif items:
-            scope.acc, start = items[0], 1
+            scope.item = items[0]
+            scope.acc, start = m.current(), 1
         else:
             fail("reduce of empty array with no initial value")
         for _ in _rounds(m, scope, items, start):

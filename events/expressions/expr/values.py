@@ -25,6 +25,7 @@ from events.expressions.golang.values import (
 __all__ = [
     "FLOATS",
     "NIL_LISTS",
+    "NO_ITEM",
     "AnyMap",
     "Bytes",
     "Callee",
@@ -44,6 +45,8 @@ __all__ = [
 FLOATS = frozenset({int, float})
 """Python types that are ``float64``: a plain ``int`` is a whole number of a JSON document."""
 NIL_LISTS = frozenset({NilList, NilStrings})
+NO_ITEM: Any = object()
+"""Stands for the elements of a map, which a predicate may count, but not see."""
 
 _MIN_INT, _MAX_INT = -(1 << 63), 1 << 63
 
@@ -256,13 +259,15 @@ def want_text(value: Any) -> str:
 
 
 def items_of(value: Any) -> list[Any]:
-    """The elements of a list, the bytes of a string; anything else cannot be walked."""
+    """The elements of a list, the bytes of a string. A map has rounds, but no elements; anything else cannot be walked."""
     if isinstance(value, list):
         return value
     if type(value) is str:
         return [Uint8(byte) for byte in as_bytes(value)]
     if isinstance(value, Bytes):
         return [Uint8(byte) for byte in value.data]
+    if isinstance(value, (dict, AnyMap)):
+        return [NO_ITEM] * len(value)
     if value is None:
         fail("reflect: call of reflect.Value.Len on zero Value")
     fail(f"reflect: call of reflect.Value.Len on {kind_of(value)} Value")

@@ -71,7 +71,11 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SIGNS = {"=": Kind.ASSIGN, "|": Kind.PIPE, "(": Kind.LEFT_PAREN, ")": Kind.RIGHT_PAREN, ",": Kind.COMMA}
-_UNTERMINATED = {'"': "unterminated quoted string", "`": "unterminated raw quoted string", "'": "unterminated character constant"}
+_UNTERMINATED = {
+    '"': "unterminated quoted string",
+    "`": "unterminated raw quoted string",
+    "'": "unterminated character constant",
+}
 
 
 def tokenize(text: str) -> list[Token]:
@@ -131,7 +135,9 @@ def _action(text: str, at: int, tokens: list[Token]) -> int:
             return after
         match = _TOKEN.match(text, at)
         if match is None:
-            raise _error("unclosed action" if at >= len(text) else f"unrecognized character in action: {text[at]!r}", text, at)
+            raise _error(
+                "unclosed action" if at >= len(text) else f"unrecognized character in action: {text[at]!r}", text, at
+            )
         end = match.end()
         if match.lastgroup == "space" and text.startswith("-}}", end) and end - at > 1:
             end -= 1  # the last space belongs to the trim marker

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 __all__ = [
     "Action",
-    "Branch",
-    "Definition",
     "Bool",
+    "Branch",
     "Break",
     "Chain",
     "Command",
     "Continue",
+    "Definition",
     "Dot",
     "Field",
     "Identifier",
