@@ -21,6 +21,7 @@ class Duration(Int64):
 
     __slots__ = ()
     go_type: ClassVar[str] = "time.Duration"
+    has_text: ClassVar[bool] = True
 
     def __str__(self) -> str:
         """``1h2m3.5s``; less than a second in ``ms``, ``µs`` or ``ns``."""

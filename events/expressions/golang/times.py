@@ -55,6 +55,7 @@ class Month(SizedInt):
 
     __slots__ = ()
     go_type: ClassVar[str] = "time.Month"
+    has_text: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return MONTHS[self - 1] if 1 <= self <= 12 else f"%!Month({int(self)})"
@@ -65,6 +66,7 @@ class Weekday(SizedInt):
 
     __slots__ = ()
     go_type: ClassVar[str] = "time.Weekday"
+    has_text: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return WEEKDAYS[self] if 0 <= self <= 6 else f"%!Weekday({int(self)})"

@@ -32,6 +32,7 @@ __all__ = [
     "deep_copy",
     "deep_equal",
     "float_to_int64",
+    "has_text",
     "is_empty",
     "is_nil",
     "kind_of",
@@ -48,6 +49,7 @@ class SizedInt(int):
     go_type: ClassVar[str] = "int"
     signed: ClassVar[bool] = True
     methods: ClassVar[Mapping[str, Any]] = {}
+    has_text: ClassVar[bool] = False  # whether it prints as a word, not as a number
 
 
 class Int(SizedInt):
@@ -175,6 +177,11 @@ def is_nil(value: Any) -> bool:
 def is_empty(value: Any) -> bool:
     """Whether ``value`` is the zero of its type: false, 0, an empty text, list or map, nil. An object never is."""
     return not isinstance(value, GoObject) and not value
+
+
+def has_text(value: Any) -> bool:
+    """Whether Go prints the value by a ``String`` method of its own."""
+    return isinstance(value, GoObject) or (isinstance(value, SizedInt) and value.has_text)
 
 
 def byte_length(text: str) -> int:

@@ -1,6 +1,6 @@
 """Go templates with sprig's functions: ``dataTemplate``, ``contextTemplate`` and the ``template`` of a data filter.
 
-    template = gotemplate.compile("{{ .Input.body.ref | trimPrefix \\"refs/heads/\\" }}")
+    template = gotemplate.compile("{{ .Input.body.ref | lower }}")
     template.render({"Input": document})
 
 A small interpreter: ``lexer`` → ``parser`` (``nodes``) → ``expressions`` and ``exec`` (closures, run on a ``state``).

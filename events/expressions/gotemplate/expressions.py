@@ -100,6 +100,7 @@ class Compiler:
         return self.command(Command((node,)), None) if not _is_plain(node) else _variable(node)
 
     def chain(self, node: Chain, arguments: tuple[Operand, ...], final: Value | None) -> Value:
+        """``(…).a.b``"""
         if isinstance(node.base, Nil):
             return _raises("indirection through explicit nil")
         return self.field(self.operand(node.base), node.names, arguments, final, null_fails=False)
@@ -107,6 +108,7 @@ class Compiler:
     # --- calls ---
 
     def call(self, name: str, arguments: tuple[Operand, ...], final: Value | None) -> Value:
+        """A call of a function by its name."""
         if name in ("and", "or"):
             return self.short_circuit(name, arguments, final)
         function = self.functions[name]
@@ -120,6 +122,7 @@ class Compiler:
         return _call(function, values, last)
 
     def arguments(self, function: Function, nodes: tuple[Operand, ...]) -> list[Value]:
+        """The arguments that are written out, each for its parameter."""
         return [self.argument(node, function.parameter(i)) for i, node in enumerate(nodes)]
 
     def argument(self, node: Operand, wanted: str) -> Value:
@@ -133,6 +136,7 @@ class Compiler:
         return _checked(self.operand(node), wanted)
 
     def short_circuit(self, name: str, nodes: tuple[Operand, ...], final: Value | None) -> Value:
+        """``and`` and ``or``: the first value that decides, or the last."""
         values = [self.operand(node) for node in nodes]
         if final is not None:
             values.append(final)
@@ -169,6 +173,7 @@ class Compiler:
     def method_call(
         self, base: Value, names: tuple[str, ...], nodes: tuple[Operand, ...], final: Value | None, null_fails: bool
     ) -> Value:
+        """``base.a.Method x``: which method it is shows at run time."""
         *path, name = names
 
         def invoke(state: State, dot: Any) -> Any:
@@ -240,7 +245,8 @@ def _typed_constant(node: Bool | String | Number, wanted: str) -> Value:
             return _constant(node.floating)
         if wanted == "uint32" and node.unsigned is not None:
             return _constant(node.unsigned & 0xFFFFFFFF)
-    return _raises(f"expected {wanted}; found {getattr(node, 'text', None) or node.value!r}")  # type: ignore[union-attr]
+    found = node.text if isinstance(node, Number) else repr(node.value)
+    return _raises(f"expected {wanted}; found {found:.80}")
 
 
 def _checked(value: Value, wanted: str) -> Value:

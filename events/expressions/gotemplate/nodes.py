@@ -101,9 +101,6 @@ class Chain:
     names: tuple[str, ...]
 
 
-Operand = Dot | Nil | Bool | String | Number | Field | Variable | Identifier | Chain | "Pipeline"
-
-
 @dataclass(frozen=True)
 class Command:
     """A function or value with its arguments."""
@@ -118,6 +115,9 @@ class Pipeline:
     commands: tuple[Command, ...]
     variables: tuple[Variable, ...] = ()
     assigns: bool = False
+
+
+Operand = Dot | Nil | Bool | String | Number | Field | Variable | Identifier | Chain | Pipeline
 
 
 @dataclass(frozen=True)

@@ -126,10 +126,13 @@ class _Parser:
             self.unexpected(token, where)
         return token
 
-    def fail(self, message: str, token: Token | None = None) -> NoReturn:
-        at = (token or self.tokens[min(self.next, len(self.tokens) - 1)]).at
+    def error(self, message: str, token: Token | None = None) -> ExpressionError:
+        at = (token or self.tokens[self.next]).at
         line = self.text.count("\n", 0, at) + 1
-        raise ExpressionError(f"line {line}: {message}", language=LANGUAGE, text=self.text, position=at)
+        return ExpressionError(f"line {line}: {message}", language=LANGUAGE, text=self.text, position=at)
+
+    def fail(self, message: str, token: Token | None = None) -> NoReturn:
+        raise self.error(message, token)
 
     def unexpected(self, token: Token, where: str) -> NoReturn:
         name = "end of the template" if token.kind is Kind.END else f'"{token.text:.40}"'
@@ -208,7 +211,7 @@ class _Parser:
                 self.level -= 1
                 return found, statement
             found.append(statement)
-        self.fail("unexpected end of the template: an {{end}} is missing")
+        raise self.error("unexpected end of the template: an {{end}} is missing")
 
     def statement(self) -> Statement | str:
         token = self.take_significant()
@@ -383,7 +386,7 @@ class _Parser:
             return Variable(term.name, term.slot, tuple(names), term.of_range)
         if isinstance(term, (Pipeline, Identifier)):
             return Chain(term, tuple(names))
-        self.fail("unexpected . after a constant")
+        raise self.error("unexpected . after a constant")
 
     def term(self) -> Operand | None:
         token = self.take_significant()

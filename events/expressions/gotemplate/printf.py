@@ -14,7 +14,7 @@ from events.expressions.golang.limits import MAX_DEPTH, check_text
 from events.expressions.golang.numbers import float_text
 from events.expressions.golang.printing import format_value
 from events.expressions.golang.quoting import is_print, quote, quote_rune
-from events.expressions.golang.values import GoObject, SizedInt, as_bytes, is_nil, type_of
+from events.expressions.golang.values import GoObject, SizedInt, as_bytes, has_text, is_nil, type_of
 
 __all__ = ["sprintf"]
 
@@ -227,13 +227,12 @@ def _format(verb: _Verb, value: Any, depth: int) -> str:
         return verb.pad("true" if value else "false") if letter in "tv" else _bad(verb, value)
     if isinstance(value, (list, dict)):
         return _nested(verb, value, depth)
-    if isinstance(value, GoObject) or (type(value).__str__ is not object.__str__ and isinstance(value, SizedInt)):
-        if letter in "vsxXq" and not verb.go_syntax:
-            return _text(verb, str(value))
-        if isinstance(value, GoObject):
-            return verb.pad(str(value)) if verb.go_syntax else _bad(replace(verb, go_syntax=False), value)
+    if letter in "vsxXq" and not verb.go_syntax and has_text(value):
+        return _text(verb, str(value))
     if isinstance(value, SizedInt):
         return _integer(verb, value)
+    if isinstance(value, GoObject):
+        return verb.pad(str(value)) if verb.go_syntax else _bad(verb, value)
     return _float(verb, float(value), value)
 
 
