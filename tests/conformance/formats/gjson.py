@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -47,4 +48,9 @@ def same(case: dict[str, Any], want: dict[str, Any], got: dict[str, Any]) -> boo
     plain = all(got[key] == want[key] for key in ("exists", "type", "raw", "str", "bool"))
     number = float(want["num"])
     same_number = got["num"] == number or (math.isnan(number) and math.isnan(got["num"]))
-    return plain and same_number and ("value" not in want or want["value"] == got["value"])
+    return plain and same_number and ("value" not in want or _doubles(want["value"]) == got["value"])
+
+
+def _doubles(value: Any) -> Any:
+    """The value with its numbers as doubles."""
+    return json.loads(json.dumps(value), parse_int=float)
