@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from events.errors import ExpressionError, SpecError
-from events.models.base import Finding, Json, Spec, decode, describe, join_path, unknown_fields
+from events.errors import ExpressionError
+from events.models.base import Finding, Json, Spec, decode, describe, join_path, unknown_fields, walk
 from events.models.eventsource import EventSource
+from events.models.shared import Backoff, check_backoff
 from events.registry import did_you_mean
 from eventsource import kinds
 from eventsource.kinds import Kind
 
-__all__ = ["advise_event_source", "decode_event_source", "validate_event_source"]
+__all__ = ["advise_event_source", "decode_event_source", "event_names", "validate_event_source"]
 
 
 class _Event(NamedTuple):
@@ -32,8 +33,16 @@ def _events(source: EventSource) -> Iterator[_Event]:
                 yield _Event(kind, event, join_path(f"spec.{name}", (event,)), config)
 
 
+def event_names(source: EventSource) -> list[str]:
+    """The names of all events of a source."""
+    return [event.name for event in _events(source)]
+
+
 def decode_event_source(raw: Json) -> tuple[EventSource | None, list[Finding]]:
-    """The object, or an error for each field of the wrong type, also in the configurations of the kinds."""
+    """The object, and an error for each field of the wrong type, also in the configurations of the kinds.
+
+    None only when the fields around the kinds are wrong already.
+    """
     source, findings = decode(EventSource, raw)
     if source is None:
         return None, findings
@@ -43,7 +52,7 @@ def decode_event_source(raw: Json) -> tuple[EventSource | None, list[Finding]]:
             findings.append(Finding("error", f"spec.{name}", text))
     for event in _events(source):
         findings += decode(event.kind.config_model, event.raw, event.path)[1]
-    return (None if findings else source), findings
+    return source, findings
 
 
 def validate_event_source(source: EventSource) -> list[Finding]:
@@ -72,7 +81,9 @@ def advise_event_source(source: EventSource) -> list[Finding]:
         if kinds.find(name) is None:
             known = [*kinds.KINDS, *type(source.spec).wire_names()]
             findings.append(
-                Finding("warning", f"spec.{name}", "unknown kind of event source", did_you_mean(name, known))
+                Finding(
+                    "warning", f"spec.{name}", "unknown field, ignored as in the reference", did_you_mean(name, known)
+                )
             )
         elif name not in (source.spec.model_extra or {}):
             findings.append(Finding("warning", f"spec.{name}", f"is written '{name}'"))
@@ -86,6 +97,9 @@ def advise_event_source(source: EventSource) -> list[Finding]:
         if config is not None:
             findings += event.kind.advise(config, event.path)
             findings += unknown_fields(config, event.path)
+            for model, path in walk(config, event.path):
+                if isinstance(model, Backoff):
+                    findings += check_backoff(model, path)
             findings += _check_filter(config, event.path)
     return findings
 
@@ -97,9 +111,7 @@ def _check_filter(config: Spec, path: str) -> list[Finding]:
     from events.expressions import expr  # a large module that few sources need
 
     try:
-        expr.compile(expression)
+        expr.compile(expression, {}, dialect=expr.V1_15, functions=expr.HELPERS)
     except ExpressionError as error:
-        return [Finding("error", f"{path}.filter.expression", error.message)]
-    except SpecError as error:
         return [Finding("error", f"{path}.filter.expression", error.message)]
     return []

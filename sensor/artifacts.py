@@ -26,7 +26,9 @@ def resource_text(source: ArtifactLocation | None, path: str) -> str:
             return _from_text(value, f"{path}.inline")
         if name == "resource":
             return _object(value, f"{path}.resource")
-        raise SpecError(f"source '{name}' is not built yet", path=f"{path}.{name}", hint="use resource or inline")
+        raise SpecError(
+            f"source '{name}' is not built yet", path=f"{path}.{name}", hint="use resource or inline", reason="NotBuilt"
+        )
     raise SpecError("names no source", path=path, hint="resource or inline")
 
 

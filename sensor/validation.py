@@ -29,7 +29,7 @@ from sensor.filters.time import parse_clock, parse_zone
 from sensor.triggers import TriggerKind, kinds, registry
 from sensor.triggers._checks import check_parameters
 
-__all__ = ["Target", "decode_sensor", "targets", "validate_sensor"]
+__all__ = ["Target", "all_triggers", "decode_sensor", "targets", "validate_sensor"]
 
 LOGICAL_OPERATORS = ("", "and", "or")
 COMPARATORS = ("", ">=", ">", "=", "!=", "<", "<=")
@@ -51,18 +51,21 @@ def targets(template: TriggerTemplate, path: str) -> Iterator[Target]:
 
 
 def decode_sensor(raw: Json) -> tuple[Sensor | None, list[Finding]]:
-    """The object, or an error for each field of the wrong type, also in the configurations of the kinds."""
+    """The object, and an error for each field of the wrong type, also in the configurations of the kinds.
+
+    None only when the fields around the kinds are wrong already.
+    """
     sensor, findings = decode(Sensor, raw)
     if sensor is None:
         return None, findings
-    for trigger, path in _all_triggers(sensor):
+    for trigger, path in all_triggers(sensor):
         if trigger.template is not None:
             for target in targets(trigger.template, f"{path}.template"):
                 findings += decode(target.kind.Config, target.raw, target.path)[1]
-    return (None if findings else sensor), findings
+    return sensor, findings
 
 
-def _all_triggers(sensor: Sensor) -> Iterator[tuple[Trigger, str]]:
+def all_triggers(sensor: Sensor) -> Iterator[tuple[Trigger, str]]:
     """Each trigger, and the dead letter triggers within, with their paths."""
     for index, trigger in enumerate(sensor.spec.triggers):
         path, inner = f"spec.triggers[{index}]", trigger
@@ -79,7 +82,7 @@ def validate_sensor(sensor: Sensor, bus: EventBus | None) -> list[Finding]:
     findings = _check_dependencies(sensor.spec.dependencies, bus.spec.nats is not None)
     if not sensor.spec.triggers:
         findings.append(Finding("error", "spec.triggers", "must name at least one trigger"))
-    for trigger, path in _all_triggers(sensor):
+    for trigger, path in all_triggers(sensor):
         findings += _check_trigger(trigger, path)
     seen: dict[str, int] = {}
     for index, trigger in enumerate(sensor.spec.triggers):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
 from events.expressions.scripts import Scripts
 from events.manifests import Bundle, Located, Manifest
-from events.models.base import Finding, Json
+from events.models.base import Finding
 from events.models.eventbus import EventBus
-from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from events.registry import did_you_mean
 from eventsource.validation import advise_event_source, decode_event_source, event_names, validate_event_source
@@ -30,31 +28,31 @@ def judge(bundle: Bundle, scripts: Scripts | None = None) -> list[Located]:
     """
     findings = list(bundle.findings)
 
-    def decoded(kind: str, decode: Callable[[Json], tuple[Any, list[Finding]]]) -> list[tuple[Manifest, Any]]:
-        objects = []
-        for manifest in bundle.of(kind):
-            value, wrong = decode(manifest.body)
-            findings.extend(Located.of(manifest, f) for f in wrong)
-            if value is not None:
-                objects.append((manifest, value))
-        return objects
+    def tell(manifest: Manifest, told: Iterable[Finding]) -> None:
+        # The same may be said twice: a field of the wrong type keeps its rules from being looked at, and fails them.
+        findings.extend(Located.of(manifest, f) for f in dict.fromkeys(told))
 
-    buses: list[tuple[Manifest, EventBus]] = decoded("EventBus", decode_event_bus)
-    sources: list[tuple[Manifest, EventSource]] = decoded("EventSource", decode_event_source)
-    sensors: list[tuple[Manifest, Sensor]] = decoded("Sensor", decode_sensor)
-    for manifest, bus in buses:
-        told = [*validate_event_bus(bus), *advise_event_bus(bus)]
-        findings += [Located.of(manifest, f) for f in told]
-    for manifest, source in sources:
-        told = [*validate_event_source(source), *advise_event_source(source)]
-        findings += [Located.of(manifest, f) for f in told]
-    bus_of = {(m.namespace, m.name): bus for m, bus in buses}
-    events = {(m.namespace, m.name): event_names(source) for m, source in sources}
-    for manifest, sensor in sensors:
-        bus = bus_of.get((manifest.namespace, sensor.bus), JETSTREAM)
-        told = [*validate_sensor(sensor, bus), *advise_sensor(sensor, scripts)]
-        told += _check_names(sensor, manifest.namespace, events)
-        findings += [Located.of(manifest, f) for f in told]
+    buses: dict[Name, EventBus] = {}
+    for manifest in bundle.of("EventBus"):
+        bus, told = decode_event_bus(manifest.body)
+        if bus is not None:
+            buses[manifest.namespace, manifest.name] = bus
+            told = [*validate_event_bus(bus), *advise_event_bus(bus)]
+        tell(manifest, told)
+    events: dict[Name, list[str]] = {}
+    for manifest in bundle.of("EventSource"):
+        source, told = decode_event_source(manifest.body)
+        if source is not None:
+            events[manifest.namespace, manifest.name] = event_names(source)
+            told += [*validate_event_source(source), *advise_event_source(source)]
+        tell(manifest, told)
+    for manifest in bundle.of("Sensor"):
+        sensor, told = decode_sensor(manifest.body)
+        if sensor is not None:
+            told += validate_sensor(sensor, buses.get((manifest.namespace, sensor.bus), JETSTREAM))
+            told += advise_sensor(sensor, scripts)
+            told += _check_names(sensor, manifest.namespace, events)
+        tell(manifest, told)
     return sorted(findings, key=lambda f: (f.file, f.line, f.column))
 
 

@@ -41,7 +41,7 @@ def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str
     else:
         for located in findings:
             click.echo(_safe(str(located)))
-        click.echo(_summary(bundle, errors, warnings), err=True)
+        click.echo(_summary(bundle, errors, warnings))
     if not all(os.access(path, os.R_OK) for path in paths):
         sys.exit(2)
     sys.exit(1 if errors or (strict and warnings) else 0)
