@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from eventbus.connection import Connection
+from eventbus.connection import Connection, Lost
 from events.errors import PointsmanError, Refused, Unavailable
 
 __all__ = ["ApiError", "JetStreamApi", "NoStream"]
@@ -57,10 +57,12 @@ class JetStreamApi:
         self.connection = connection
 
     async def call(self, subject: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One request to ``$JS.API.<subject>``."""
-        reply = await self.connection.request(
-            f"$JS.API.{subject}", orjson.dumps(request) if request is not None else b""
-        )
+        """One request to ``$JS.API.<subject>``; all that we make may be made twice."""
+        data = orjson.dumps(request) if request is not None else b""
+        try:
+            reply = await self.connection.request(f"$JS.API.{subject}", data)
+        except Lost:
+            reply = await self.connection.request(f"$JS.API.{subject}", data)
         if reply.status:
             raise NoStream("the server at this address has no JetStream for us (yet)")
         return _answer(reply.data)

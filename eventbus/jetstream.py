@@ -37,6 +37,7 @@ class JetStreamBus:
         self._api = JetStreamApi(connection)
         self._settings = settings
         self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
         self._last_sequence = 0
         self._subscriptions: list[PullSubscription] = []
 
@@ -64,19 +65,21 @@ class JetStreamBus:
         headers = {"Nats-Msg-Id": _header(event.id)}
         if delivery_id:
             headers[DELIVERY_HEADER] = _header(delivery_id)
-        before = self._last_sequence
+        before, began = self._last_sequence, self._loop.time()
         try:
             sequence, duplicate = await self._api.store(subjects.STREAM, subject, data, headers)
         except (Lost, NoStream):
-            sequence, duplicate = await self._publish_again(subject, data, headers)
+            sequence, duplicate = await self._publish_again(subject, data, headers, began + self._timeout)
             # If it was stored after we began, our first try stored it and only the acknowledgement was lost.
             duplicate = duplicate and sequence <= before
         self._last_sequence = max(self._last_sequence, sequence)
         return Stored(sequence, duplicate)
 
-    async def _publish_again(self, subject: str, data: bytes, headers: dict[str, str]) -> tuple[int, bool]:
+    async def _publish_again(
+        self, subject: str, data: bytes, headers: dict[str, str], deadline: float
+    ) -> tuple[int, bool]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 while True:
                     try:
                         await self.ensure_stream()

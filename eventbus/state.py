@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from eventbus.api import ApiError, JetStreamApi
+from eventbus.connection import Lost
 from eventbus.messages import header
 from events.errors import SpecError
 
@@ -58,10 +59,10 @@ class JetStreamState:
 
     async def put(self, key: str, value: bytes) -> None:
         """Set the value; it is on disk when this returns."""
-        await self._api.store(self._stream, self._subject(key), value)
+        await self._store(key, value)
 
     async def create(self, key: str, value: bytes) -> bool:
-        """Set the value only if the key never had one; says whether it did so."""
+        """Set the value only if the key never had one; says whether it did so. After Unavailable nobody knows: ``get`` it."""
         try:
             await self._api.store(self._stream, self._subject(key), value, {_EXPECTED_LAST: "0"})
         except ApiError as error:
@@ -72,7 +73,15 @@ class JetStreamState:
 
     async def delete(self, key: str) -> None:
         """Forget the value."""
-        await self._api.store(self._stream, self._subject(key), b"", {_OPERATION: "DEL"})
+        await self._store(key, b"", {_OPERATION: "DEL"})
+
+    async def _store(self, key: str, value: bytes, headers: dict[str, str] | None = None) -> None:
+        """What has the same effect when it is done twice, so a broken connection is no obstacle."""
+        subject = self._subject(key)
+        try:
+            await self._api.store(self._stream, subject, value, headers)
+        except Lost:
+            await self._api.store(self._stream, subject, value, headers)
 
     def _subject(self, key: str) -> str:
         if not _KEY.fullmatch(key):
