@@ -13,7 +13,7 @@ from eventsource import pollers, webhooks
 from eventsource.pollers import Poller
 from eventsource.webhooks import Webhook
 
-__all__ = ["KINDS", "Kind", "entries", "find"]
+__all__ = ["KINDS", "Kind", "entries", "find", "get"]
 
 Kind = type[Webhook[Any]] | type[Poller[Any]]
 

@@ -15,9 +15,9 @@ from events.models.base import Finding, parse
 from events.models.eventsource import EventSource, SourceFilter
 from events.models.shared import SecretKeySelector
 from events.secrets import Vault
-from eventsource import routes
+from eventsource import kinds, routes
 from eventsource.listener import Listener
-from eventsource.webhooks import Secrets, Webhook, registry
+from eventsource.webhooks import Secrets, Webhook
 
 __all__ = ["Certificate", "Sources"]
 
@@ -68,9 +68,11 @@ class Sources:
         self, kind: str, raw: Any, path: str, namespace: str
     ) -> tuple[Webhook[Any], Callable[[bytes], bool] | None]:
         """Raises SpecError for the first thing that is wrong."""
-        model = registry[kind]
+        model = kinds.get(kind)
+        if not model.built or not issubclass(model, Webhook):
+            raise SpecError(f"event source '{kind}' is not built yet", reason="NotBuilt")
         config = parse(model.config_model, raw, path)
-        for finding in model.validate(config, path):
+        for finding in (*model.validate(config, path), *model.advise(config, path)):
             if finding.severity == "error":
                 raise SpecError(finding.message, path=finding.path, hint=finding.hint)
             self.warnings.append(finding)
