@@ -20,6 +20,7 @@ from events.expressions.govaluate_operators import BINARY, PREFIX, compile_patte
 __all__ = ["MAX_DEPTH", "Program", "compile"]
 
 MAX_DEPTH = 100  # expressions within expressions
+MAX_PATTERNS = 50_000  # instructions of all regular expressions of a program
 
 Variables = Mapping[str, Any]
 Evaluate = Callable[[Variables], Any]
@@ -76,6 +77,7 @@ def compile(text: str) -> Program:  # noqa: A001 - each language has its compile
 
 def _with_patterns(tokens: list[Token], text: str) -> list[Token]:
     """The tokens with each string right of ``=~`` compiled."""
+    size = 0
     for at, (operator, token) in enumerate(pairwise(tokens), 1):
         if operator.kind is Kind.COMPARATOR and operator.value in ("=~", "!~") and token.kind is Kind.STRING:
             try:
@@ -84,6 +86,9 @@ def _with_patterns(tokens: list[Token], text: str) -> list[Token]:
                 raise error(
                     f"'{token.value[:80]}' is not a regular expression: {failure}", text, token.position
                 ) from None
+            size += tokens[at].value.size
+            if size > MAX_PATTERNS:
+                raise error("the regular expressions of an expression are too large", text, token.position)
     return tokens
 
 

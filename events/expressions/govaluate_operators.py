@@ -19,6 +19,7 @@ from events.expressions.golang.values import deep_equal
 __all__ = ["BINARY", "PREFIX", "Pattern", "compile_pattern", "mismatch"]
 
 MAX_TEXT = 1_048_576  # characters of what + makes
+MAX_FOREIGN_PATTERN = 5_000  # instructions of a regular expression that comes from data; 64 KiB are searched in 0.1 s
 
 _2_63, _2_64 = 2.0**63, 2.0**64
 _OPTIONS = re2.Options()
@@ -29,11 +30,13 @@ _OPTIONS.never_capture = True
 class Pattern:
     """A regular expression that stands in the program. Where text is joined to it, it is its own text."""
 
-    __slots__ = ("_search", "text")
+    __slots__ = ("_search", "size", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._search = re2.compile(_utf8(text), _OPTIONS).search
+        compiled = re2.compile(_utf8(text), _OPTIONS)
+        self.size = int(compiled.programsize)  # instructions; what a search may cost for each byte
+        self._search = compiled.search
 
     def __str__(self) -> str:
         return self.text
@@ -132,12 +135,17 @@ def _found(operator: str, left: Any, right: Any) -> bool:
         raise mismatch(left, operator, "a string")
     if type(right) is str:
         try:
-            right = compile_pattern(right)
+            pattern = compile_pattern(right)
         except ValueError as failure:
             raise EvaluationError(f"'{right[:80]}' is not a regular expression: {failure}") from None
-    elif type(right) is not Pattern:
+        if pattern.size > MAX_FOREIGN_PATTERN:
+            raise EvaluationError(
+                "a regular expression that is not part of the program is too large", reason="LimitReached"
+            )
+        return pattern.found_in(left)
+    if type(right) is not Pattern:
         raise mismatch(right, operator, "a regular expression")
-    return bool(right.found_in(left))
+    return right.found_in(left)
 
 
 def _divide(left: float, right: float) -> float:
