@@ -34,7 +34,9 @@ def parse_query(text: str) -> tuple[dict[str, list[str]], str]:
             continue
         name, _, value = part.replace("+", " ").partition("=")
         try:
-            values.setdefault(unescape(name), []).append(unescape(value))
+            name, value = unescape(name), unescape(value)
         except ValueError as error:
             problem = problem or str(error)
+            continue
+        values.setdefault(name, []).append(value)
     return values, problem

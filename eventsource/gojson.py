@@ -161,13 +161,14 @@ def _repaired(text: bytes) -> Any:
 
 def _respell(root: Any) -> None:
     """Put Go's spelling in the place of each float and of each whole number that float64 does not hold exactly."""
-    stack = [root]
-    while stack:
-        holder = stack.pop()
-        for key, item in holder.items() if isinstance(holder, dict) else enumerate(holder):
+    holders = [root]
+    for holder in holders:  # grows while it is walked
+        for key, item in holder.items() if type(holder) is dict else enumerate(holder):
             kind = type(item)
+            if kind is str:
+                continue
             if kind is dict or kind is list:
-                stack.append(item)
+                holders.append(item)
             elif kind is float or (kind is int and not -_EXACT < item < _EXACT):
                 holder[key] = orjson.Fragment(trim_exponent(shortest(float(item), low=-6, high=21)))
 

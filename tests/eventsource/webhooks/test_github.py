@@ -1,0 +1,75 @@
+import json
+from urllib.parse import quote_plus
+
+import pytest
+
+from events.errors import Rejected
+from tests.eventsource.suite import ForgeContract, delivery, listener, sha256, sources
+
+CONFIG = {
+    "webhook": {"endpoint": "/hook", "port": "12000"},
+    "repositories": [{"owner": "o", "names": ["r"]}],
+    "webhookSecret": {"name": "s", "key": "now"},
+}
+OPEN = {name: value for name, value in CONFIG.items() if name != "webhookSecret"}
+JSON = {"Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "d-1"}
+
+
+class TestGitHub(ForgeContract):
+    kind = "github"
+    config = CONFIG
+    signature = "X-Hub-Signature-256"
+
+    def headers(self, key: bytes, body: bytes) -> dict[str, str]:
+        return {**JSON, self.signature: sha256(key, body)}
+
+    @pytest.mark.parametrize("text", ["sha256:00", "md5=00", "SHA256=00", "=", "sha256"])
+    def test_other_spellings_of_a_signature_are_refused(self, text: str) -> None:
+        self.refused({**JSON, self.signature: text})
+
+    def test_a_form_is_signed_as_it_was_sent(self) -> None:
+        form = b"payload=" + quote_plus(self.body).encode()
+        headers = {**self.headers(self.key, form), "Content-Type": "application/x-www-form-urlencoded"}
+        assert b'"number":7' in self.receive(headers, form).events[0].data
+        with pytest.raises(Rejected):
+            self.receive({**headers, self.signature: sha256(self.key, self.body)}, form)
+
+
+def body_of(data: bytes) -> str:
+    return data.split(b'"body":', 1)[1][:-1].decode()
+
+
+def test_the_event_and_the_delivery_id_become_members_of_the_body() -> None:
+    body = b'{"z":1.0,"a":9007199254740993,"X-GitHub-Event":"forged"}'
+    (event,) = listener("github", OPEN).receive(delivery(body, JSON)).events
+    assert body_of(event.data) == '{"X-GitHub-Delivery":"d-1","X-GitHub-Event":"push","a":9007199254740992,"z":1}'
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"1", b'{"n":1e400}'])
+def test_what_is_no_object_of_numbers_that_go_knows_is_refused(body: bytes) -> None:
+    with pytest.raises(Rejected) as caught:
+        listener("github", OPEN).receive(delivery(body, JSON))
+    assert caught.value.status == 400
+
+
+def test_metadata_stands_behind_the_body() -> None:
+    (event,) = listener("github", {**OPEN, "metadata": {"b": "<", "a": "1"}}).receive(delivery(b"{}", JSON)).events
+    assert event.data.endswith(b',"metadata":{"a":"1","b":"\\u003c"}}')
+    assert list(json.loads(event.data)) == ["headers", "body", "metadata"]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"repositories": []}, ""),
+        ({"organizations": ["acme"]}, ""),
+        ({"contentType": "xml"}, ".contentType"),
+        ({"githubBaseURL": "https://git.example"}, ""),
+        ({"webhook": None}, ".webhook"),
+        ({"webhook": {"endpoint": "/x", "port": "abc"}}, ".webhook.port"),
+        ({"githubApp": {"appID": "7"}}, ".githubApp.appID"),
+    ],
+)
+def test_a_wrong_configuration_is_named_by_its_field(change: dict[str, object], path: str) -> None:
+    (error,) = sources({"github": {"hook": {**OPEN, **change}}}).errors
+    assert error.path == f"EventSource ns/es: spec.github.hook{path}"
