@@ -13,7 +13,7 @@ from events.expressions.expr.dialect import V1_15, V1_17, Dialect
 from events.expressions.expr.expanding import expand
 from events.expressions.expr.functions import HELPERS, PLAIN, Functions
 from events.expressions.expr.parameter import to_parameter
-from events.expressions.expr.program import Program, Selector, compile, prepare
+from events.expressions.expr.program import Program, Selector, compile, prepare  # noqa: A004 - the customary name, used as expr.compile
 
 __all__ = [
     "HELPERS",

@@ -8,7 +8,7 @@ from typing import Any
 
 from events.errors import EvaluationError
 from events.expressions.expr.machine import Machine
-from events.expressions.expr.values import fail, want_text
+from events.expressions.expr.values import want_text
 from events.expressions.golang.durations import parse_duration
 from events.expressions.golang.jsons import decode_json, encode_json
 from events.expressions.golang.layouts import parse_time
@@ -80,7 +80,7 @@ def _from_base64(m: Machine, text: Any) -> str:
             raise binascii.Error("wrong length")
         return as_text(base64.b64decode(raw, validate=True))
     except binascii.Error:
-        fail("illegal base64 data")
+        raise EvaluationError("illegal base64 data") from None
 
 
 def _now(m: Machine, location: Any = None) -> Time:
@@ -91,7 +91,7 @@ def _now(m: Machine, location: Any = None) -> Time:
 def _timezone(m: Machine, name: Any) -> Location:
     location = load_location(want_text(name))
     if location is None:
-        fail(f"unknown time zone {name[:80]}")
+        raise EvaluationError(f"unknown time zone {name[:80]}")
     return location
 
 
@@ -101,7 +101,7 @@ def _date(m: Machine, *arguments: Any) -> Time:
     if isinstance(arguments[0], Location):
         location, arguments = arguments[0], arguments[1:]
         if not arguments:
-            fail("runtime error: index out of range [0] with length 0")
+            raise EvaluationError("runtime error: index out of range [0] with length 0")
     text = want_text(arguments[0])
     if len(arguments) == 3:
         location = _timezone(m, arguments[2])
@@ -112,7 +112,7 @@ def _date(m: Machine, *arguments: Any) -> Time:
             return _parsed(layout, text, location)
         except EvaluationError:
             continue
-    fail(f"invalid date {text[:80]}")
+    raise EvaluationError(f"invalid date {text[:80]}")
 
 
 def _parsed(layout: str, text: str, location: Location | None) -> Time:

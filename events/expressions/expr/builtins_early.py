@@ -6,13 +6,14 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.builtins_list import get_or_nil, length_in_bytes
 from events.expressions.expr.builtins_number import convert_own_int
 from events.expressions.expr.comparing import less
 from events.expressions.expr.machine import Machine
 from events.expressions.expr.operators import wrap
 from events.expressions.expr.predicates import sorted_by
-from events.expressions.expr.values import FLOATS, fail, items_of
+from events.expressions.expr.values import FLOATS, items_of
 from events.expressions.golang.values import SizedInt, kind_of, type_of
 
 __all__ = ["EARLY"]
@@ -20,7 +21,7 @@ __all__ = ["EARLY"]
 
 def _items(what: str, value: Any) -> list[Any]:
     if kind_of(value) not in ("slice", "array"):
-        fail(f"cannot {what} {kind_of(value)}")
+        raise EvaluationError(f"cannot {what} {kind_of(value)}")
     return items_of(value)
 
 
@@ -29,7 +30,7 @@ def _number(what: str, value: Any) -> Any:
         return float(value)
     if isinstance(value, SizedInt) and value.signed:
         return int(value)
-    fail(f"cannot {what} {kind_of(value)}")
+    raise EvaluationError(f"cannot {what} {kind_of(value)}")
 
 
 def _sum(m: Machine, value: Any) -> Any:
@@ -61,7 +62,7 @@ def _extreme(replaces: Callable[[Any, Any], bool]) -> Callable[..., Any]:
 
 def _descends(direction: Any) -> bool:
     if direction not in ("asc", "desc") or type(direction) is not str:
-        fail('invalid argument for sort (expected "asc" or "desc")')
+        raise EvaluationError('invalid argument for sort (expected "asc" or "desc")')
     return bool(direction == "desc")
 
 
@@ -69,15 +70,15 @@ def _sorted(m: Machine, value: Any, field: str, direction: Any) -> list[Any]:
     """A list in order of its elements, or of a field of those that are maps; all keys of one type."""
     items = _items("sort", value)
     descending = _descends(direction)
-    keys = [item.get(field) if isinstance(item, dict) else item for item in items]
+    keys: list[Any] = [item.get(field) if isinstance(item, dict) else item for item in items]
     for item, key in zip(items, keys, strict=True):
         if key is None and (item is None or isinstance(item, dict)):
-            fail("cannot sort nil")
+            raise EvaluationError("cannot sort nil")
         if type_of(key) != type_of(keys[0]):
-            fail(f"cannot sort array of different types ({type_of(key)} and {type_of(keys[0])})")
+            raise EvaluationError(f"cannot sort array of different types ({type_of(key)} and {type_of(keys[0])})")
     if len(keys) > 1 and type(keys[0]) is not str and type(keys[0]) not in FLOATS:
         if not (isinstance(keys[0], SizedInt) and keys[0].signed):
-            fail(f"sort: unsupported type {kind_of(keys[0])}")
+            raise EvaluationError(f"sort: unsupported type {kind_of(keys[0])}")
         keys = [wrap(int(key)) for key in keys]
     m.grow(len(items))
     m.spend(len(items))
@@ -87,7 +88,7 @@ def _sorted(m: Machine, value: Any, field: str, direction: Any) -> list[Any]:
 def _sort_by(m: Machine, value: Any, field: Any, direction: Any = "asc") -> list[Any]:
     _items("sort", value)
     if type(field) is not str:
-        fail(f"invalid argument for sort (expected string, got {type_of(field)})")
+        raise EvaluationError(f"invalid argument for sort (expected string, got {type_of(field)})")
     return _sorted(m, value, field, direction)
 
 

@@ -11,7 +11,7 @@ from events.expressions.expr.machine import Machine
 from events.expressions.expr.operators import fetch
 from events.expressions.expr.predicates import sorted_by
 from events.expressions.expr.types import ANY_MAP
-from events.expressions.expr.values import AnyMap, Bytes, Pair, Pairs, fail, is_number, items_of, to_int
+from events.expressions.expr.values import AnyMap, Bytes, Pair, Pairs, is_number, items_of, to_int
 from events.expressions.golang.printing import format_value
 from events.expressions.golang.values import (
     Int,
@@ -32,14 +32,14 @@ _EXACT = 1 << 53
 
 def _list(what: str, value: Any) -> list[Any]:
     if kind_of(value) not in ("slice", "array"):
-        fail(f"cannot {what} {kind_of(value)}")
+        raise EvaluationError(f"cannot {what} {kind_of(value)}")
     return items_of(value)
 
 
 def _length(m: Machine, value: Any) -> Int:
     if isinstance(value, (str, list, dict, Bytes, AnyMap)):
         return Int(len(value))
-    fail(f"invalid argument for len (type {type_of(value)})")
+    raise EvaluationError(f"invalid argument for len (type {type_of(value)})")
 
 
 def length_in_bytes(m: Machine, value: Any) -> Int:
@@ -79,9 +79,9 @@ def get_or_nil(m: Machine, owner: Any, key: Any) -> Any:
 def _take(m: Machine, value: Any, count: Any) -> Any:
     items = _list("take from", value)
     if not isinstance(count, SizedInt) or not count.signed:
-        fail(f"cannot take {kind_of(count)} elements")
+        raise EvaluationError(f"cannot take {kind_of(count)} elements")
     if count < 0 or isinstance(value, Pair):
-        fail("reflect.Value.Slice: slice index out of bounds")
+        raise EvaluationError("reflect.Value.Slice: slice index out of bounds")
     if isinstance(value, Bytes):
         return Bytes(value.data[:count])
     kind = type(value) if isinstance(value, (Strings, Ints)) else list
@@ -90,7 +90,7 @@ def _take(m: Machine, value: Any, count: Any) -> Any:
 
 def _entries(what: str, value: Any) -> Iterator[tuple[Any, Any]]:
     if not isinstance(value, (dict, AnyMap)):
-        fail(f"{what.format(kind_of(value))}")
+        raise EvaluationError(f"{what.format(kind_of(value))}")
     return iter(value.items())
 
 
@@ -109,14 +109,14 @@ def _to_pairs(m: Machine, value: Any) -> list[Any]:
 
 def _from_pairs(m: Machine, value: Any) -> AnyMap:
     if kind_of(value) not in ("slice", "array"):
-        fail(f"cannot transform {kind_of(value)} from pairs")
+        raise EvaluationError(f"cannot transform {kind_of(value)} from pairs")
     made = AnyMap(ANY_MAP.name)
     for pair in items_of(value):
         if kind_of(pair) not in ("slice", "array"):
-            fail(f"invalid pair {format_value(pair)[:80]}")
+            raise EvaluationError(f"invalid pair {format_value(pair)[:80]}")
         parts = items_of(pair)
         if len(parts) != 2:
-            fail("invalid pair length")
+            raise EvaluationError("invalid pair length")
         made[parts[0]] = parts[1]
     return made
 
@@ -162,7 +162,7 @@ def _flatten(m: Machine, value: Any) -> list[Any]:
         for item in open_lists[-1]:
             if isinstance(item, (list, Bytes)):
                 if len(open_lists) > _MAX_NESTING:
-                    fail("recursion depth exceeded")
+                    raise EvaluationError("recursion depth exceeded")
                 open_lists.append(iter(items_of(item)))
                 break
             made.append(item)
@@ -175,9 +175,9 @@ def _flatten(m: Machine, value: Any) -> list[Any]:
 def _sort(m: Machine, value: Any, direction: Any = "asc") -> list[Any]:
     sortable = type(value) in (list, NilList) or isinstance(value, (Strings, Ints))
     if type(direction) is not str:
-        fail(f"sort order argument must be a string (got {type_of(direction)})")
+        raise EvaluationError(f"sort order argument must be a string (got {type_of(direction)})")
     if direction not in ("asc", "desc"):
-        fail(f"invalid order {direction[:20]}, expected asc or desc")
+        raise EvaluationError(f"invalid order {direction[:20]}, expected asc or desc")
     if not sortable:
         return NilList()
     m.grow(len(value))

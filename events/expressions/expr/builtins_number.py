@@ -7,10 +7,11 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.comparing import order
 from events.expressions.expr.machine import Machine
 from events.expressions.expr.operators import wrap
-from events.expressions.expr.values import FLOATS, fail, is_integer, is_number, items_of, to_float, truncated
+from events.expressions.expr.values import FLOATS, is_integer, is_number, items_of, to_float, truncated
 from events.expressions.golang.numbers import parse_float, parse_int
 from events.expressions.golang.values import Int, SizedInt, kind_of, type_of
 
@@ -41,8 +42,8 @@ def convert_own_int(m: Machine, value: Any) -> Int:
         number = parse_int(value)
         if number is not None:
             return Int(number)
-        fail(f"invalid operation: int({value[:80]})")
-    fail(f"invalid operation: int({type_of(value)})")
+        raise EvaluationError(f"invalid operation: int({value[:80]})")
+    raise EvaluationError(f"invalid operation: int({type_of(value)})")
 
 
 def convert_float(m: Machine, value: Any) -> float:
@@ -51,13 +52,13 @@ def convert_float(m: Machine, value: Any) -> float:
         number = parse_float(value)
         if number is not None:
             return number
-        fail(f"invalid operation: float({value[:80]})")
+        raise EvaluationError(f"invalid operation: float({value[:80]})")
     return to_float(value)
 
 
 def _abs(m: Machine, value: Any) -> Any:
     if not is_number(value):
-        fail(f"invalid argument for abs (type {type_of(value)})")
+        raise EvaluationError(f"invalid argument for abs (type {type_of(value)})")
     if type(value) in FLOATS:
         return abs(to_float(value)) if value else to_float(value)
     return value if value >= 0 else wrap(-value)
@@ -66,7 +67,7 @@ def _abs(m: Machine, value: Any) -> Any:
 def _rounding(name: str, compute: Callable[[float], float]) -> Callable[[Machine, Any], float]:
     def apply(m: Machine, value: Any) -> float:
         if not is_number(value):
-            fail(f"invalid argument for {name} (type {type_of(value)})")
+            raise EvaluationError(f"invalid argument for {name} (type {type_of(value)})")
         number = to_float(value)
         if not math.isfinite(number):
             return number
@@ -109,11 +110,11 @@ def _numbers(m: Machine, name: str, values: tuple[Any, ...]) -> Iterator[Any]:
                 yield value
             elif _is_list(value):
                 if len(open_lists) > _MAX_NESTING:
-                    fail("recursion depth exceeded")
+                    raise EvaluationError("recursion depth exceeded")
                 open_lists.append(iter(items_of(value)))
                 break
             else:
-                fail(f"invalid argument for {name} (type {type_of(value)})")
+                raise EvaluationError(f"invalid argument for {name} (type {type_of(value)})")
         else:
             open_lists.pop()
 
@@ -137,7 +138,7 @@ def _median(m: Machine, *arguments: Any) -> float:
 
 def _whole(name: str, value: Any) -> int:
     if not is_integer(value):
-        fail(f"cannot use {type_of(value)} as argument (type int) to call {name}")
+        raise EvaluationError(f"cannot use {type_of(value)} as argument (type int) to call {name}")
     return int(value)
 
 
@@ -152,7 +153,7 @@ def _shift(name: str, compute: Callable[[int, int], int]) -> Callable[[Machine, 
     def apply(m: Machine, x: Any, y: Any) -> Int:
         number, count = _whole(name, x), _whole(name, y)
         if count < 0:
-            fail(f"invalid operation: negative shift count {count} (type int)")
+            raise EvaluationError(f"invalid operation: negative shift count {count} (type int)")
         return wrap(compute(number, min(count, 64)))
 
     return apply

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.machine import Machine
-from events.expressions.expr.values import fail, rejoined, to_int, want_text
+from events.expressions.expr.values import rejoined, to_int, want_text
 from events.expressions.golang.limits import check_text
 from events.expressions.golang.texts import to_lower, to_upper, trim_set, trim_space
 from events.expressions.golang.values import (
@@ -21,7 +22,7 @@ from events.expressions.golang.values import (
 __all__ = ["TEXT"]
 
 _MAX_REPEAT = 1_000_000
-_ALL = -1
+_ALL = Int(-1)
 
 
 def _trim(m: Machine, text: Any, cutset: Any = Ellipsis) -> str:
@@ -47,7 +48,7 @@ def _pieces(text: str, separator: str, limit: int) -> list[str]:
     return list(text)
 
 
-def _split(m: Machine, text: Any, separator: Any, limit: Any = Int(_ALL)) -> Strings:
+def _split(m: Machine, text: Any, separator: Any, limit: Any = _ALL) -> Strings:
     whole, mark, most = want_text(text), want_text(separator), to_int(limit)
     if most == 0:
         return NilStrings()
@@ -56,12 +57,12 @@ def _split(m: Machine, text: Any, separator: Any, limit: Any = Int(_ALL)) -> Str
     return Strings(pieces)
 
 
-def _split_after(m: Machine, text: Any, separator: Any, limit: Any = Int(_ALL)) -> Strings:
+def _split_after(m: Machine, text: Any, separator: Any, limit: Any = _ALL) -> Strings:
     pieces = _split(m, text, separator, limit)
     return type(pieces)([*(piece + separator for piece in pieces[:-1]), *pieces[-1:]])
 
 
-def _replace(m: Machine, text: Any, old: Any, new: Any, limit: Any = Int(_ALL)) -> str:
+def _replace(m: Machine, text: Any, old: Any, new: Any, limit: Any = _ALL) -> str:
     whole, before, after = want_text(text), want_text(old), want_text(new)
     most = to_int(limit)
     hits = whole.count(before)
@@ -74,9 +75,9 @@ def _replace(m: Machine, text: Any, old: Any, new: Any, limit: Any = Int(_ALL)) 
 def _repeat(m: Machine, text: Any, count: Any) -> str:
     whole, times = want_text(text), to_int(count)
     if times < 0:
-        fail(f"invalid argument for repeat (expected positive integer, got {times})")
+        raise EvaluationError(f"invalid argument for repeat (expected positive integer, got {times})")
     if times > _MAX_REPEAT:
-        fail("memory budget exceeded")
+        raise EvaluationError("memory budget exceeded")
     m.grow(byte_length(whole) * times)
     return rejoined(whole * times)
 
@@ -84,7 +85,7 @@ def _repeat(m: Machine, text: Any, count: Any) -> str:
 def _join(m: Machine, items: Any, glue: Any = "") -> str:
     separator = want_text(glue)
     if type(items) not in (list, NilList) and not isinstance(items, Strings):
-        fail(f"invalid argument for join (type {type_of(items)})")
+        raise EvaluationError(f"invalid argument for join (type {type_of(items)})")
     texts = [want_text(item) for item in items]
     check_text(sum(map(len, texts)) + len(texts) * len(separator))
     m.spend(len(texts) >> 3)

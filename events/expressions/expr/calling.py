@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.dialect import Dialect
 from events.expressions.expr.machine import Machine
-from events.expressions.expr.values import Callee, fail
+from events.expressions.expr.values import Callee
 from events.expressions.golang.functions import CHECKS
 from events.expressions.golang.times import ZERO_TIME
 from events.expressions.golang.values import Int, deep_copy, type_of
@@ -21,9 +22,9 @@ _HEAVY_COST = 4096
 def call_value(m: Machine, target: Any, arguments: list[Any], dialect: Dialect) -> Any:
     """``target(arguments…)``, each argument of exactly the parameter's type. What changes its argument changes a copy."""
     if target is None:
-        fail("invalid operation: cannot call nil")
+        raise EvaluationError("invalid operation: cannot call nil")
     if not isinstance(target, Callee):
-        fail(f"invalid operation: cannot call non-function of type {type_of(target)}")
+        raise EvaluationError(f"invalid operation: cannot call non-function of type {type_of(target)}")
     function = target.function
     function.check_count(len(arguments))
     m.spend(_HEAVY_COST if function.heavy else _CALL_COST)

@@ -6,9 +6,10 @@ first thing that is wrong is an ``ExpressionError``, also in a branch that would
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 
+from events.errors import ExpressionError
 from events.expressions.expr.ast import (
     ArrayNode,
     BinaryNode,
@@ -85,8 +86,8 @@ class _Checker:
         self.variables: list[tuple[str, Nature]] = []
         self.scopes: list[tuple[Nature, dict[str, Nature]]] = []
 
-    def fail(self, node: Node, message: str) -> NoReturn:
-        raise syntax_error(message, self.text, node.position)
+    def error(self, node: Node, message: str) -> ExpressionError:
+        return syntax_error(message, self.text, node.position)
 
     def visit(self, node: Node) -> Nature:
         nature = _LITERALS.get(type(node)) or _VISITS[type(node)](self, node)
@@ -112,16 +113,16 @@ class _Checker:
             signature = self.functions[name]
             return Nature(signature.type, builtin=signature)
         if strict and self.dialect.typed_env:
-            self.fail(node, f"unknown name {name}")
+            raise self.error(node, f"unknown name {name}")
         return UNKNOWN
 
     def let(self, node: LetNode) -> Nature:
         if node.name in self.env:
-            self.fail(node, f"cannot redeclare {node.name}")
+            raise self.error(node, f"cannot redeclare {node.name}")
         if node.name in self.functions:
-            self.fail(node, f"cannot redeclare builtin {node.name}")
+            raise self.error(node, f"cannot redeclare builtin {node.name}")
         if any(name == node.name for name, _ in self.variables):
-            self.fail(node, f"cannot redeclare variable {node.name}")
+            raise self.error(node, f"cannot redeclare variable {node.name}")
         self.variables.append((node.name, self.visit(node.value)))
         nature = self.visit(node.body)
         self.variables.pop()
@@ -129,12 +130,12 @@ class _Checker:
 
     def pointer(self, node: PointerNode) -> Nature:
         if not self.scopes:
-            self.fail(node, "cannot use pointer accessor outside predicate")
+            raise self.error(node, "cannot use pointer accessor outside predicate")
         collection, variables = self.scopes[-1]
         if not node.name:
             return UNKNOWN if collection.unknown else self.element(collection)
         if node.name not in variables:
-            self.fail(node, f"unknown pointer #{node.name}")
+            raise self.error(node, f"unknown pointer #{node.name}")
         return variables[node.name]
 
     # -- operators
@@ -148,7 +149,7 @@ class _Checker:
             return nature
         elif nature.unknown:
             return UNKNOWN
-        self.fail(node, f"invalid operation: {node.operator} (mismatched type {nature})")
+        raise self.error(node, f"invalid operation: {node.operator} (mismatched type {nature})")
 
     def operators(self, node: BinaryNode) -> Nature:
         """A binary operator; a chain of left operands is walked without recursion."""
@@ -161,14 +162,14 @@ class _Checker:
             try:
                 left = self.binary.result(step, left, right)
             except ValueError as error:
-                self.fail(step, str(error))
+                raise self.error(step, str(error)) from None
             step.nature = left
         return left
 
     def conditional(self, node: ConditionalNode) -> Nature:
         condition = self.visit(node.condition)
         if not condition.is_bool and not condition.unknown:
-            self.fail(node.condition, f"non-bool expression (type {condition}) used as condition")
+            raise self.error(node.condition, f"non-bool expression (type {condition}) used as condition")
         then, otherwise = self.visit(node.then), self.visit(node.otherwise)
         if then.nil or otherwise.nil:
             return otherwise if then.nil else then
@@ -189,7 +190,7 @@ class _Checker:
 
     def array(self, node: ArrayNode) -> Nature:
         natures = [self.visit(part) for part in node.nodes]
-        same = all(a.kind == b.kind for a, b in zip(natures, natures[1:], strict=False))
+        same = all(a.kind == b.kind for a, b in pairwise(natures))
         if same:
             return Nature(ANYS, elem=natures[-1] if natures else UNKNOWN)
         return known(ANYS)
@@ -217,7 +218,7 @@ class _Checker:
         if base.unknown:
             return UNKNOWN
         if base.nil:
-            self.fail(node, f"type nil has no field {name or key}")
+            raise self.error(node, f"type nil has no field {name or key}")
         assert base.type is not None
         if name is not None and name in base.type.methods:
             return Nature(base.type.methods[name])
@@ -225,17 +226,17 @@ class _Checker:
             return self.entry(node, base, key)
         if base.is_array:
             if not self.binary.is_integer(key) and not key.unknown:
-                self.fail(node.property, f"array elements can only be selected using an integer (got {key})")
+                raise self.error(node.property, f"array elements can only be selected using an integer (got {key})")
             return self.element(base)
         if name is not None:
-            self.fail(node, f"type {base} has no {'method' if node.method else 'field'} {name}")
-        self.fail(node, f"type {base}[{key}] is undefined")
+            raise self.error(node, f"type {base} has no {'method' if node.method else 'field'} {name}")
+        raise self.error(node, f"type {base}[{key}] is undefined")
 
     def entry(self, node: MemberNode, base: Nature, key: Nature) -> Nature:
         assert base.type is not None
         accepted = key.assignable_to(known(base.type.key)) or key.unknown
         if not accepted and not (key.nil and not self.dialect.typed_env):
-            self.fail(node.property, f"cannot use {key} to get an element from {base}")
+            raise self.error(node.property, f"cannot use {key} to get an element from {base}")
         return base.element()
 
     def slice(self, node: SliceNode) -> Nature:
@@ -243,19 +244,19 @@ class _Checker:
         if nature.unknown and self.dialect.typed_env:
             return UNKNOWN
         if not (nature.unknown or nature.is_string or nature.is_array):
-            self.fail(node, f"cannot slice {nature}")
+            raise self.error(node, f"cannot slice {nature}")
         for bound in (node.start, node.stop):
             if bound is not None:
                 found = self.visit(bound)
                 if not self.binary.is_integer(found) and not found.unknown:
-                    self.fail(bound, f"non-integer slice index {found}")
+                    raise self.error(bound, f"non-integer slice index {found}")
         return nature
 
     # -- calls
 
     def call(self, node: CallNode) -> Nature:
         if isinstance(node.callee, IdentifierNode) and node.callee.value == "$env":
-            self.fail(node, "$env is not callable")
+            raise self.error(node, "$env is not callable")
         callee = self.visit(node.callee)
         if callee.unknown:
             return UNKNOWN
@@ -267,12 +268,12 @@ class _Checker:
         if callee.builtin is not None:
             return self.function(callee.builtin, node, node.arguments)
         if callee.nil:
-            self.fail(node, f"{name} is nil; cannot call nil as function")
+            raise self.error(node, f"{name} is nil; cannot call nil as function")
         if not isinstance(callee.type, FuncType):
-            self.fail(node, f"{callee} is not callable")
+            raise self.error(node, f"{callee} is not callable")
         problem = self.arguments(name, callee.type, node, node.arguments)
         if problem is not None:
-            self.fail(*problem)
+            raise self.error(*problem)
         return known(callee.type.outs[0])
 
     def function(self, signature: Signature, node: Node, arguments: list[Node]) -> Nature:
@@ -282,14 +283,14 @@ class _Checker:
             try:
                 return known(signature.check([_checked_type(nature) for nature in types]))
             except ValueError as error:
-                self.fail(node, str(error))
+                raise self.error(node, str(error)) from None
         problem: tuple[Node, str] = (node, f"no matching overload for {signature.name}")
         for overload in signature.overloads:
             found = self.arguments(signature.name, overload, node, arguments)
             if found is None:
                 return known(overload.outs[0])
             problem = found
-        self.fail(*problem)
+        raise self.error(*problem)
 
     def arguments(self, name: str, fn: FuncType, node: Node, arguments: list[Node]) -> tuple[Node, str] | None:
         """Why ``fn`` cannot be called with these arguments, or None."""
@@ -321,7 +322,7 @@ class _Checker:
         first = node.arguments[0]
         collection = self.visit(first)
         if not collection.is_array and not collection.unknown:
-            self.fail(first, f"builtin {node.name} takes only array (got {collection})")
+            raise self.error(first, f"builtin {node.name} takes only array (got {collection})")
         body = UNKNOWN
         if len(node.arguments) > 1:
             variables = {"index": known(INT)} if node.name in ("map", "reduce") else {}
@@ -334,15 +335,15 @@ class _Checker:
         if len(node.arguments) > 2:
             extra = self.visit(node.arguments[2])
             if node.name == "sortBy" and not extra.is_string and not extra.unknown:
-                self.fail(node.arguments[2], f"sortBy order argument must be a string (got {extra})")
+                raise self.error(node.arguments[2], f"sortBy order argument must be a string (got {extra})")
         return self.predicate_nature(rule, node, collection, body)
 
     def predicate_result(self, node: BuiltinNode) -> Nature:
         body = node.arguments[1].nature.result or UNKNOWN
         if body.nil:
-            self.fail(node.arguments[1], "predicate should has one input and one output param")
+            raise self.error(node.arguments[1], "predicate should has one input and one output param")
         if node.name in _TESTS and not body.is_bool and not body.unknown:
-            self.fail(node.arguments[1], f"predicate should return boolean (got {body})")
+            raise self.error(node.arguments[1], f"predicate should return boolean (got {body})")
         return body
 
     def predicate_nature(self, rule: str, node: BuiltinNode, collection: Nature, body: Nature) -> Nature:
@@ -381,7 +382,7 @@ class _Checker:
 
     def get(self, node: BuiltinNode) -> Nature:
         if len(node.arguments) != 2:
-            self.fail(node, f"invalid number of arguments (expected 2, got {len(node.arguments)})")
+            raise self.error(node, f"invalid number of arguments (expected 2, got {len(node.arguments)})")
         owner, key = node.arguments
         if isinstance(owner, IdentifierNode) and owner.value == "$env":
             self.visit(owner)
@@ -394,13 +395,13 @@ class _Checker:
             return UNKNOWN
         if base.is_array:
             if not self.binary.is_integer(found) and not found.unknown:
-                self.fail(key, f"non-integer slice index {found}")
+                raise self.error(key, f"non-integer slice index {found}")
             return self.element(base)
         if base.is_map:
             if not found.assignable_to(known(base.declared.key)) and not found.unknown:
-                self.fail(key, f"cannot use {found} to get an element from {base}")
+                raise self.error(key, f"cannot use {found} to get an element from {base}")
             return base.element()
-        self.fail(owner, f"type {base} does not support indexing")
+        raise self.error(owner, f"type {base} does not support indexing")
 
 
 def _checked_type(nature: Nature) -> GoType:
@@ -422,7 +423,7 @@ _PREDICATES = {
     "sortBy": "collection",
     "reduce": "body",
 }
-_VISITS = {
+_VISITS: dict[type[Node], Callable[..., Nature]] = {
     IdentifierNode: _Checker.identifier,
     UnaryNode: _Checker.unary,
     BinaryNode: _Checker.operators,

@@ -50,9 +50,11 @@ class BinaryRules:
         self.dialect = dialect
 
     def is_integer(self, nature: Nature) -> bool:
+        """Whether it counts as an integer."""
         return nature.kind in _WHOLE if self.dialect.named_numbers else nature.is_integer
 
     def is_number(self, nature: Nature) -> bool:
+        """Whether it counts as a number."""
         return nature.is_float or self.is_integer(nature)
 
     def result(self, node: BinaryNode, left: Nature, right: Nature) -> Nature:
@@ -77,6 +79,7 @@ class BinaryRules:
         return b.unknown and any(test(a) for test in tests)
 
     def promoted(self, a: Nature, b: Nature) -> Nature:
+        """What two numbers give together."""
         if self.dialect.named_numbers and a.kind == b.kind:
             return a
         return known(FLOAT) if a.is_float or b.is_float else known(INT)

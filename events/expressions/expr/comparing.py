@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.values import (
     FLOATS,
     AnyMap,
     Bytes,
     Pair,
     Pairs,
-    fail,
     is_nil,
     is_number,
     items_of,
@@ -58,7 +58,7 @@ def _equal_lists(a: Any, b: Any, depth: int) -> bool:
     if type_a != type_b and "any" not in (type_a, type_b):
         return is_nil(a) and is_nil(b)
     if depth > _MAX_DEPTH:
-        fail("the values are nested too deeply to compare")
+        raise EvaluationError("the values are nested too deeply to compare")
     items_a, items_b = items_of(a), items_of(b)
     return len(items_a) == len(items_b) and all(equal(x, y, depth + 1) for x, y in zip(items_a, items_b, strict=True))
 
@@ -79,7 +79,7 @@ def order(operator: str, a: Any, b: Any) -> float:
         if type(a) in FLOATS or type(b) in FLOATS:
             x, y = to_float(a), to_float(b)
         else:
-            x, y = int(a), int(b)  # type: ignore[assignment]
+            x, y = int(a), int(b)
         if x < y:
             return -1
         return 1 if x > y else 0 if x == y else float("nan")
@@ -94,7 +94,7 @@ def order(operator: str, a: Any, b: Any) -> float:
             a, b = a.nanoseconds, b.nanoseconds
         if kind in ("time.Time", "time.Duration"):
             return -1 if a < b else int(a > b)
-    fail(f"invalid operation: {kind} {operator} {type_of(b)}")
+    raise EvaluationError(f"invalid operation: {kind} {operator} {type_of(b)}")
 
 
 def is_in(needle: Any, haystack: Any) -> bool:
@@ -115,9 +115,9 @@ def is_in(needle: Any, haystack: Any) -> bool:
         return any(equal(item, needle) for item in items_of(haystack))
     if type_of(haystack) == "time.Time":
         if type(needle) is not str:
-            fail(f"cannot use {type_of(needle)} as field name of time.Time")
+            raise EvaluationError(f"cannot use {type_of(needle)} as field name of time.Time")
         return False
-    fail(f'operator "in" not defined on {type_of(haystack)}')
+    raise EvaluationError(f'operator "in" not defined on {type_of(haystack)}')
 
 
 def _in_set(needle: Any, members: frozenset[Any]) -> bool:
@@ -126,7 +126,9 @@ def _in_set(needle: Any, members: frozenset[Any]) -> bool:
     if needle is None:
         return type(sample)() in members
     if type(needle) is not type(sample):
-        fail(f"reflect.Value.MapIndex: value of type {type_of(needle)} is not assignable to type {type_of(sample)}")
+        raise EvaluationError(
+            f"reflect.Value.MapIndex: value of type {type_of(needle)} is not assignable to type {type_of(sample)}"
+        )
     return needle in members
 
 
@@ -137,5 +139,5 @@ def text_key(key: Any) -> str:
     if key is None:
         return ""
     if isinstance(key, SizedInt) or not is_nil(key):
-        fail(f"reflect.Value.MapIndex: value of type {type_of(key)} is not assignable to type string")
+        raise EvaluationError(f"reflect.Value.MapIndex: value of type {type_of(key)} is not assignable to type string")
     return ""

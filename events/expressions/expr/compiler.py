@@ -37,7 +37,7 @@ from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.operators import fetch, negate, take_slice
 from events.expressions.expr.predicates import LOOPS
 from events.expressions.expr.steps import Step, binary_run, binary_step
-from events.expressions.expr.values import Bytes, fail, is_nil
+from events.expressions.expr.values import Bytes, is_nil, not_bool
 from events.expressions.golang.values import Int, type_of
 
 __all__ = ["compile_tree"]
@@ -144,7 +144,7 @@ class _Compiler:
             for key, value in pairs:
                 name, found = key(m), value(m)
                 if type(name) is not str:
-                    fail(f"interface conversion: interface {{}} is {type_of(name)}, not string")
+                    raise EvaluationError(f"interface conversion: interface {{}} is {type_of(name)}, not string")
                 made.setdefault(name, found)
             return made
 
@@ -163,7 +163,7 @@ class _Compiler:
             value = inner(m)
             if value is True or value is False:
                 return not value
-            _refuse_condition(value)
+            raise not_bool(value)
 
         return run
 
@@ -194,7 +194,7 @@ class _Compiler:
                 return then(m)
             if value is False:
                 return otherwise(m)
-            _refuse_condition(value)
+            raise not_bool(value)
 
         return run
 
@@ -267,7 +267,7 @@ class _Compiler:
             if stop is not None:
                 last = stop(m)
                 if last is None:
-                    fail("invalid operation: int(<nil>)")
+                    raise EvaluationError("invalid operation: int(<nil>)")
             return take_slice(value, start(m), last)
 
         return run
@@ -314,11 +314,6 @@ def _static_path(node: Node) -> list[str] | None:
     if not isinstance(node, IdentifierNode):
         return None
     return [node.value, *reversed(names)]
-
-
-def _refuse_condition(value: Any) -> Any:
-    name = "nil" if value is None else type_of(value)
-    raise EvaluationError(f"interface conversion: interface {{}} is {name}, not bool")
 
 
 _COMPILERS: dict[type[Node], Callable[..., Run]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["expand"]
@@ -17,7 +18,7 @@ def expand(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     named = {key.replace("-", "_"): value for key, value in data.items()}
     keys = sorted(named)
-    for key, following in zip(keys, keys[1:], strict=False):
+    for key, following in pairwise(keys):
         if following.startswith(key + "."):
             del named[key]
     expanded: dict[str, Any] = {}

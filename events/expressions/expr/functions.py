@@ -14,7 +14,7 @@ from events.errors import EvaluationError
 from events.expressions.expr.builtins_number import convert_float, convert_own_int
 from events.expressions.expr.jsonpath import query
 from events.expressions.expr.types import ANY, MAP, STRING, Nature, func
-from events.expressions.expr.values import Callee, fail
+from events.expressions.expr.values import Callee
 from events.expressions.golang.functions import Function
 from events.expressions.golang.jsons import decode_json, encode_json
 
@@ -44,7 +44,7 @@ def _to_json(value: Any) -> str:
 
 def _refused(name: str, reason: str) -> Function:
     def refuse(*_: Any) -> Any:
-        fail(f"{name} is not available: {reason}")
+        raise EvaluationError(f"{name} is not available: {reason}")
 
     return Function(name, refuse, ("any...",))
 

@@ -47,12 +47,68 @@ _EARLY_PREDICATES = {
 }
 
 _FUNCTIONS = frozenset(
-    "len type abs ceil floor round int float string trim trimPrefix trimSuffix upper lower split splitAfter replace "
-    "repeat join indexOf lastIndexOf hasPrefix hasSuffix max min mean median toJSON fromJSON toBase64 fromBase64 now "
-    "duration date first last get take keys values toPairs fromPairs sort".split()
+    [
+        "len",
+        "type",
+        "abs",
+        "ceil",
+        "floor",
+        "round",
+        "int",
+        "float",
+        "string",
+        "trim",
+        "trimPrefix",
+        "trimSuffix",
+        "upper",
+        "lower",
+        "split",
+        "splitAfter",
+        "replace",
+        "repeat",
+        "join",
+        "indexOf",
+        "lastIndexOf",
+        "hasPrefix",
+        "hasSuffix",
+        "max",
+        "min",
+        "mean",
+        "median",
+        "toJSON",
+        "fromJSON",
+        "toBase64",
+        "fromBase64",
+        "now",
+        "duration",
+        "date",
+        "first",
+        "last",
+        "get",
+        "take",
+        "keys",
+        "values",
+        "toPairs",
+        "fromPairs",
+        "sort",
+    ]
 )
 _LATER = frozenset(
-    "timezone reverse uniq concat flatten bitand bitor bitxor bitnand bitshl bitshr bitushr bitnot".split()
+    [
+        "timezone",
+        "reverse",
+        "uniq",
+        "concat",
+        "flatten",
+        "bitand",
+        "bitor",
+        "bitxor",
+        "bitnand",
+        "bitshl",
+        "bitshr",
+        "bitushr",
+        "bitnot",
+    ]
 )
 
 

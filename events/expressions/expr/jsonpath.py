@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from jsonpath_ng import Child, Descendants, Fields, Index, Root, Slice, Union
-from jsonpath_ng.exceptions import JSONPathError
-from jsonpath_ng.ext import parse
+from jsonpath_ng import Child, Fields, Index, Root
+from jsonpath_ng.ext.parser import parse
 
-from events.expressions.expr.values import fail
+from events.errors import EvaluationError
 
 __all__ = ["query"]
 
@@ -19,14 +18,12 @@ _MAX_RESULTS = 10_000
 
 @lru_cache(maxsize=256)
 def _compiled(path: str) -> Any:
-    if len(path) > _MAX_PATH:
-        fail("the JSON path is too long")
+    if len(path) > _MAX_PATH or "=~" in path:  # the library would run the pattern in Python's own engine
+        raise EvaluationError(f"the JSON path '{path[:80]}' is too long or has a pattern")
     try:
         return parse(path)
-    except (JSONPathError, ValueError, RecursionError, IndexError, AttributeError, TypeError):
-        fail(f"invalid JSON path '{path[:80]}'")
-    except Exception as error:
-        fail(f"invalid JSON path '{path[:80]}': {error!s:.80}")
+    except Exception as error:  # the library's parser raises what it likes
+        raise EvaluationError(f"invalid JSON path '{path[:80]}': {error!s:.80}") from None
 
 
 def _definite(path: Any) -> bool:
@@ -37,7 +34,7 @@ def _definite(path: Any) -> bool:
         return len(path.fields) == 1 and path.fields[0] != "*"
     if isinstance(path, Index):
         return len(getattr(path, "indices", (0,))) == 1
-    return not isinstance(path, (Slice, Descendants, Union)) and isinstance(path, Root)
+    return isinstance(path, Root)
 
 
 def query(document: Any, path: str) -> Any:
@@ -45,10 +42,10 @@ def query(document: Any, path: str) -> Any:
     compiled = _compiled(path.strip())
     try:
         found = [match.value for match in compiled.find(document)][:_MAX_RESULTS]
-    except (JSONPathError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        fail(f"the JSON path '{path[:80]}' does not fit the document")
+    except Exception as error:  # a path that does not fit the document ends in any kind of exception
+        raise EvaluationError(f"the JSON path '{path[:80]}' does not fit: {error!s:.80}") from None
     if not _definite(compiled):
         return found
     if not found:
-        fail(f"key: '{path[:80]}' not found")
+        raise EvaluationError(f"key: '{path[:80]}' not found")
     return found[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NoReturn
 
 from events.errors import ExpressionError
 from events.expressions.expr.dialect import Dialect
@@ -81,7 +80,7 @@ class Lexer:
         start = self._position
         if start >= len(self.text):
             if self._ended:
-                self._fail("unexpected end of expression")
+                raise self._error("unexpected end of expression")
             self._ended = True
             return Token(EOF, "", max(start - 1, 0))
         char = self.text[start]
@@ -96,7 +95,7 @@ class Lexer:
         if "0" <= char <= "9" or _FRACTION.match(self.text, start):
             return self._number(start)
         if self.text.startswith("/*", start):
-            self._fail("unclosed comment")
+            raise self._error("unclosed comment")
         operator = _OPERATOR.match(self.text, start)
         if operator:
             end = operator.end()
@@ -105,7 +104,7 @@ class Lexer:
             return self._token(OPERATOR, end)
         end = self._word_end(start)
         if end == start:
-            self._fail(f"unrecognized character: U+{ord(char):04X}")
+            raise self._error(f"unrecognized character: U+{ord(char):04X}")
         word = self.text[start:end]
         return self._token(OPERATOR if word in self._reserved else IDENTIFIER, end)
 
@@ -132,13 +131,13 @@ class Lexer:
         match = _NUMBER.match(self.text, start + skip)
         end = match.end() if match else start
         if self._word_end(end) > end:
-            self._fail(f"bad number syntax: {self.text[start : end + 1]!r}")
+            raise self._error(f"bad number syntax: {self.text[start : end + 1]!r}")
         return self._token(NUMBER, end)
 
     def _string(self, start: int) -> Token:
         match = _QUOTED.match(self.text, start)
         if match is None:
-            self._fail("literal not terminated or invalid char escape")
+            raise self._error("literal not terminated or invalid char escape")
         value = self._unescape(_normalized(match[0][1:-1]))
         self._position = match.end()
         return Token(STRING, value, start)
@@ -146,7 +145,7 @@ class Lexer:
     def _raw(self, start: int) -> Token:
         match = _RAW.match(self.text, start)
         if match is None:
-            self._fail("literal not terminated")
+            raise self._error("literal not terminated")
         self._position = match.end()
         return Token(STRING, match[1].replace("``", "`"), start)
 
@@ -154,10 +153,10 @@ class Lexer:
         """A bytes literal; the token holds each byte as the code point of the same number."""
         match = _QUOTED.match(self.text, start + 1)
         if match is None:
-            self._fail("literal not terminated or invalid char escape")
+            raise self._error("literal not terminated or invalid char escape")
         body = _normalized(match[0][1:-1])
         if re.search(r"\\[uU]", body.replace("\\\\", "")):
-            self._fail("unable to unescape string")
+            raise self._error("unable to unescape string")
         pieces: list[str] = []
         last = 0
         for escape in _ESCAPE.finditer(body):
@@ -176,18 +175,18 @@ class Lexer:
         if simple is not None:
             return _SIMPLE.get(simple, simple)
         if braced is not None and not self._braced:
-            self._fail("invalid char escape")
+            raise self._error("invalid char escape")
         if octal is not None:
             if octal[0] > "3":
-                self._fail("unable to unescape string")
+                raise self._error("unable to unescape string")
             return chr(int(octal, 8))
         code = int(braced or two or four or eight, 16)
         if code > _MAX_RUNE:
-            self._fail("unable to unescape string")
+            raise self._error("unable to unescape string")
         return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)
 
-    def _fail(self, message: str) -> NoReturn:
-        raise syntax_error(message, self.text, self._position)
+    def _error(self, message: str) -> ExpressionError:
+        return syntax_error(message, self.text, self._position)
 
 
 def _normalized(body: str) -> str:

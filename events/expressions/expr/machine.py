@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.expressions.expr.values import NO_ITEM, fail
+from events.errors import EvaluationError
+from events.expressions.expr.values import NO_ITEM
 from events.expressions.golang.functions import Context
 
 __all__ = ["MEMORY_BUDGET", "STEP_BUDGET", "Machine", "Run", "Scope"]
@@ -44,20 +45,20 @@ class Machine:
         """The current element."""
         item = self.scope.item
         if item is NO_ITEM:
-            fail("reflect: call of reflect.Value.Index on map Value")
+            raise EvaluationError("reflect: call of reflect.Value.Index on map Value")
         return item
 
     def spend(self, steps: int) -> None:
         """Count work that grows with the data."""
         self.steps -= steps
         if self.steps < 0:
-            fail("evaluation takes too long")
+            raise EvaluationError("evaluation takes too long")
 
     def grow(self, size: int) -> None:
         """Count elements of a new list or map."""
         self.memory += size
         if self.memory >= MEMORY_BUDGET:
-            fail("memory budget exceeded")
+            raise EvaluationError("memory budget exceeded")
         self.spend(size >> 3)
 
 

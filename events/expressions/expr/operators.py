@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.comparing import text_key
 from events.expressions.expr.power import power
 from events.expressions.expr.values import (
@@ -13,17 +14,16 @@ from events.expressions.expr.values import (
     AnyMap,
     Bytes,
     Callee,
-    fail,
     is_integer,
     is_number,
     rejoined,
     to_float,
     to_int,
 )
+from events.expressions.golang import time_methods as _time_methods  # noqa: F401 - gives times their methods
 from events.expressions.golang.durations import Duration
 from events.expressions.golang.limits import check_text
 from events.expressions.golang.printing import format_value
-from events.expressions.golang import time_methods as _time_methods  # noqa: F401 - gives times their methods
 from events.expressions.golang.times import Time
 from events.expressions.golang.values import (
     Int,
@@ -54,7 +54,7 @@ def negate(value: Any) -> Any:
         return -to_float(value)
     if is_integer(value):
         return Uint8(-value % 256) if type(value) is Uint8 else wrap(-value)
-    fail(f"invalid operation: - {type_of(value)}")
+    raise EvaluationError(f"invalid operation: - {type_of(value)}")
 
 
 def _numbers(
@@ -84,7 +84,7 @@ def _others(operator: str, a: Any, b: Any) -> Any:
     compute = _TIMES.get((operator, *types))
     if compute is not None:
         return compute(a, b)
-    fail(f"invalid operation: {types[0]} {operator} {types[1]}")
+    raise EvaluationError(f"invalid operation: {types[0]} {operator} {types[1]}")
 
 
 _TIME, _DURATION = "time.Time", "time.Duration"
@@ -102,7 +102,7 @@ def _scaled(a: Any, b: Any) -> Any:
     """A product with a duration: a duration, or a number when the other is a float."""
     for factor in (a, b):
         if not (is_number(factor) or isinstance(factor, Duration)):
-            fail(f"invalid operation: {type_of(a)} * {type_of(b)}")
+            raise EvaluationError(f"invalid operation: {type_of(a)} * {type_of(b)}")
     if type(a) in FLOATS or type(b) in FLOATS:
         return float(a) * float(b)
     return Duration(wrap(int(a) * int(b)))
@@ -110,7 +110,7 @@ def _scaled(a: Any, b: Any) -> Any:
 
 def _divide(a: Any, b: Any) -> float:
     if not (is_number(a) and is_number(b)):
-        fail(f"invalid operation: {type_of(a)} / {type_of(b)}")
+        raise EvaluationError(f"invalid operation: {type_of(a)} / {type_of(b)}")
     return divided(to_float(a), to_float(b))
 
 
@@ -125,9 +125,9 @@ def divided(a: float, b: float) -> float:
 
 def _modulo(a: Any, b: Any) -> Int:
     if not (is_integer(a) and is_integer(b)):
-        fail(f"invalid operation: {type_of(a)} % {type_of(b)}")
+        raise EvaluationError(f"invalid operation: {type_of(a)} % {type_of(b)}")
     if not b:
-        fail("runtime error: integer divide by zero")
+        raise EvaluationError("runtime error: integer divide by zero")
     return modulo(int(a), int(b))
 
 
@@ -162,7 +162,7 @@ def fetch(owner: Any, key: Any) -> Any:
     method = getattr(owner, "methods", _NO_METHODS).get(key) if type(key) is str else None
     if method is not None:
         return Callee(method, owner)
-    fail(f"cannot fetch {format_value(key)} from {type_of(owner)}")
+    raise EvaluationError(f"cannot fetch {format_value(key)} from {type_of(owner)}")
 
 
 def _element(owner: Any, key: Any) -> Any:
@@ -170,7 +170,7 @@ def _element(owner: Any, key: Any) -> Any:
     items = as_bytes(owner) if type(owner) is str else owner.data if isinstance(owner, Bytes) else owner
     position = index + len(items) if index < 0 else index
     if not 0 <= position < len(items):
-        fail(f"index out of range: {position} (array length is {len(items)})")
+        raise EvaluationError(f"index out of range: {position} (array length is {len(items)})")
     item = items[position]
     return Uint8(item) if isinstance(items, bytes) else item
 
@@ -179,20 +179,21 @@ def take_slice(owner: Any, start: Any, stop: Any) -> Any:
     """``owner[start:stop]``, clamped; negative positions count from the end. ``stop`` None is the length."""
     if not isinstance(owner, (list, str, Bytes)):
         if stop is None:
-            fail(f"invalid argument for len (type {type_of(owner)})")
-        fail(f"cannot slice {format_value(start)}")
-    items = as_bytes(owner) if type(owner) is str and not owner.isascii() else owner
+            raise EvaluationError(f"invalid argument for len (type {type_of(owner)})")
+        raise EvaluationError(f"cannot slice {format_value(start)}")
+    items: Any = owner.data if isinstance(owner, Bytes) else owner
+    if isinstance(owner, str) and not owner.isascii():
+        items = as_bytes(owner)
     length = len(items)
     first = to_int(start)
     last = length if stop is None else to_int(stop)
     first = max(first + length if first < 0 else first, 0)
     last = min(max(last + length if last < 0 else last, 0), length)
     first = min(first, last)
-    if isinstance(owner, Bytes):
-        return Bytes(owner.data[first:last])
     part = items[first:last]
+    if isinstance(owner, Bytes):
+        return Bytes(part)
     if isinstance(owner, str):
         return as_text(part) if isinstance(part, bytes) else part
     kind = type(owner) if isinstance(owner, (Strings, Ints)) else list
     return kind(part)
-

@@ -87,12 +87,14 @@ def _in_range(node: Node) -> Node:
 
 def _const_range(node: Node) -> Node:
     """``1..3`` of literals."""
-    if isinstance(node, BinaryNode) and node.operator == "..":
-        first, last = node.left, node.right
-        if isinstance(first, IntegerNode) and isinstance(last, IntegerNode):
-            if last.value - first.value < _MAX_CONSTANT_RANGE:
-                return copied(node, ConstantNode(Ints(map(Int, range(first.value, last.value + 1)))))
-    return node
+    if not (isinstance(node, BinaryNode) and node.operator == ".."):
+        return node
+    first, last = node.left, node.right
+    if not (isinstance(first, IntegerNode) and isinstance(last, IntegerNode)):
+        return node
+    if last.value - first.value >= _MAX_CONSTANT_RANGE:
+        return node
+    return copied(node, ConstantNode(Ints(map(Int, range(first.value, last.value + 1)))))
 
 
 def _filter_map(keep_index: bool) -> Callable[[Node], Node]:
@@ -264,10 +266,9 @@ def _sum_map(node: Node) -> Node:
 
 def _counted(node: Node) -> tuple[BuiltinNode, str, int] | None:
     """The parts of ``count(a, p) > 3``."""
-    if isinstance(node, BinaryNode) and isinstance(node.left, BuiltinNode) and _is_call(node.left, "count", 2):
-        if isinstance(node.right, IntegerNode):
-            return node.left, node.operator, node.right.value
-    return None
+    if not (isinstance(node, BinaryNode) and isinstance(node.left, BuiltinNode) and _is_call(node.left, "count", 2)):
+        return None
+    return (node.left, node.operator, node.right.value) if isinstance(node.right, IntegerNode) else None
 
 
 def _count_any(node: Node) -> Node:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.errors import EvaluationError
 from events.expressions.golang.jsons import encode_json
+from events.expressions.golang.times import Location
 
 __all__ = ["to_parameter"]
 
 
 def to_parameter(value: Any) -> str:
     """The text. Raises ``EvaluationError`` for what JSON cannot hold: NaN, functions, maps with keys that are no texts."""
+    if isinstance(value, Location):
+        return "{}"  # a structure without public fields
     text = encode_json(value)
     if text.startswith('"'):
         text = text[1:-1]

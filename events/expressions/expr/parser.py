@@ -7,8 +7,9 @@ The grammar is that of the reference, with what is odd in it: after ``??`` no ot
 from __future__ import annotations
 
 import math
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
+from events.errors import ExpressionError
 from events.expressions.expr import lexer as lex
 from events.expressions.expr.ast import (
     ArrayNode,
@@ -81,9 +82,9 @@ class _Parser:
 
     # -- tokens
 
-    def fail(self, message: str = "", token: lex.Token | None = None) -> NoReturn:
+    def error(self, message: str = "", token: lex.Token | None = None) -> ExpressionError:
         token = token or self.current
-        raise lex.syntax_error(message or f"unexpected token {token}", self.text, token.position)
+        return lex.syntax_error(message or f"unexpected token {token}", self.text, token.position)
 
     def advance(self) -> None:
         if self.stashed is not None:
@@ -96,14 +97,14 @@ class _Parser:
 
     def expect(self, kind: str, value: str | None = None) -> None:
         if self.current.kind != kind or (value is not None and self.current.value != value):
-            self.fail()
+            raise self.error()
         self.advance()
 
     def make(self, node: N, token: lex.Token) -> N:
         """Count the node and note where it stands."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self.fail("compilation failed: expression exceeds maximum allowed nodes")
+            raise self.error("compilation failed: expression exceeds maximum allowed nodes")
         node.position = token.position
         return node
 
@@ -112,7 +113,7 @@ class _Parser:
     def parse(self) -> Node:
         node = self.sequence() if self.dialect.sequences else self.expression(0)
         if self.current.kind != lex.EOF:
-            self.fail()
+            raise self.error()
         return node
 
     def sequence(self) -> Node:
@@ -131,7 +132,7 @@ class _Parser:
     def expression(self, precedence: int) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.fail("expression is nested too deeply")
+            raise self.error("expression is nested too deeply")
         node = self._expression(precedence)
         self.depth -= 1
         return node
@@ -154,7 +155,7 @@ class _Parser:
                 self.advance()
                 if self.dialect.negation_is_strict:
                     if self.current.value not in NEGATABLE:
-                        self.fail()
+                        raise self.error()
                     if BINARY[self.current.value] < precedence:
                         self.stashed, self.current = self.current, operator
                         break
@@ -168,7 +169,7 @@ class _Parser:
                 self.expect(lex.IDENTIFIER)
                 left = self.call(name, [left], piped=True)
             elif previous == "??" and operator.value != "??":
-                self.fail(
+                raise self.error(
                     f"Operator ({operator.value}) and coalesce expressions (??) cannot be mixed. "
                     "Wrap either by parentheses.",
                     operator,
@@ -245,7 +246,7 @@ class _Parser:
                 return self.postfix(self.make(UnaryNode(token.value, self.expression(UNARY[token.value])), token))
             if token.value in ("#", "."):
                 if not self.in_predicate:
-                    self.fail()
+                    raise self.error()
                 return self.postfix(self.pointer(token))
             if token.value == "::":
                 self.advance()
@@ -294,7 +295,7 @@ class _Parser:
             case lex.BRACKET if token.value == "{":
                 return self.postfix(self.map(token))
             case _:
-                self.fail()
+                raise self.error()
 
     def number(self, token: lex.Token) -> Node:
         digits = token.value.replace("_", "").lower()
@@ -313,9 +314,9 @@ class _Parser:
             else:
                 value = int(digits, 10) if len(digits) <= 64 or not digits.strip("0") else 1 << 64
         except ValueError:
-            self.fail(f"invalid number literal: {digits}", token)
+            raise self.error(f"invalid number literal: {digits}", token) from None
         if value >= 1 << 63:
-            self.fail("integer literal is too large", token)
+            raise self.error("integer literal is too large", token)
         return IntegerNode(value)
 
     def array(self, token: lex.Token) -> Node:
@@ -345,7 +346,7 @@ class _Parser:
             elif self.at(lex.BRACKET, "("):
                 key = self.expression(0)
             else:
-                self.fail(
+                raise self.error(
                     "a map key must be a quoted string, a number, a identifier, or an expression enclosed in "
                     f"parentheses (unexpected token {self.current})"
                 )
@@ -372,7 +373,7 @@ class _Parser:
             if self.at(lex.BRACKET, ")"):
                 if parameter.endswith("?"):
                     break
-                self.fail(f"expected at least {len(parameters)} arguments")
+                raise self.error(f"expected at least {len(parameters)} arguments")
             if not self.dialect.sequences and parameter.endswith("?") and not self.at(lex.OPERATOR, ","):
                 break
             if index > 0:
@@ -391,7 +392,7 @@ class _Parser:
         self.in_predicate += 1
         node = self.sequence() if braces else self.expression(0)
         if not braces and self.at(lex.OPERATOR, ";"):
-            self.fail("wrap predicate with brackets { and }")
+            raise self.error("wrap predicate with brackets { and }")
         self.in_predicate -= 1
         if braces:
             self.expect(lex.BRACKET, "}")
@@ -430,7 +431,7 @@ class _Parser:
         name = self.current
         self.advance()
         if name.kind != lex.IDENTIFIER and not (name.kind == lex.OPERATOR and name.value.isalpha()):
-            self.fail("expected name", name)
+            raise self.error("expected name", name)
         in_chain = isinstance(node, ChainNode)
         if isinstance(node, ChainNode):
             node = node.node

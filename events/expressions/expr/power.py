@@ -116,7 +116,7 @@ def _fused(a: float, b: float, c: float) -> float:
 
 
 def _exp(x: float) -> float:
-    """e to the power of a number of modest size: a Taylor series of a sixteenth of it, squared four times (Shibata 2010)."""
+    """E to the power of a number of modest size: a Taylor series of a sixteenth of it, squared four times (Shibata 2010)."""
     exponent = round(x * _LOG2_E)
     for part in _EXP_LN2:
         x = _fused(-part, exponent, x)

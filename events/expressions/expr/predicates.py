@@ -6,13 +6,14 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions.expr.ast import BuiltinNode, Node
 from events.expressions.expr.comparing import order
 from events.expressions.expr.machine import Machine, Run, Scope
 from events.expressions.expr.operators import add
 from events.expressions.expr.types import GROUPS
-from events.expressions.expr.values import AnyMap, fail, items_of
-from events.expressions.golang.values import Int, type_of
+from events.expressions.expr.values import AnyMap, items_of, not_bool
+from events.expressions.golang.values import Int
 
 __all__ = ["LOOPS", "sorted_by"]
 
@@ -33,8 +34,7 @@ def _rounds(m: Machine, scope: Scope, items: list[Any], start: int = 0) -> Itera
 def _truth(value: Any) -> bool:
     if value is True or value is False:
         return bool(value)
-    name = "nil" if value is None else type_of(value)
-    fail(f"interface conversion: interface {{}} is {name}, not bool")
+    raise not_bool(value)
 
 
 def _loop(body: Callable[[Machine, Scope, list[Any]], Any], source: Run) -> Run:
@@ -155,7 +155,7 @@ def _find(from_end: bool, give_index: bool) -> Callable[[BuiltinNode, Compile], 
                         return Int(index)
                     return m.current() if mapped is None else mapped(m)
             if throws:
-                fail("reflect: slice index out of range")
+                raise EvaluationError("reflect: slice index out of range")
             return None
 
         return _loop(body, source)
@@ -183,7 +183,7 @@ def _group_by(node: BuiltinNode, compile_node: Compile) -> Run:
 def descends(direction: Any) -> bool:
     """Whether a direction of sorting is ``desc``."""
     if direction not in ("asc", "desc"):
-        fail("unknown order, use asc or desc")
+        raise EvaluationError("unknown order, use asc or desc")
     return bool(direction == "desc")
 
 
@@ -230,7 +230,7 @@ def _reduce(node: BuiltinNode, compile_node: Compile) -> Run:
             scope.item = items[0]
             scope.acc, start = m.current(), 1
         else:
-            fail("reduce of empty array with no initial value")
+            raise EvaluationError("reduce of empty array with no initial value")
         for _ in _rounds(m, scope, items, start):
             scope.acc = value(m)
             if type(scope.acc) is str:

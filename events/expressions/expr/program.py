@@ -157,9 +157,7 @@ def _names(tree: Node) -> set[str]:
         node = waiting.pop()
         if isinstance(node, (IdentifierNode, StringNode)):
             names.add(node.value)
-        elif isinstance(node, LetNode):
-            names.add(node.name)
-        elif hasattr(node, "name"):
+        elif isinstance(node, LetNode) or hasattr(node, "name"):
             names.add(node.name)
         waiting.extend(children(node))
     return names

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator as python
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import re2
 
+from events.errors import EvaluationError
 from events.expressions.expr.ast import BinaryNode, StringNode
 from events.expressions.expr.comparing import equal, is_in, order
 from events.expressions.expr.dialect import Dialect
@@ -15,7 +16,7 @@ from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.operators import ARITHMETIC
 from events.expressions.expr.patterns import compile_pattern, found
 from events.expressions.expr.types import GoType
-from events.expressions.expr.values import Bytes, fail, is_nil, to_int, want_text
+from events.expressions.expr.values import Bytes, is_nil, not_bool, to_int, want_text
 from events.expressions.golang.values import Int, Ints, as_bytes, as_text, type_of
 
 __all__ = ["Step", "binary_run", "binary_step"]
@@ -62,7 +63,9 @@ def _and(right: Run) -> Step:
     def step(m: Machine, value: Any) -> Any:
         if value is True:
             return right(m)
-        return value if value is False else _not_bool(value)
+        if value is False:
+            return False
+        raise not_bool(value)
 
     return step
 
@@ -71,7 +74,9 @@ def _or(right: Run) -> Step:
     def step(m: Machine, value: Any) -> Any:
         if value is False:
             return right(m)
-        return value if value is True else _not_bool(value)
+        if value is True:
+            return True
+        raise not_bool(value)
 
     return step
 
@@ -81,11 +86,6 @@ def _coalesce(right: Run) -> Step:
 
 
 _SHORT_CIRCUIT: dict[str, Callable[[Run], Step]] = {"and": _and, "&&": _and, "or": _or, "||": _or, "??": _coalesce}
-
-
-def _not_bool(value: Any) -> NoReturn:
-    name = "nil" if value is None else type_of(value)
-    fail(f"interface conversion: interface {{}} is {name}, not bool")
 
 
 # -- comparisons
@@ -106,7 +106,9 @@ def _equality(node: BinaryNode) -> Operation:
     def compare(m: Machine, a: Any, b: Any) -> bool:
         if type(a) is not exact or type(b) is not exact:
             odd = b if type(a) is exact else a
-            fail(f"interface conversion: interface {{}} is {type_of(odd)}, not {'int' if exact is Int else 'string'}")
+            raise EvaluationError(
+                f"interface conversion: interface {{}} is {type_of(odd)}, not {'int' if exact is Int else 'string'}"
+            )
         return bool(a == b) is wanted
 
     return compare
@@ -196,7 +198,7 @@ def _matches(dialect: Dialect) -> Operation:
         try:
             return found(compile_pattern(text), subject)
         except re2.error as error:
-            fail(f"error parsing regexp: {error}")
+            raise EvaluationError(f"error parsing regexp: {error}") from None
 
     return match
 

@@ -213,46 +213,57 @@ class Nature:
 
     @property
     def kind(self) -> str:
+        """The kind of the type, ``invalid`` where there is none."""
         return self.type.kind if self.type is not None else "invalid"
 
     @property
     def unknown(self) -> bool:
+        """Whether nothing is known."""
         return self.type is ANY or (self.type is None and not self.nil)
 
     @property
     def is_bool(self) -> bool:
+        """Whether it is a truth value."""
         return self.type is BOOL
 
     @property
     def is_string(self) -> bool:
+        """Whether it is a text."""
         return self.type is STRING
 
     @property
     def is_integer(self) -> bool:
+        """Whether it is of an integer type without a name."""
         return self.type is not None and self.type.kind in _INTEGERS and not self.type.named
 
     @property
     def is_float(self) -> bool:
+        """Whether it is a float."""
         return self.type is FLOAT
 
     @property
     def is_number(self) -> bool:
+        """Whether it is a number."""
         return self.is_integer or self.is_float
 
     @property
     def is_array(self) -> bool:
+        """Whether it is a list."""
         return self.type is not None and self.type.kind in ("slice", "array")
 
     @property
     def is_map(self) -> bool:
+        """Whether it is a map."""
         return self.type is not None and self.type.kind == "map"
 
     @property
     def is_time(self) -> bool:
+        """Whether it is a time."""
         return self.type is TIME
 
     @property
     def is_duration(self) -> bool:
+        """Whether it is a duration."""
         return self.type is DURATION
 
     def assignable_to(self, other: Nature) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Function
@@ -31,11 +31,11 @@ __all__ = [
     "Callee",
     "Pair",
     "Pairs",
-    "fail",
     "is_integer",
     "is_nil",
     "is_number",
     "items_of",
+    "not_bool",
     "rejoined",
     "to_float",
     "to_int",
@@ -49,11 +49,6 @@ NO_ITEM: Any = object()
 """Stands for the elements of a map, which a predicate may count, but not see."""
 
 _MIN_INT, _MAX_INT = -(1 << 63), 1 << 63
-
-
-def fail(message: str) -> NoReturn:
-    """Stop the evaluation."""
-    raise EvaluationError(message)
 
 
 class Bytes(GoObject):
@@ -82,6 +77,7 @@ class Bytes(GoObject):
         return f"[{' '.join(map(str, self.data))}]"
 
     def json_text(self) -> str:
+        """Base64."""
         return base64.b64encode(self.data).decode()
 
 
@@ -108,11 +104,11 @@ class Pairs(list[Any], GoObject):
 class AnyMap(GoObject):
     """A map whose keys may be of any type (``groupBy``, ``fromPairs``): 1, 1.0 and true are three keys. JSON has no such thing."""
 
-    __slots__ = ("_entries", "go_type")  # type: ignore[misc]
+    __slots__ = ("_entries", "go_type")
     go_kind = "map"
 
     def __init__(self, go_type: str) -> None:
-        self.go_type = go_type  # type: ignore[misc]
+        self.go_type = go_type  # type: ignore[misc]  # differs by what made the map
         self._entries: dict[Any, tuple[Any, Any]] = {}
 
     @staticmethod
@@ -127,7 +123,7 @@ class AnyMap(GoObject):
             return (Pair, *(AnyMap._hashed(item) for item in key))
         if isinstance(key, GoObject) and not isinstance(key, (list, AnyMap, Bytes, Callee)):
             return (type(key), key)
-        fail(f"runtime error: hash of unhashable type {type_of(key)}")
+        raise EvaluationError(f"runtime error: hash of unhashable type {type_of(key)}")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         hashed = self._hashed(key)
@@ -168,7 +164,8 @@ class AnyMap(GoObject):
         return f"map[{' '.join(f'{format_value(k)}:{format_value(v)}' for k, v in sorted_items(self))}]"
 
     def json_text(self) -> str:
-        fail(f"json: unsupported type: {self.go_type}")
+        """There is none."""
+        raise EvaluationError(f"json: unsupported type: {self.go_type}")
 
 
 def sorted_items(entries: AnyMap) -> list[tuple[Any, Any]]:
@@ -205,7 +202,8 @@ class Callee(GoObject):
         return "func"
 
     def json_text(self) -> str:
-        fail("json: unsupported type: func")
+        """There is none."""
+        raise EvaluationError("json: unsupported type: func")
 
 
 def is_nil(value: Any) -> bool:
@@ -229,8 +227,8 @@ def to_float(value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            fail("number out of range")
-    fail(f"invalid operation: float({type_of(value)})")
+            raise EvaluationError("number out of range") from None
+    raise EvaluationError(f"invalid operation: float({type_of(value)})")
 
 
 def to_int(value: Any) -> int:
@@ -241,7 +239,7 @@ def to_int(value: Any) -> int:
         return truncated(to_float(value))
     if is_integer(value):
         return int(value)
-    fail(f"invalid operation: int({type_of(value)})")
+    raise EvaluationError(f"invalid operation: int({type_of(value)})")
 
 
 def truncated(number: float) -> int:
@@ -251,11 +249,19 @@ def truncated(number: float) -> int:
     return int(number)
 
 
+def not_bool(value: Any) -> EvaluationError:
+    """The error of a value that stands where a truth value must."""
+    name = "nil" if value is None else type_of(value)
+    return EvaluationError(f"interface conversion: interface {{}} is {name}, not bool")
+
+
 def want_text(value: Any) -> str:
     """The value, which must be a string."""
     if type(value) is str:
         return value
-    fail(f"interface conversion: interface {{}} is {type_of(value).replace('<nil>', 'nil')}, not string")
+    raise EvaluationError(
+        f"interface conversion: interface {{}} is {type_of(value).replace('<nil>', 'nil')}, not string"
+    )
 
 
 def items_of(value: Any) -> list[Any]:
@@ -269,8 +275,8 @@ def items_of(value: Any) -> list[Any]:
     if isinstance(value, (dict, AnyMap)):
         return [NO_ITEM] * len(value)
     if value is None:
-        fail("reflect: call of reflect.Value.Len on zero Value")
-    fail(f"reflect: call of reflect.Value.Len on {kind_of(value)} Value")
+        raise EvaluationError("reflect: call of reflect.Value.Len on zero Value")
+    raise EvaluationError(f"reflect: call of reflect.Value.Len on {kind_of(value)} Value")
 
 
 def rejoined(text: str) -> str:

@@ -18,7 +18,15 @@ from events.expressions.golang.values import SizedInt, as_bytes, kind_of
 NAME = "expr"
 RECORDED = ("want", "wantError")
 
-_TYPES = {"invalid": "nil", "slice": "list", "array": "list", "float64": "float", "int64": "int", "uint8": "int", "uint64": "int"}
+_TYPES = {
+    "invalid": "nil",
+    "slice": "list",
+    "array": "list",
+    "float64": "float",
+    "int64": "int",
+    "uint8": "int",
+    "uint64": "int",
+}
 
 
 def matches(case: dict[str, Any]) -> bool:
@@ -106,6 +114,6 @@ def _canonical(value: Any) -> Any:
         if "$other" in value:
             return "$other"
         if "$pairs" in value:
-            return sorted((repr(_canonical(pair)) for pair in value["$pairs"]))
+            return sorted(repr(_canonical(pair)) for pair in value["$pairs"])
         return {key: _canonical(item) for key, item in value.items()}
     return value
