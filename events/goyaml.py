@@ -96,7 +96,7 @@ def _integer(plain: str) -> int | float:
     elif len(digits) > 1 and digits[0] == "0":
         value = int(digits, 8)
     else:
-        value = int(digits) if len(digits) < 20 else int(float(digits)) if len(digits) < 300 else 0
+        value = int(digits) if len(digits) < 300 else 1 << 64
     value *= sign
     return value if -(2**63) <= value < 2**64 else float(digits) * sign
 
@@ -146,7 +146,7 @@ class _Builder:
         if isinstance(value, bool):
             return "true" if value else "false"
         if value is None:
-            return "null"
+            raise SpecError(f"line {node.start_mark.line + 1}: null cannot be a key", hint="quote it")
         return value if isinstance(value, str) else repr(value)
 
 

@@ -42,4 +42,7 @@ def _from_text(text: str, path: str) -> str:
 def _object(value: Any, path: str) -> str:
     if not isinstance(value, dict):
         raise SpecError("must be an object", path=path)
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:  # nested too deeply
+        raise SpecError(f"cannot be written as JSON: {error}", path=path) from None

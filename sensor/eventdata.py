@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
+import json
 
 from events import goyaml
 from events.errors import EvaluationError, SpecError
@@ -21,7 +21,7 @@ def as_document(event: Event) -> Document:
         return document
     if event.datacontenttype == "application/yaml":
         try:
-            return Document(orjson.dumps(goyaml.load(event.data or b"")))
-        except (SpecError, orjson.JSONEncodeError) as error:
+            return Document(json.dumps(goyaml.load(event.data or b""), allow_nan=False).encode())
+        except (SpecError, ValueError, RecursionError) as error:
             raise EvaluationError(f"the event's data is not YAML: {error}") from None
     raise EvaluationError(f"unsupported content type '{event.datacontenttype}' of the event")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -94,7 +95,7 @@ def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value 
         raise EvaluationError(f"parameter from '{src.dependency_name}' cannot be resolved: {error}") from None
     if template is not None:  # 8
         try:
-            text = template.render({"Input": document.value}, seed=seed.seed)
+            text = template.render({"Input": decoded(document)}, seed=seed.seed)
         except EvaluationError as error:
             problem = str(error)
         else:
@@ -109,6 +110,11 @@ def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value 
     if src.value is not None:  # 10
         return Value(src.value)
     raise EvaluationError(f"parameter from '{src.dependency_name}' cannot be resolved: {problem}")  # 11
+
+
+def decoded(document: Document) -> Any:
+    """The value as templates see it: of members of one name the first counts, as for paths."""
+    return document.value if document.unique else document.get("@this").value()
 
 
 def _text(result: gjson.Result) -> str:
@@ -129,8 +135,13 @@ def whole_event(event: Event) -> str:
 
 
 def _whole_seconds(time: str) -> str:
+    """RFC 3339 in UTC without a fraction, as Kubernetes writes times; what is no time stays as it is."""
     head, dot, tail = time.partition(".")
-    return head + tail.lstrip("0123456789") if dot else time
+    try:
+        moment = datetime.fromisoformat(head + tail.lstrip("0123456789") if dot else time)
+    except ValueError:
+        return time
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment.tzinfo else time
 
 
 def apply(parameters: Sequence[Parameter], events: Events, document: str, seed: Seed = Seed()) -> str:
@@ -226,4 +237,4 @@ def payload(parameters: Sequence[Parameter], events: Events, seed: Seed = Seed()
         if not parameter.dest:
             return value.text
         document = _write(document or "", parameter.dest, value.text, parameter.is_raw(value))
-    return document
+    return document or None

@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve requests until the parent is gone. ``sys.argv[1:]`` was the module path; the command line sets it."""
+    """Serve requests until the parent is gone."""
     requests, answers = _own_pipes()
     operations = _operations()
     _confine()
@@ -95,6 +95,7 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _confine() -> None:
+    os.environ.clear()  # Python itself may have put a locale there
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if sys.platform == "linux":

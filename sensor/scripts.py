@@ -29,7 +29,8 @@ __all__ = ["ScriptWorker"]
 
 _SECONDS_PER_BYTE = 3e-7  # reading large data is not the program's fault
 _START_SECONDS = 30.0
-_START = "import sys; sys.path[:] = sys.argv[1:]; from sensor.script_worker import main; main()"
+_START = "import sys; sys.path += sys.argv[1:]; from sensor.script_worker import main; main()"
+_ROOT = str(Path(__file__).resolve().parents[1])
 _OPERATION = {name: number for number, name in enumerate(OPERATIONS)}
 
 
@@ -137,7 +138,7 @@ class ScriptWorker:
                 raise EvaluationError("the process that runs scripts did not start") from None
 
     def _spawn(self) -> None:
-        path = [str(Path(entry or ".").resolve()) for entry in sys.path]
+        path = [_ROOT, *(str(Path(entry).resolve()) for entry in sys.path if entry)]  # after the interpreter's own
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, *path],
             stdin=subprocess.PIPE,

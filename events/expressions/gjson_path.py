@@ -17,7 +17,7 @@ from events.expressions.gjson_text import quote, unescape
 
 __all__ = ["MODIFIERS", "ListStep", "Modifier", "Multipath", "Node", "ObjectStep", "Query", "Selector", "Static"]
 
-MODIFIERS = frozenset("pretty ugly reverse this flatten join valid keys values tostr fromstr group dig".split())
+MODIFIERS = frozenset(["pretty", "ugly", "reverse", "this", "flatten", "join", "valid", "keys", "values", "tostr", "fromstr", "group", "dig"])
 
 _OBJECT_PLAIN = re.compile(r"[^|.*?\\]*+")
 _LIST_PLAIN = re.compile(r"[^|.#]*+")

@@ -54,6 +54,7 @@ def pretty(text: str, budget: Budget, *, indent: str, prefix: str, width: int, s
                 token = _join_line(tokens[at - 1 : one_line.stop])
                 at = one_line.stop
             else:
+                budget.spend(len(indent) * len(stack))
                 stack.append(_Open(token, prefix + indent * (len(stack) + 1)))
                 continue
         elif token in ("}", "]"):

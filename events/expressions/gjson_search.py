@@ -19,6 +19,8 @@ from events.expressions.gjson_text import unescape
 __all__ = ["MAX_DEPTH", "find", "look_up"]
 
 MAX_DEPTH = 100  # look-ups within look-ups
+_LONG_PATH = 256  # characters; what a path is longer may be read anew in each look-up, and counts as work
+_PER_PATH_CHARACTER = 24
 
 _MEMBER = re.compile(r'[^"}]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"' + NEXT_VALUE.pattern + ")?", re.DOTALL)
 _NEXT_ELEMENT = re.compile(NEXT_VALUE.pattern.replace("]*+", "\\]]*+"))
@@ -49,9 +51,7 @@ def _look_up(text: str, start: int, end: int, path: Node, budget: Budget) -> Sli
     derived = rebuilt = False  # from a pipe: the index is lost; from a modifier: the indexes too
     shift = 0
     while True:
-        if "head" not in path.__dict__:
-            budget.spend(Budget.STEP * len(path))
-        budget.spend(0)
+        budget.spend(_PER_PATH_CHARACTER * max(0, len(path) - _LONG_PATH))
         head = path.head
         if isinstance(head, Node):
             finder = _Finder(text, start, end, budget)
@@ -177,6 +177,7 @@ class _Finder:
         else:
             first = _CONTAINER.search(self.text, self.start, self.end)
             if first is None:
+                self.budget.spend(self.end - self.start)
                 return
             self.at = first.end()
             self._enter(first.group(), path)
@@ -203,8 +204,9 @@ class _Finder:
         while at < end:
             member = _MEMBER.match(text, at, end)
             if member is None or member.lastindex is None:  # no further name
-                at = member.end() if member else end
-                at = at + 1 if text.startswith("}", at, end) else end
+                stop = member.end() if member else end
+                budget.spend(stop - at)
+                at = stop + 1 if text.startswith("}", stop, end) else end
                 break
             name = member.group(1)
             if "\\" in name:
@@ -219,12 +221,13 @@ class _Finder:
                 self.at = start + 1
                 self._enter(text[start], rest)
                 return False
-            scanned = scan_value(text, start, end)
+            scanned = scan_value(text, start, end, budget)
             if scanned is None:
+                budget.spend(end - at)
                 at = end
                 break
             kind, stop = scanned
-            budget.left -= 16 + stop - at  # Budget.spend, without the call
+            budget.left -= 128 + stop - at  # Budget.spend, without the call
             if budget.left < 0:
                 budget.spend(0)
             if matches and rest is None:
@@ -254,12 +257,13 @@ class _Finder:
                 self.at = start + 1
                 self._enter(text[start], rest)
                 return False
-            scanned = scan_value(text, start, end)
+            scanned = scan_value(text, start, end, budget)
             if scanned is None:
+                budget.spend(end - at)
                 at = end + 1
                 break
             kind, stop = scanned
-            budget.left -= 16 + stop - at  # Budget.spend, without the call
+            budget.left -= 128 + stop - at  # Budget.spend, without the call
             if budget.left < 0:
                 budget.spend(0)
             if query is not None:
@@ -325,7 +329,7 @@ class _Finder:
             start = spaces.end() if spaces else end
             if start >= end or text[start] == "]":
                 continue
-            following = next_value(text, start, self.start, end)
+            following = next_value(text, start, self.start, end, self.budget)
             if following is None:
                 continue
             element = following[0]

@@ -38,7 +38,7 @@ def unescape(text: str) -> str:
     at, end = 0, len(text)
     while at < end:
         plain = _PLAIN.match(text, at)
-        assert plain is not None  # noqa: S101 - the pattern matches the empty text
+        assert plain is not None
         parts.append(plain.group())
         at = plain.end()
         if at == end or text[at] != "\\":

@@ -7,6 +7,7 @@ Nothing here stops a program that does not end: run it only in a process that ca
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ _MAKES_NAN = (
     "nan", "infinite", "tonumber", "fromjson", "log", "pow", "exp", "sqrt", "gamma", "sin", "cos", "tan", "fmod", "drem",
     "y0", "y1", "yn", "remainder", "ldexp", "scalb", "fma", "1e",
 )  # fmt: skip
+
+_LONE_SURROGATE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
 
 
 class Jq:
@@ -64,13 +69,21 @@ class Jq:
     def _compile(self, program: str) -> Any:
         if len(program) > _MAX_TEXT:
             raise ExpressionError("jq: program is longer than 64 KiB", language="jq", text=program)
+        if "$__loc__" in program:
+            raise ExpressionError("jq: variable not defined: $__loc__", language="jq", text=program)
+        program = _LONE_SURROGATE.sub(_replaced, program)
         try:
             compiled = jq.compile(f"{self._prelude}\n{program}")
             if any(word in program for word in _MAKES_NAN):
                 compiled = jq.compile(f"{self._prelude}\ndef _main: {program}\n; _main | {_FINITE}")
         except (ValueError, UnicodeError) as error:
-            raise ExpressionError(f"jq: {_first_line(error)}", language="jq", text=program) from None
+            raise ExpressionError(f"jq: {self._own_line(error)}", language="jq", text=program) from None
         return compiled
+
+    def _own_line(self, error: Exception) -> str:
+        """The message, its line counted from the start of the user's text."""
+        before = self._prelude.count("\n") + 1
+        return re.sub(r"(?<=, line )\d+", lambda found: str(max(1, int(found[0]) - before)), _first_line(error))
 
 
 def _first(compiled: Any, text: bytes) -> Any:
@@ -80,6 +93,10 @@ def _first(compiled: Any, text: bytes) -> Any:
         raise EvaluationError("jq: the program gave no output") from None
     except (ValueError, RecursionError) as error:
         raise EvaluationError(f"jq: {_first_line(error)}") from None
+
+
+def _replaced(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape["lone"] else escape[0]
 
 
 def _first_line(error: Exception) -> str:

@@ -82,10 +82,22 @@ def tojson:
   _text;
 def tostring: if type == "string" then . else tojson end;
 def _format($name): format($name);
+def _row($separator; text; $null):
+  if type != "array" then error("a row must be an array") else . end
+  | reduce .[] as $x (null;
+      (if . == null then "" else . + $separator end)
+      + ($x | if type == "string" then text
+              elif . == null then $null
+              elif type == "array" or type == "object" then error("a row cannot hold an array or object")
+              else tojson
+              end))
+  // "";
 def format($name):
   if $name == "text" then tostring
   elif $name == "json" then tojson
-  elif $name == "csv" or $name == "tsv" or $name == "sh" then _format($name)
+  elif $name == "csv" then _row(","; "\"" + (split("\"") | join("\"\"")) + "\""; "")
+  elif $name == "tsv" then _row("\t"; reduce (["\\", "\\\\"], ["\t", "\\t"], ["\r", "\\r"], ["\n", "\\n"], ["\u0000", "\\0"]) as [$raw, $escaped] (.; split($raw) | join($escaped)); "")
+  elif $name == "sh" then (if type == "array" then . else [.] end) | _row(" "; "'" + (split("'") | join("'\\''") | split("\u0000") | join("\\0")) + "'"; "null")
   elif $name == "html" or $name == "uri" or $name == "urid" or $name == "base64" or $name == "base64d" then tostring | _format($name)
   else _unknown
   end;
@@ -99,15 +111,78 @@ def INDEX(f): INDEX(.[]; f);
 
 def abs: if type == "number" then (if . < 0 then -. else . end) else error("abs cannot be applied to: \(type)") end;
 
-# Regular expressions: what RE2 refuses is refused.
-def _pattern:
-  if type != "string" then error("not a string: \(type)")
-  elif _match_impl("\\(\\?(=|!|<=|<!|>|#|\\()|\\\\[1-9kgGZhHRXKN]|[*+?}]\\+"; null; true) then error("invalid regular expression")
-  else split("(?P<") | join("(?<")
+def reverse: if type == "array" then [.[length - 1 - range(0; length)]] else error("reverse cannot be applied to: \(type)") end;
+def gamma: tgamma;
+def _split($separator): split($separator);
+def split($separator): if . == "" and ($separator | type == "string" and . != "") then [""] else _split($separator) end;
+def _strftime($format): strftime($format);
+def strftime($format): (if ($format | type) == "string" then $format | split("%Z") | join("UTC") else $format end) as $own | _strftime($own);
+def fromdateiso8601:
+  if type == "string" and (_match_impl("[+-]\\d\\d:?\\d\\d$"; null; true)) then
+    (_match_impl("^(.*)([+-])(\\d\\d):?(\\d\\d)$"; null; false)[0].captures | map(.string)) as [$time, $sign, $hours, $minutes]
+    | ($time + "Z" | strptime("%Y-%m-%dT%H:%M:%SZ") | mktime) - (($hours | tonumber) * 3600 + ($minutes | tonumber) * 60) * (if $sign == "-" then -1 else 1 end)
+  else strptime("%Y-%m-%dT%H:%M:%SZ") | mktime
   end;
-def match($re; $flags): _match_impl($re | _pattern; $flags; false)[];
+def fromdate: fromdateiso8601;
+def todateiso8601: strftime("%Y-%m-%dT%H:%M:%SZ");
+def todate: todateiso8601;
+
+# Regular expressions: RE2's language, put into Oniguruma's words. `_suspect` finds the patterns that may need it; texts with
+# other than ASCII characters, and those that end a line, show the differences of \w, \d, \s, \b and $.
+def _suspect: _match_impl("[*+?}][*+?{]|\\(\\?(?:[^:<a-z-]|P|<[=!])|\\\\[0-9gGhHkKNpPRXyYZ]"; null; true);
+def _classes: {
+  d: "0-9", w: "0-9A-Za-z_", s: "\\t\\n\\f\\r ", "[:alpha:]": "A-Za-z", "[:digit:]": "0-9", "[:alnum:]": "0-9A-Za-z",
+  "[:upper:]": "A-Z", "[:lower:]": "a-z", "[:space:]": "\\t\\n\\v\\f\\r ", "[:word:]": "0-9A-Za-z_", "[:punct:]": "!-/:-@\\[-`{-~"
+};
+def _tokens:
+  [_match_impl("\\\\[pP]\\{[^}]*\\}|\\\\[pP].|\\\\Q.*?(?:\\\\E|\\z)|\\\\[0-7]{2,3}|\\\\.|\\[:\\^?\\w+:\\]|\\[\\^?\\]?"
+    + "|\\(\\?(?:P?<(?![=!])|[a-zA-Z-]*[:)]|.{0,2})|\\{\\d+(?:,\\d*)?\\}|[\\s\\S]"; "g"; false)[].string];
+def _bad_pattern: error("invalid regular expression");
+def _translated($multiline):
+  "[0-9A-Za-z_]" as $w
+  | reduce _tokens[] as $t ({out: "", set: false, repeat: 0};
+      (if .set then
+         if $t == "]" then .set = false | .add = $t
+         elif $t | startswith("[:") then .add = (_classes[$t] // $t)
+         else .add = (if $t | length == 2 and startswith("\\") then _classes[$t[1:]] // $t else $t end)
+         end
+       elif $t == "*" or $t == "+" or ($t | startswith("{") and length > 1) then
+         if .repeat > 0 then _bad_pattern else .repeat = 2 | .add = $t end
+       elif $t == "?" then
+         if .repeat == 1 then _bad_pattern else .repeat -= 1 | (if .repeat < 0 then .repeat = 2 else . end) | .add = $t end
+       elif $t | startswith("[") then .set = true | .add = $t
+       elif $t | startswith("(?P<") then .add = "(?<" + $t[4:]
+       elif ($t | startswith("(?")) and ($t | endswith("<") or endswith(":") or endswith(")") | not) then _bad_pattern
+       elif $t == "$" and ($multiline | not) then .add = "\\z"
+       elif $t == "\\b" then .add = "(?:(?<=\($w))(?!\($w))|(?<!\($w))(?=\($w)))"
+       elif $t == "\\B" then .add = "(?:(?<=\($w))(?=\($w))|(?<!\($w))(?!\($w)))"
+       elif ($t | startswith("\\p") or startswith("\\P")) and ($t | length == 3) then .add = "\($t[:2]){\($t[2:])}"
+       elif $t | startswith("\\") and length == 2 then
+         if $t | _match_impl("[1-9gGhHkKNRXyYZ]"; null; true) then _bad_pattern
+         elif _classes[$t[1:]] then .add = "[" + _classes[$t[1:]] + "]"
+         elif _classes[$t[1:] | ascii_downcase] and $t != ($t | ascii_downcase) then .add = "[^" + _classes[$t[1:] | ascii_downcase] + "]"
+         else .add = $t
+         end
+       else .add = $t
+       end)
+      | (if $t == "*" or $t == "+" or $t == "?" or ($t | startswith("{") and length > 1) then . else .repeat = 0 end)
+      | .out += .add)
+  | .out;
+def _match($re; $flags; $test):
+  if type != "string" or ($re | type) != "string" then error("a regular expression and its text must be strings")
+  elif $flags != null and ($flags | type != "string" or _match_impl("[^gim]"; null; true)) then error("unsupported regular expression flag")
+  else
+    (if ($re | _suspect) or length != utf8bytelength or endswith("\n")
+       then $re | _translated(_match_impl("\\(\\?[a-z]*m"; null; true))
+       else $re
+       end) as $pattern
+    | if $flags != null and ($flags | contains("m")) then _match_impl("(?s)" + $pattern; $flags | _split("m") | join(""); $test)
+      else _match_impl($pattern; $flags; $test)
+      end
+  end;
+def match($re; $flags): _match($re; $flags; false)[];
 def match($re): match($re; null);
-def test($re; $flags): _match_impl($re | _pattern; $flags; true);
+def test($re; $flags): _match($re; $flags; true);
 def test($re): test($re; null);
 def _captures: reduce (.captures[] | select(.name != null)) as $c ({}; .[$c.name] = $c.string);
 def capture($re; $flags): match($re; $flags) | _captures;

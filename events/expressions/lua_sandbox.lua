@@ -391,6 +391,13 @@ local function log(n)
   return math.log(n)
 end
 
+local function date_text(pattern, at)
+  pattern = gsub(pattern or "%c", "%%c", "%%d %%b %%y %%H:%%M UTC")
+  local result = date(pattern, at or time())
+  if type(result) == "table" then result.yday = 0 end
+  return result
+end
+
 local function modulo(a, b)
   return a % b
 end
@@ -421,7 +428,7 @@ local function to_number(...)
   if base == nil and find(text, "^0[xX]%x+$") then return tonumber(text) end
   local sign, digits = match(text, "^([+-]?)(%w+)$")
   base = base == nil and 10 or tonumber(base)
-  if not digits or base < 2 or base > 36 then return nil end
+  if not digits or base < 2 or base > 36 or (base == 10 and find(digits, "%a")) then return nil end
   local n = tonumber(digits, base)
   if not n or n >= 9223372036854775808 then return nil end
   return sign == "-" and -n or n
@@ -449,7 +456,6 @@ local BASE = picked(G, "assert ipairs next pcall rawequal rawget rawset select s
 BASE.error, BASE.pairs, BASE.tonumber, BASE.tostring = raise, pairs, to_number, tostring
 BASE.print, BASE._printregs, BASE.collectgarbage = function() end, function() end, function() end
 BASE.dofile, BASE.loadfile, BASE.module = refused("dofile"), refused("loadfile"), refused("module")
-BASE.require = function(name) error("module " .. raw_tostring(name) .. " not found", 2) end
 BASE.newproxy = function(with_metatable) -- a metatable could hold __gc, which would run during a later call
   if with_metatable then error("newproxy gives no metatables here", 2) end
   return newproxy()
@@ -465,7 +471,7 @@ local LIBRARIES = {
   os = refusing("os", "execute exit remove rename setenv setlocale tmpname"),
   io = refusing("io", "close flush input lines open output popen read stderr stdin stdout tmpfile type write"),
   debug = refusing("debug", "getfenv getinfo getlocal getmetatable getupvalue setfenv setlocal setmetatable setupvalue"),
-  package = { loaded = {}, preload = {}, path = "", cpath = "" },
+  package = { path = "", cpath = "" },
   channel = refusing("channel", "make select"),
 }
 LIBRARIES.string.format, LIBRARIES.string.upper, LIBRARIES.string.lower = format, upper, lower
@@ -473,9 +479,9 @@ LIBRARIES.string.find, LIBRARIES.string.gsub, LIBRARIES.string.rep = find_patter
 LIBRARIES.string.gfind, LIBRARIES.string.dump = string.gmatch, refused("string.dump")
 LIBRARIES.table.concat, LIBRARIES.table.getn = concat, getn
 LIBRARIES.math.huge, LIBRARIES.math.log, LIBRARIES.math.mod = 1.7976931348623157e308, log, modulo
-LIBRARIES.os.date, LIBRARIES.os.time, LIBRARIES.os.clock, LIBRARIES.os.difftime = date, time, clock, difftime
+LIBRARIES.os.date, LIBRARIES.os.time, LIBRARIES.os.clock, LIBRARIES.os.difftime = date_text, time, clock, difftime
 LIBRARIES.os.getenv = function() return nil end
-LIBRARIES.debug.traceback = function(message) return message end
+LIBRARIES.debug.traceback = function(message) return message or "stack traceback:" end
 
 local STRINGS = raw_metatable("")
 
@@ -534,7 +540,12 @@ local function environment(event)
     end
     return env.loadstring(raw_concat(parts), name or "?")
   end
-  env.package.loaded._G = env
+  local loaded = { _G = env }
+  for name in next, LIBRARIES do loaded[name] = env[name] end
+  env.package.loaded, env.package.preload = loaded, {}
+  function env.require(name)
+    return loaded[name] or error("module " .. raw_tostring(name) .. " not found", 2)
+  end
   return env
 end
 

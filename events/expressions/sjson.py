@@ -151,7 +151,7 @@ def _with_member(json: str, components: list[_Component], raw: str, budget: Budg
     comma = "," if inside and inside[0] not in "]}" else ""
     if text[0] == "{":
         close = text.rfind("}", 1)
-        return f"{text[: close if close > 0 else 0]}{comma}{_new(components, raw, named=True)}}}"
+        return f"{text[: max(0, close)]}{comma}{_new(components, raw, named=True)}}}"
     if first.appends:
         return f"{text.strip(_SPACE).removesuffix(']')}{comma}{_new(components, raw)}]"
     index = first.index

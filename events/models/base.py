@@ -90,8 +90,6 @@ class Spec(BaseModel):
                 name = shape.by_fold.get(key.casefold(), key)
                 if name != key:
                     decoded[key] = value  # kept, so that unknown_fields can tell of the odd spelling
-                    if name in raw:
-                        continue
             empty = shape.empty_items.get(name)
             decoded[name] = value if empty is None else _fill(value, empty)
         return decoded
@@ -244,7 +242,7 @@ def _in_words(error: dict[str, Any]) -> str:
         return f"must be {_EXPECTED[kind]}, not {describe(error['input'])}"
     if kind in ("greater_than_equal", "less_than", "int_parsing_size"):
         return f"{error['input']} is out of range"
-    if kind == "recursion_loop":
+    if kind.startswith("recursion_"):
         return "is nested too deeply"
     if kind == "literal_error":
         return f"must be one of {error['ctx']['expected']}, not {describe(error['input'])}"

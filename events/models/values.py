@@ -28,6 +28,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether the event counts."""
         return self.kind is VerdictKind.PASSED
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Sequence
 
-import re2
-
-from events.errors import EvaluationError
-from events.expressions import gjson, gotemplate
+from events.errors import EvaluationError, ExpressionError
+from events.expressions import gjson, gotemplate, regex
+from events.expressions.gjson_text import number_of, unescape
+from events.expressions.golang.numbers import parse_float
+from events.expressions.golang.quoting import quote
 from events.models.event import Event
 from events.models.sensor import DataFilter
 from events.models.values import Verdict, VerdictKind
 from sensor.filters import PASSED, Check, all_of, any_of, error
 
-__all__ = ["compile_filter", "pattern"]
+__all__ = ["compile_filter"]
 
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     "": operator.eq,
@@ -28,23 +28,6 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 }
 _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
-
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.never_nl = False
-
-
-def pattern(text: str) -> re2._Regexp:
-    """Compile a user's pattern in RE2; raises EvaluationError. ``$`` is the very end of the text, as in Go."""
-    try:
-        return re2.compile(text, _OPTIONS)
-    except (re2.error, UnicodeEncodeError) as problem:
-        raise EvaluationError(f"'{text}' is no RE2 pattern: {_words(problem)}") from None
-
-
-def _words(problem: Exception) -> str:
-    text = problem.args[0] if problem.args else problem
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
 def compile_filter(filters: Sequence[DataFilter], logical_operator: str) -> Check:
@@ -67,7 +50,7 @@ def compile_filter(filters: Sequence[DataFilter], logical_operator: str) -> Chec
 def _clause(spec: DataFilter, position: str) -> Check:
     clause = f"{position} {spec.path}"
     path = gjson.compile(spec.path)
-    template = gotemplate.compile(spec.template) if spec.template else None
+    template = _template(spec.template)
     try:
         compare: Callable[[gjson.Result | str], bool] | EvaluationError = _comparison(spec)
     except EvaluationError as problem:
@@ -80,6 +63,8 @@ def _clause(spec: DataFilter, position: str) -> Check:
             return error(clause, f"path '{spec.path}' does not exist")
         try:
             value: gjson.Result | str = result
+            if isinstance(template, ExpressionError):
+                return error(clause, template.message, _shown(result))
             if template is not None:
                 value = _transformed(template.render({"Input": result.string()}))
             if isinstance(compare, EvaluationError):
@@ -94,15 +79,23 @@ def _clause(spec: DataFilter, position: str) -> Check:
     return check
 
 
+def _template(text: str) -> gotemplate.Template | ExpressionError | None:
+    """A template that does not compile is an error for each event that meets it, as in the reference; lint finds it before."""
+    try:
+        return gotemplate.compile(text) if text else None
+    except ExpressionError as problem:
+        return problem
+
+
 def _shown(result: gjson.Result) -> object:
     return result.string() if result.type in ("String", "Number", "JSON") else result.value()
 
 
 def _transformed(text: str) -> str:
-    # The reference quotes the output in Go's way and reads it back as JSON text (quirk 8).
+    """The output as it is compared: quoted in Go's way and read back as JSON text, as in the reference (its quirk 8)."""
     if text in ("", "<no value>"):
         raise EvaluationError("the template gave nothing")
-    return text
+    return text if text.isprintable() else unescape(quote(text)[1:-1])
 
 
 def _expectation(spec: DataFilter) -> str:
@@ -145,42 +138,28 @@ def _strings(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
     return compare
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9 _/:,=@#%&~'\"<>;!-]*")  # our own constant: texts in which no character means anything
-
-
 def _search(value: str, comparator: str) -> Callable[[str], bool]:
-    if comparator not in ("", "=", "!="):
-        pattern(value)
-        return lambda text: False
-    if _PLAIN.fullmatch(value):
-        found: Callable[[str], bool] = lambda text: value in text  # noqa: E731 - the plain twin of the search below
-    else:
-        search = pattern(value).search
-        found = lambda text: search(encodable(text)) is not None  # noqa: E731
-    return found if comparator != "!=" else lambda text: not found(text)
-
-
-def encodable(text: str) -> str:
-    """A text that RE2 takes: lone surrogates, which UTF-8 has no form for, become U+FFFD as in Go."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+        found = regex.searcher(value)
+    except ExpressionError as problem:
+        raise EvaluationError(problem.message) from None
+    if comparator not in ("", "=", "!="):
+        return lambda text: False
+    return found if comparator != "!=" else lambda text: not found(text)
 
 
 def _numbers(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
     compare_two = _ORDER.get(spec.comparator)
     values: list[float | EvaluationError] = []
     for value in spec.value:
-        number = gjson.parse_float(value)
+        number = parse_float(value)
         if number is None:
             values.append(EvaluationError(f"'{value}' is not a number"))
             break
         values.append(number)
 
     def compare(value: gjson.Result | str) -> bool:
-        seen = (gjson.parse_float(value) or 0.0) if isinstance(value, str) else value.number()
+        seen = number_of(value) if isinstance(value, str) else value.number()
         for wanted in values:
             if isinstance(wanted, EvaluationError):
                 raise wanted

@@ -19,7 +19,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?")  # the layout 15
 
 def parse_clock(text: str) -> timedelta:
     """``HH:MM:SS`` as the time since midnight; raises EvaluationError."""
-    match = _CLOCK.fullmatch(text)
+    match = _CLOCK.fullmatch(text.lstrip(" "))  # it is parsed behind a date, where runs of spaces count as one
     if match is None or not text.isascii() or int(match[1]) > 23 or int(match[2]) > 59 or int(match[3]) > 59:
         raise EvaluationError(f"'{text}' is not a time of day", hint="write HH:MM:SS")
     fraction = float(f"0.{match[4]}") if match[4] else 0.0
@@ -63,8 +63,13 @@ def compile_filter(spec: TimeFilter) -> Check:
 
 
 def _wall(midnight: datetime, clock: timedelta, zone: tzinfo) -> datetime:
-    naive = midnight.replace(tzinfo=None) + clock
-    return naive.replace(tzinfo=zone).astimezone(UTC)
+    """A wall-clock time as an instant, with Go's choice where the clock is changed: the offset that holds at that instant
+    read with the offset found first. https://pkg.go.dev/time#Date
+    """
+    wall = midnight.replace(tzinfo=UTC) + clock
+    first = wall.astimezone(zone).utcoffset() or timedelta()
+    offset = (wall - first).astimezone(zone).utcoffset() or timedelta()
+    return wall - offset
 
 
 def _event_time(event: Event) -> datetime | None:

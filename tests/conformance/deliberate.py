@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from events.errors import ExpressionError
+
 Inputs = dict[str, Any]
 
 
@@ -161,7 +163,11 @@ def _(case: Inputs) -> Any:
     return ONE_EVENT
 
 
-@rule("recordings", "larger-events", lambda case: "request" in case and 786_000 < len(_body(case)) <= _limit(case))
+@rule(
+    "recordings",
+    "larger-events",
+    lambda case: "request" in case and "filter" not in _event(case) and 786_000 < len(_body(case)) <= _limit(case),
+)
 def _(case: Inputs) -> Any:
     return ONE_EVENT
 
@@ -169,6 +175,24 @@ def _(case: Inputs) -> Any:
 @rule(
     "recordings", "names-without-wildcards", lambda case: bool(set("*>") & set(case["event_source"] + (case["event_name"] or "")))
 )
+def _(case: Inputs) -> Any:
+    return REFUSED
+
+
+def _broken_filter(case: Inputs) -> bool:
+    expression = _event(case).get("filter", {}).get("expression")
+    if expression is None:
+        return False
+    from eventsource import filtering
+
+    try:
+        filtering.prepare(expression)
+    except ExpressionError:
+        return True
+    return False
+
+
+@rule("recordings", "filters-that-do-not-compile", _broken_filter)
 def _(case: Inputs) -> Any:
     return REFUSED
 

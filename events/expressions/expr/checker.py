@@ -173,10 +173,10 @@ class _Checker:
         then, otherwise = self.visit(node.then), self.visit(node.otherwise)
         if then.nil or otherwise.nil:
             return otherwise if then.nil else then
+        if not self.dialect.typed_elements:
+            return known(then.type) if otherwise.unknown or then.assignable_to(otherwise) else UNKNOWN
         if not then.assignable_to(otherwise):
             return UNKNOWN
-        if not self.dialect.typed_elements:
-            return known(then.type)
         if then.is_array and otherwise.is_array:
             a, b = then.element(), otherwise.element()
             if not (a.assignable_to(b) and b.assignable_to(a)):
@@ -385,12 +385,15 @@ class _Checker:
             raise self.error(node, f"invalid number of arguments (expected 2, got {len(node.arguments)})")
         owner, key = node.arguments
         if isinstance(owner, IdentifierNode) and owner.value == "$env":
-            self.visit(owner)
-            self.visit(key)
+            if self.dialect.typed_env:
+                self.visit(key)
             if isinstance(key, StringNode):
                 return self.env.get(key.value, UNKNOWN if self.dialect.typed_env else NIL)
             return UNKNOWN
-        base, found = self.visit(owner), self.visit(key)
+        base = self.visit(owner)
+        if base.unknown and not self.dialect.typed_env:
+            return UNKNOWN
+        found = self.visit(key)
         if base.unknown:
             return UNKNOWN
         if base.is_array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from events.errors import EvaluationError
@@ -20,7 +21,7 @@ from events.expressions.golang.times import Time
 from events.expressions.golang.values import Int, Lists, SizedInt, as_bytes, type_of
 from events.expressions.golang.values import deep_equal as _deep_equal
 
-__all__ = ["deep_equal", "equal", "is_in", "less", "order"]
+__all__ = ["deep_equal", "equal", "equal_exactly", "is_in", "less", "order"]
 
 _MAX_DEPTH = 100
 
@@ -38,6 +39,15 @@ def equal(a: Any, b: Any, depth: int = 0) -> bool:
         return to_float(a) == to_float(b) if kind_a in FLOATS or kind_b in FLOATS else int(a) == int(b)
     if _walks(a) and _walks(b):
         return _equal_lists(a, b, depth)
+    return _equal_others(a, b)
+
+
+def equal_exactly(a: Any, b: Any) -> bool:
+    """``a == b`` of the early dialect: lists are equal only when their elements have the same types."""
+    return _equal_others(a, b) if _walks(a) or _walks(b) else equal(a, b)
+
+
+def _equal_others(a: Any, b: Any) -> bool:
     if is_nil(a) and is_nil(b):
         return True
     if isinstance(a, Time) and isinstance(b, Time):
@@ -97,7 +107,7 @@ def order(operator: str, a: Any, b: Any) -> float:
     raise EvaluationError(f"invalid operation: {kind} {operator} {type_of(b)}")
 
 
-def is_in(needle: Any, haystack: Any) -> bool:
+def is_in(needle: Any, haystack: Any, equal: Callable[[Any, Any], bool] = equal) -> bool:
     """``needle in haystack``: an element of a list, a key of a map; nothing is in nil."""
     if haystack is None:
         return False

@@ -32,6 +32,8 @@ class Dialect:
     """Durations count as numbers when types are checked."""
     typed_elements: bool = True
     """The type of a list literal remembers the type of its elements beyond ``in``."""
+    lists_by_element: bool = True
+    """``[1] == [1.0]``; otherwise lists are equal only when their elements have the same types."""
     length_in_runes: bool = True
     """``len("é")`` is 1; otherwise it counts bytes."""
     nil_becomes_zero: bool = True
@@ -50,6 +52,7 @@ V1_15 = Dialect(
     nil_is_no_text=False,
     named_numbers=True,
     typed_elements=False,
+    lists_by_element=False,
     length_in_runes=False,
     nil_becomes_zero=False,
 )

@@ -10,7 +10,7 @@ import re2
 
 from events.errors import EvaluationError
 from events.expressions.expr.ast import BinaryNode, StringNode
-from events.expressions.expr.comparing import equal, is_in, order
+from events.expressions.expr.comparing import equal, equal_exactly, is_in, order
 from events.expressions.expr.dialect import Dialect
 from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.operators import ARITHMETIC
@@ -97,11 +97,12 @@ def _same(node: BinaryNode, kind: str) -> bool:
     return all(t.kind == kind and not t.named for t in types)
 
 
-def _equality(node: BinaryNode) -> Operation:
+def _equality(node: BinaryNode, dialect: Dialect) -> Operation:
     wanted = node.operator == "=="
     exact: type | None = Int if _same(node, "int") else str if _same(node, "string") else None
     if exact is None:
-        return lambda m, a, b: equal(a, b) is wanted
+        test = equal if dialect.lists_by_element else equal_exactly
+        return lambda m, a, b: test(a, b) is wanted
 
     def compare(m: Machine, a: Any, b: Any) -> bool:
         if type(a) is not exact or type(b) is not exact:
@@ -122,10 +123,15 @@ def _ordering(sign: str) -> Operation:
     return lambda m, a, b: holds(order(sign, a, b), 0)
 
 
-def _in(m: Machine, needle: Any, haystack: Any) -> bool:
-    if isinstance(haystack, list):
-        m.spend(len(haystack) >> 3)
-    return is_in(needle, haystack)
+def _in(dialect: Dialect) -> Operation:
+    test = equal if dialect.lists_by_element else equal_exactly
+
+    def search(m: Machine, needle: Any, haystack: Any) -> bool:
+        if isinstance(haystack, list):
+            m.spend(len(haystack) >> 3)
+        return is_in(needle, haystack, test)
+
+    return search
 
 
 def _range(m: Machine, first: Any, last: Any) -> Ints:
@@ -206,7 +212,7 @@ def _matches(dialect: Dialect) -> Operation:
 def _operation(node: BinaryNode, dialect: Dialect) -> Operation:
     sign = node.operator
     if sign in ("==", "!="):
-        return _equality(node)
+        return _equality(node, dialect)
     if sign in ARITHMETIC:
         compute = ARITHMETIC[sign]
         return lambda m, a, b: compute(a, b)
@@ -216,4 +222,4 @@ def _operation(node: BinaryNode, dialect: Dialect) -> Operation:
         return _text_test(_TEXT_TESTS[sign], dialect.nil_is_no_text)
     if sign == "matches":
         return _matches(dialect)
-    return _in if sign == "in" else _range
+    return _in(dialect) if sign == "in" else _range

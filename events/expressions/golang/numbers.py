@@ -8,6 +8,8 @@ import re
 __all__ = ["decimal_parts", "float_text", "parse_float", "parse_int", "shortest", "trim_exponent"]
 
 _UNDERSCORED = re.compile(r"[+-]?(0[xX](_?[0-9a-fA-F])+|0[bB](_?[01])+|0[oO]?(_?[0-7])+|[0-9](_?[0-9])*)")
+_LOOSE_UNDERSCORE = re.compile(r"(?<![0-9a-fA-FxX])_|_(?![0-9a-fA-F])|^[+-]?[0-9]+[eE]?_[eE]")
+"""An underscore that does not stand between two digits (or after ``0x``)."""
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _HEX_FLOAT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
 _SPECIAL = {"inf": math.inf, "infinity": math.inf, "nan": math.nan}
@@ -154,7 +156,7 @@ def parse_float(text: str) -> float | None:
             number = float.fromhex(text)
         except OverflowError:
             return None
-    elif "_" in text and _UNDERSCORED.match(text) and text[:2].lower() == "0x":
+    elif "_" in text and not _LOOSE_UNDERSCORE.search(text):
         return parse_float(text.replace("_", ""))
     else:
         return None

@@ -20,6 +20,7 @@ __all__ = [
     "Ints",
     "Lists",
     "NilList",
+    "NilMap",
     "NilStrings",
     "SizedInt",
     "StringMap",
@@ -120,6 +121,12 @@ class StringMap(dict[str, Any]):
     __slots__ = ()
 
 
+class NilMap(dict[str, Any]):
+    """A nil ``map[string]interface {}``: empty, ``null`` as JSON."""
+
+    __slots__ = ()
+
+
 class GoObject:
     """A value with methods. ``str()`` gives Go's ``String()``; ``methods`` is what a template may call on it."""
 
@@ -146,6 +153,7 @@ _TYPES: dict[type, tuple[str, str]] = {
     Ints: ("slice", "[]int"),
     Lists: ("slice", "[][]interface {}"),
     dict: ("map", "map[string]interface {}"),
+    NilMap: ("map", "map[string]interface {}"),
     StringMap: ("map", "map[string]string"),
 }
 
@@ -170,8 +178,8 @@ def type_of(value: Any) -> str:
 
 
 def is_nil(value: Any) -> bool:
-    """Whether Go sees a nil: no value, or a slice that was never made."""
-    return value is None or isinstance(value, (NilList, NilStrings))
+    """Whether Go sees a nil: no value, or a slice or map that was never made."""
+    return value is None or isinstance(value, (NilList, NilStrings, NilMap))
 
 
 def is_empty(value: Any) -> bool:

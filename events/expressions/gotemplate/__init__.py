@@ -23,7 +23,7 @@ from events.expressions.golang.values import as_bytes, as_text, deep_copy
 from events.expressions.gotemplate import builtins
 from events.expressions.gotemplate.exec import NO_VALUE, compile_templates
 from events.expressions.gotemplate.lexer import LANGUAGE
-from events.expressions.gotemplate.parser import parse
+from events.expressions.gotemplate.parser import MAIN, parse
 from events.expressions.gotemplate.state import State
 
 __all__ = ["NO_VALUE", "Template", "compile"]
@@ -50,7 +50,7 @@ class Template:
         """
         clock = (lambda: now) if now is not None else self._now
         state = State(self._templates, Context(clock, seed))
-        state.run(self._templates[""], deep_copy(data) if self._mutates else data)
+        state.run(self._templates[MAIN], deep_copy(data) if self._mutates else data)
         text = state.parts[0] if len(state.parts) == 1 else "".join(state.parts)
         return text if text.isascii() else _valid(text)
 

@@ -38,10 +38,12 @@ from events.expressions.gotemplate.nodes import (
     With,
 )
 
-__all__ = ["MAX_DEPTH", "parse"]
+__all__ = ["MAIN", "MAX_DEPTH", "parse"]
 
 MAX_DEPTH = 100
 """Levels of actions, parentheses and pipeline stages within each other."""
+MAIN = "param"
+"""The name of the template that a text is; it may call itself, or be defined in the text instead."""
 
 _OPERANDS = frozenset(
     {
@@ -62,7 +64,7 @@ _NOT_EXECUTABLE = (Bool, Dot, Nil, Number, String)
 
 
 def parse(text: str, functions: Container[str], refused: dict[str, str]) -> dict[str, Definition]:
-    """The templates that a text defines; its own is under the empty name.
+    """The templates that a text defines; its own is ``MAIN``.
 
     ``functions`` are known, ``refused`` are known but not available, with the reason. Raises ``ExpressionError``.
     """
@@ -157,7 +159,7 @@ class _Parser:
             if isinstance(statement, str):
                 self.fail(f"unexpected {{{{{statement}}}}}")
             body.append(statement)
-        self.define("", body, self.scope)
+        self.define(MAIN, body, self.scope)
         return self.definitions
 
     def at_define(self) -> bool:

@@ -35,7 +35,7 @@ def _camelcase(text: str) -> str:
     """``http_server`` → ``HttpServer``: connectors go, except at the start and doubled ones."""
     start = next((i for i, char in enumerate(text) if not _is_connector(char)), len(text))
     if start == len(text):
-        return text
+        return text + text[-1:]  # the last connector comes twice, as in the reference
     parts = [text[:start]]
     all_upper = _is_upper(text[start])
     current = upper_char(text[start])

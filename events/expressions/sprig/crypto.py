@@ -14,14 +14,21 @@ import uuid
 
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Context, Function, by_name
-from events.expressions.golang.limits import check_text
 from events.expressions.golang.values import as_bytes
 
 __all__ = ["FUNCTIONS"]
 
 
+_MAX_RANDOM = 65_536
+
+
+def _check_count(count: int) -> None:
+    if count > _MAX_RANDOM:
+        raise EvaluationError(f"more than {_MAX_RANDOM} random characters", reason="LimitReached")
+
+
 def _random_text(context: Context, count: int, alphabet: str) -> str:
-    check_text(count)
+    _check_count(count)
     return "".join(context.random.choices(alphabet, k=count)) if count > 0 else ""
 
 
@@ -44,7 +51,7 @@ def _rand_numeric(context: Context, count: int) -> str:
 def _rand_bytes(context: Context, count: int) -> str:
     if count < 0:
         raise EvaluationError("makeslice: len out of range")
-    check_text(count * 2)
+    _check_count(count)
     return base64.b64encode(context.random.randbytes(count)).decode("ascii")
 
 

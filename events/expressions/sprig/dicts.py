@@ -12,7 +12,7 @@ from events.errors import EvaluationError
 from events.expressions.golang.functions import Function, by_name
 from events.expressions.golang.limits import MAX_DEPTH, check_items
 from events.expressions.golang.printing import text_of
-from events.expressions.golang.values import StringMap, Strings, deep_copy, is_empty, is_nil, type_of
+from events.expressions.golang.values import NilMap, StringMap, Strings, deep_copy, is_empty, is_nil, type_of
 
 __all__ = ["FUNCTIONS"]
 
@@ -29,15 +29,16 @@ def _get(source: Dict | None, key: str) -> Any:
 
 
 def _set(target: Dict | None, key: str, value: Any) -> Dict:
-    if target is None:
+    if is_nil(target) or target is None:
         raise EvaluationError("assignment to entry in nil map")
     target[key] = value
     return target
 
 
-def _unset(target: Dict | None, key: str) -> Dict | None:
-    if target:
-        target.pop(key, None)
+def _unset(target: Dict | None, key: str) -> Dict:
+    if target is None:
+        return NilMap()
+    target.pop(key, None)
     return target
 
 
@@ -91,6 +92,8 @@ def _merge_overwrite(target: Dict | None, *sources: Dict | None) -> Dict:
 
 
 def _merged(target: Dict | None, sources: tuple[Dict | None, ...], *, overwrite: bool) -> Dict:
+    if target is None and not any(source is not None for source in sources):
+        return NilMap()
     result = {} if target is None else target
     for source in sources:
         _merge_into(result, source or {}, overwrite, 0)
@@ -103,7 +106,7 @@ def _merge_into(target: Dict, source: Dict, overwrite: bool, depth: int) -> None
         raise EvaluationError("the maps are too deep to merge", reason="LimitReached")
     for key in sorted(source):
         value, known = source[key], target.get(key)
-        if is_nil(value) and not isinstance(value, list):
+        if value is None:
             if overwrite:
                 target[key] = None
         elif isinstance(value, dict) and isinstance(known, dict) and (value or known):
@@ -112,6 +115,12 @@ def _merge_into(target: Dict, source: Dict, overwrite: bool, depth: int) -> None
         elif overwrite or is_empty(known):
             target[key] = value
     check_items(len(target))
+
+
+def _deep_copy(value: Any) -> Any:
+    if value is None:
+        raise EvaluationError("cannot copy a nil")
+    return deep_copy(value)
 
 
 FUNCTIONS = by_name(
@@ -131,7 +140,7 @@ FUNCTIONS = by_name(
         Function("mustMerge", _merge, ("map", "map..."), mutates=True, heavy=True),
         Function("mergeOverwrite", _merge_overwrite, ("map", "map..."), mutates=True, heavy=True),
         Function("mustMergeOverwrite", _merge_overwrite, ("map", "map..."), mutates=True, heavy=True),
-        Function("deepCopy", deep_copy, ("any",), heavy=True),
-        Function("mustDeepCopy", deep_copy, ("any",), heavy=True),
+        Function("deepCopy", _deep_copy, ("any",), heavy=True),
+        Function("mustDeepCopy", _deep_copy, ("any",), heavy=True),
     ]
 )

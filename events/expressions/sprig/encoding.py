@@ -58,8 +58,10 @@ def _base64_fault(raw: bytes) -> int | None:
 def _padding_fault(raw: bytes, at: int, seen: int) -> int | None:
     after = _skip_line_ends(raw, at + 1)
     if seen == 2:
-        if after == len(raw) or raw[after] != _PAD:
+        if after == len(raw):
             return after
+        if raw[after] != _PAD:
+            return after - 1
         after = _skip_line_ends(raw, after + 1)
     return None if after == len(raw) else after
 

@@ -185,7 +185,7 @@ def _plural(one: str, many: str, count: int) -> str:
 
 
 def _sort_alpha(value: Any) -> Strings:
-    return Strings(sorted(string_list(value)))
+    return Strings(sorted(string_list(value))) if isinstance(value, list) else Strings([text_of(value)])
 
 
 def _trim_prefix(prefix: str, text: str) -> str:

@@ -115,5 +115,5 @@ def _canonical(value: Any) -> Any:
             return "$other"
         if "$pairs" in value:
             return sorted(repr(_canonical(pair)) for pair in value["$pairs"])
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: _canonical(item) for key, item in sorted(value.items())}
     return value

@@ -44,8 +44,6 @@ def matches(case: Case) -> bool:
 def waits(case: Case) -> str | None:
     if case["kind"] not in KINDS or "request" not in case:
         return f"event source {case['kind']}: not built yet"
-    if any("filter" in event for _, event in events_of(case)):
-        return "filter of an event source: not built yet"
     if any(event.get("skipBranchRefsChangedOnOpenPR") for _, event in events_of(case)):
         return "skipBranchRefsChangedOnOpenPR: not built yet"
     if case["request"].get("tls") and shutil.which("openssl") is None:
