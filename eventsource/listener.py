@@ -5,23 +5,27 @@ What ``server`` does with each request, and ``lint``, ``replay`` and ``test`` wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from events.errors import EvaluationError
 from events.models.event import Event, event_id, rfc3339
 from eventsource.delivery import Delivery
+from eventsource.filtering import Keep
 from eventsource.webhooks import Webhook
 
 __all__ = ["Listener", "Received"]
 
 
 class Received(NamedTuple):
-    """What became of a delivery: the sender's id, the ids of all its events, and the events that the filter keeps."""
+    """What became of a delivery: the sender's id, the ids of all its events, the events that the filter keeps, and why the filter
+    had no answer (then the event is dropped, too).
+    """
 
     delivery_id: str
     ids: list[str]
     events: list[Event]
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Listener:
     source: str
     name: str
     bus: str
-    keep: Callable[[bytes], bool] | None = None
+    keep: Keep | None = None
 
     @property
     def kind(self) -> str:
@@ -56,13 +60,17 @@ class Listener:
         else:
             ids = [self._id(identifier, index) for index in range(len(data))]
         time = rfc3339(delivery.received)
-        keep = self.keep
-        events = [
-            Event(id=one, source=self.source, type=self.kind, subject=self.name, time=time, data=content)
-            for one, content in zip(ids, data, strict=True)
-            if keep is None or keep(content)
-        ]
-        return Received(identifier, ids, events)
+        problem = ""
+        events = []
+        for one, content in zip(ids, data, strict=True):
+            try:
+                kept = self.keep is None or self.keep(content)
+            except EvaluationError as error:
+                kept, problem = False, error.message
+            if kept:
+                event = Event(id=one, source=self.source, type=self.kind, subject=self.name, time=time, data=content)
+                events.append(event)
+        return Received(identifier, ids, events, problem)
 
     def _id(self, delivery_id: str, index: int | None) -> str:
         return event_id(self.kind, self.namespace, self.source, self.name, delivery_id, index)

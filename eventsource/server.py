@@ -286,8 +286,10 @@ def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 async def _publish(served: Served, received: Received) -> web.Response:
     """Step 4: store the events, then say so."""
-    identifier, ids, events = received
+    identifier, ids, events, problem = received
     metrics = served.metrics
+    if problem:
+        log.warning("the filter had no answer", listener=served.listener.owner, delivery_id=identifier, error=problem)
     try:
         if len(events) == 1:
             stored = [await served.bus.publish(events[0], delivery_id=identifier)]

@@ -6,16 +6,17 @@ What is wrong is collected, not raised: one bad event does not keep the others f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from eventbus import subjects
-from events.errors import SpecError
+from events.errors import ExpressionError, SpecError
 from events.models.base import Finding, parse
 from events.models.eventsource import EventSource, SourceFilter
 from events.models.shared import SecretKeySelector
 from events.secrets import Vault
-from eventsource import kinds, routes
+from eventsource import filtering, kinds, routes
+from eventsource.filtering import Keep
 from eventsource.listener import Listener
 from eventsource.webhooks import Secrets, Webhook
 
@@ -66,7 +67,7 @@ class Sources:
 
     def _compile(
         self, kind: str, raw: Any, path: str, namespace: str
-    ) -> tuple[Webhook[Any], Callable[[bytes], bool] | None]:
+    ) -> tuple[Webhook[Any], Keep | None]:
         """Raises SpecError for the first thing that is wrong."""
         model = kinds.get(kind)
         if not model.built or not issubclass(model, Webhook):
@@ -102,7 +103,11 @@ def _endpoint(listener: Listener) -> routes.Endpoint:
     return routes.Endpoint(int(context.port), path, listener.webhook.methods, tls, listener.owner)
 
 
-def _filter(wanted: SourceFilter | None, path: str) -> Callable[[bytes], bool] | None:
+def _filter(wanted: SourceFilter | None, path: str) -> Keep | None:
     if wanted is None:
         return None
-    raise SpecError("not built yet", path=f"{path}.filter", hint="filter in the sensor", reason="NotBuilt")
+    try:
+        return filtering.prepare(wanted.expression)
+    except ExpressionError as error:
+        error.path = f"{path}.filter.expression"
+        raise
