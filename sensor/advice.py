@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from events.errors import EvaluationError, ExpressionError, SpecError
-from events.expressions import conditions, gotemplate, govaluate
+from events.expressions import conditions, gotemplate, govaluate, regex
 from events.expressions.golang.numbers import parse_float
 from events.expressions.scripts import Scripts
 from events.models.base import Finding, decode, unknown_fields, walk
@@ -24,7 +24,6 @@ from events.models.sensor import (
 )
 from events.models.shared import Backoff, check_backoff
 from events.registry import did_you_mean
-from sensor.filters.data import pattern
 from sensor.naming import Origin
 from sensor.ratelimit import RateLimit
 from sensor.triggers import PRECEDENCE, kinds, registry
@@ -33,6 +32,9 @@ from sensor.validation import Target, all_triggers, targets
 __all__ = ["advise_sensor"]
 
 Compile = Callable[[str], object]
+
+LONGEST_QUOTE = 80
+"""Characters of a program that a message repeats."""
 
 
 def advise_sensor(sensor: Sensor, scripts: Scripts | None = None) -> list[Finding]:
@@ -58,12 +60,15 @@ def advise_sensor(sensor: Sensor, scripts: Scripts | None = None) -> list[Findin
     return findings
 
 
-def _compiles(compile: Compile, text: str, path: str) -> list[Finding]:  # noqa: A002 - each language has its compile
+def _compiles(compile: Compile, text: str, path: str) -> list[Finding]:
     try:
         if text:
             compile(text)
     except (ExpressionError, EvaluationError) as error:
-        return [Finding("error", path, error.message, error.hint)]
+        message = (
+            error.message if len(text) <= LONGEST_QUOTE else error.message.replace(text, f"{text[:LONGEST_QUOTE]}…")
+        )
+        return [Finding("error", path, message, error.hint)]
     return []
 
 
@@ -105,7 +110,7 @@ def _advise_data(data: DataFilter, path: str) -> list[Finding]:
         if data.comparator not in ("", "=", "!="):
             findings.append(Finding("error", f"{path}.comparator", f"a string is never '{data.comparator}' another"))
         for index, value in enumerate(data.value):
-            findings += _compiles(pattern, value, f"{path}.value[{index}]")
+            findings += _compiles(regex.compile, value, f"{path}.value[{index}]")
     elif data.type == "number":
         for index, value in enumerate(data.value):
             if value and parse_float(value) is None:

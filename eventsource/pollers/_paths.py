@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re2
-
+from events.errors import ExpressionError
+from events.expressions import regex
 from events.models.base import Finding, Spec, required
 
 __all__ = ["WatchPathConfig", "check_watch_path"]
-
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
 
 
 class WatchPathConfig(Spec):
@@ -32,9 +29,7 @@ def check_watch_path(config: WatchPathConfig, path: str) -> list[Finding]:
         findings.append(Finding("error", f"{path}.path", "must be relative to the directory"))
     if config.path_regexp:
         try:
-            re2.compile(config.path_regexp, _OPTIONS)
-        except (re2.error, UnicodeEncodeError) as problem:
-            detail = problem.args[0] if problem.args else ""
-            words = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(problem)
-            findings.append(Finding("error", f"{path}.pathRegexp", f"is no RE2 pattern: {words}"))
+            regex.compile(config.path_regexp)
+        except ExpressionError as error:
+            findings.append(Finding("error", f"{path}.pathRegexp", error.message))
     return findings

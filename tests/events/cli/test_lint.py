@@ -1,0 +1,140 @@
+"""``pointsman lint`` from the outside: its lines, its JSON and its exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from events.cli.lint import command
+
+SOURCE = """\
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hooks}
+spec:
+  webhook:
+    push: {endpoint: /push, port: "12000", method: POST}
+"""
+SENSOR = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: ci, namespace: argo}
+spec:
+  dependencies:
+    - {name: d, eventSourceName: hooks, eventName: push}
+  triggers:
+    - template:
+        name: t
+        log: {}
+"""
+
+
+@pytest.fixture
+def lint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, **files):
+        for name, text in files.items():
+            (tmp_path / f"{name}.yaml").write_bytes(text.encode("latin-1"))
+        return CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+    return run
+
+
+def test_good_manifests_pass(lint):
+    result = lint(".", "-n", "argo", source=SOURCE, sensor=SENSOR)
+    assert result.exit_code == 0
+    assert result.output == "2 objects in 2 files: no errors, no warnings\n"
+
+
+def test_a_finding_is_a_line_with_place_object_and_field(lint):
+    result = lint("s.yaml", s=SENSOR.replace("log: {}", "htp: {}"))
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0].startswith("s.yaml:8:7: error: Sensor argo/ci: spec.triggers[0].template: names no kind of trigger")
+    assert lines[1] == (
+        "s.yaml:10:9: warning: Sensor argo/ci: spec.triggers[0].template.htp: "
+        "unknown field, ignored as in the reference (did you mean 'http'?)"
+    )
+    assert lines[2] == "1 object in 1 file: 1 error, 1 warning"
+
+
+def test_json_holds_the_same(lint):
+    result = lint("s.yaml", "-o", "json", s=SENSOR.replace("push}", "push, filters: {context: {}}}"))
+    report = json.loads(result.output)
+    assert result.exit_code == 1
+    assert (report["files"], report["objects"], report["errors"], report["warnings"]) == (1, 1, 1, 0)
+    assert report["findings"][0] == {
+        "file": "s.yaml",
+        "line": 6,
+        "column": 68,
+        "severity": "error",
+        "kind": "Sensor",
+        "namespace": "argo",
+        "name": "ci",
+        "path": "spec.dependencies[0].filters.context",
+        "message": "one of type, subject, source, datacontenttype must be given",
+        "hint": "",
+    }
+
+
+def test_a_dependency_on_an_event_that_nobody_sends_is_a_warning(lint):
+    result = lint(".", "-n", "argo", source=SOURCE, sensor=SENSOR.replace("eventName: push", "eventName: psh"))
+    assert result.exit_code == 0
+    assert "EventSource 'hooks' has no event 'psh' (did you mean 'push'?)" in result.output
+    assert lint(".", "-n", "argo", "--strict").exit_code == 1
+    other = lint(".", "-n", "elsewhere")
+    assert "no EventSource" not in other.output, "nothing is known of the sources of another namespace"
+
+
+def test_all_that_is_wrong_is_said_at_once_and_once(lint):
+    source = SOURCE.replace('port: "12000"', "port: 12000, filter: {expression: 5}") + "    other: {}\n"
+    result = lint("s.yaml", s=source)
+    paths = [line.split(": ")[3] for line in result.output.splitlines()[:-1]]
+    assert paths == [
+        "spec.webhook.push.port",
+        "spec.webhook.push.filter.expression",
+        "spec.webhook.other.endpoint",
+        "spec.webhook.other.port",
+        "spec.webhook.other.method",
+    ]
+
+
+def test_the_bus_decides_over_duplicates(lint):
+    bus = "apiVersion: argoproj.io/v1alpha1\nkind: EventBus\nmetadata: {name: default, namespace: argo}\n"
+    sensor = SENSOR.replace("  triggers:", "    - {name: e, eventSourceName: hooks, eventName: push}\n  triggers:")
+    assert lint(".", sensor=sensor).exit_code == 0
+    assert lint(".", bus=bus + "spec: {nats: {native: {}}}\n").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        "\x00",
+        "\xff",
+        "kind: Sensor",
+        "- 1",
+        "&a [*a, *a]",
+        "a: &x {b: *x}",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Sensr\n",
+    ],
+)
+def test_no_file_makes_a_traceback(lint, text):
+    assert lint("f.yaml", f=text).exit_code in (0, 1)
+
+
+@pytest.mark.parametrize("spec", ["spec:", "spec: 5", "spec: []", "spec: {triggers: {}}", "spec: {dependencies: [x]}"])
+def test_no_object_makes_a_traceback(lint, spec):
+    for kind in ("Sensor", "EventSource", "EventBus"):
+        text = f"apiVersion: argoproj.io/v1alpha1\nkind: {kind}\nmetadata: {{name: x}}\n{spec}\n"
+        assert lint("f.yaml", f=text).exit_code in (0, 1)
+
+
+def test_a_path_that_is_not_there_is_exit_2(lint):
+    result = lint("nothing.yaml", "s.yaml", s=SENSOR)
+    assert result.exit_code == 2
+    assert "nothing.yaml: error: no such file or folder" in result.output
+    assert lint().exit_code == 2
