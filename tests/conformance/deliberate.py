@@ -200,3 +200,23 @@ def _(case: Inputs) -> Any:
 @rule("recordings", "headers-that-may-come-once", lambda case: any(_names(case).count(name) > 1 for name in SINGLE_HEADERS))
 def _(case: Inputs) -> Any:
     return REFUSED
+
+
+# -- sensors ---------------------------------------------------------------------------------------------------------
+
+
+def _is_absent(parameter: Any, case: Inputs) -> bool:
+    source = parameter["src"]
+    return bool(source["dependencyName"] not in case["events"] and source.get("value") is None and parameter.get("dest"))
+
+
+@rule(
+    "params",
+    "absent-values-are-left-out",
+    lambda case: case["op"] == "payload" and any(_is_absent(parameter, case) for parameter in case["params"] or []),
+)
+def _(case: Inputs) -> Any:
+    """The body that the other parameters make."""
+    from tests.conformance.formats import params
+
+    return params.run({**case, "params": [p for p in case["params"] if not _is_absent(p, case)]})

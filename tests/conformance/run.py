@@ -23,6 +23,7 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from events import logs
 from tests.conformance import deliberate, formats
 
 Case = dict[str, Any]
@@ -83,6 +84,7 @@ def main() -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--show", type=int, default=20, help="how many failures to print (default 20)")
     options = parser.parse_args()
+    logs.configure("critical")
     cases = [case for path in options.files for case in read_cases(path)]
     report = run_cases(cases)
     for identifier, want, got in report.failed[: options.show]:

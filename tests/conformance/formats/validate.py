@@ -22,7 +22,7 @@ def matches(case: dict[str, Any]) -> bool:
 
 
 def want(case: dict[str, Any]) -> Any:
-    if "want" not in case:
+    if "want" not in case or "panic" in case["want"]:
         return False, ""
     return case["want"]["valid"], case["want"].get("stage", "")
 

@@ -1,0 +1,56 @@
+import pytest
+
+from events.models.base import parse
+from events.models.eventsource import EventSource
+from events.secrets import Vault
+from eventsource.sources import Sources
+from tests.eventsource.suite import sources
+
+HOOK = {"endpoint": "/hook", "port": "12000", "method": "POST"}
+
+
+def test_one_wrong_event_does_not_keep_the_others_away() -> None:
+    compiled = sources({"webhook": {"good": HOOK, "bad": {**HOOK, "port": "x"}, "worse": {**HOOK, "endpoint": ""}}})
+    assert [listener.name for listener in compiled.listeners] == ["good"]
+    assert [error.path for error in compiled.errors] == [
+        "EventSource ns/es: spec.webhook.bad.port",
+        "EventSource ns/es: spec.webhook.worse.endpoint",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.b", "a b", "*", ">", ""])
+def test_a_name_that_no_subject_can_carry_is_an_error(name: str) -> None:
+    assert [error.reason for error in sources({"webhook": {name: HOOK}}).errors] == ["InvalidName"]
+
+
+def test_names_differ_over_all_kinds() -> None:
+    bitbucket = {"webhook": {"endpoint": "/b", "port": "1"}, "repositories": [{"owner": "o", "repositorySlug": "r"}]}
+    assert [e.reason for e in sources({"webhook": {"a": HOOK}, "bitbucket": {"a": bitbucket}}).errors] == [
+        "DuplicateName"
+    ]
+
+
+def test_two_sources_with_one_endpoint_are_an_error_that_names_both() -> None:
+    raw = [{"metadata": {"name": name}, "spec": {"webhook": {"hook": HOOK}}} for name in ("one", "two")]
+    (error,) = Sources([parse(EventSource, each) for each in raw], Vault(), namespace="ns").errors
+    assert "ns/one" in error.message
+    assert "ns/two" in error.message
+
+
+def test_a_filter_that_does_not_compile_is_an_error() -> None:
+    (error,) = sources({"webhook": {"hook": {**HOOK, "filter": {"expression": "body.("}}}}).errors
+    assert error.path.endswith(".filter.expression")
+
+
+def test_that_hooks_are_not_registered_is_told_once() -> None:
+    github = {"repositories": [{"owner": "o", "names": ["r"]}], "events": ["*"], "apiToken": {"name": "s", "key": "k"}}
+    spec = {
+        name: {**github, "webhook": {"endpoint": f"/{name}", "port": "1", "url": "https://x"}} for name in ("a", "b")
+    }
+    warnings = sources({"github": spec}).warnings
+    assert len([w for w in warnings if "not registered" in w.message]) == 1
+
+
+def test_a_listener_has_the_bus_of_its_source() -> None:
+    raw = {"metadata": {"name": "es"}, "spec": {"eventBusName": "other", "webhook": {"hook": HOOK}}}
+    assert Sources([parse(EventSource, raw)], Vault()).listeners[0].bus == "other"
