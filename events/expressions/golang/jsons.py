@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from events.errors import EvaluationError
-from events.expressions.golang.limits import check_text
+from events.expressions.golang.limits import check_printed, check_text
 from events.expressions.golang.numbers import shortest, trim_exponent
 from events.expressions.golang.values import GoObject, SizedInt, as_bytes, is_nil
 
@@ -36,9 +36,10 @@ def encode_json(value: Any, *, indent: str = "", escape_html: bool = True) -> st
 
 def _bounded(chunks: Iterator[str]) -> Iterator[str]:
     size = 0
-    for chunk in chunks:
+    for count, chunk in enumerate(chunks):
         size += len(chunk)
         check_text(size)
+        check_printed(count)
         yield chunk
 
 

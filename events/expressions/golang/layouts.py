@@ -30,6 +30,7 @@ _ELEMENT = re.compile(
 _ZONE_NAME = re.compile(
     r"ChST|MeST|GMT([+-][0-9]+)?|[+-](?=..)[0-9]+|WITA(?![A-Z])|[A-Z]{4}T(?![A-Z])|[A-Z]{3}T(?![A-Z])|[A-Z]{3}(?![A-Z])"
 )
+_MAX_LAYOUT = 1000
 _FRACTION = re.compile(r"[.,][0-9]+")
 
 
@@ -269,6 +270,8 @@ class _Parser:
 
 def parse_time(layout: str, value: str) -> Time:
     """``time.ParseInLocation`` with local time. Raises ``EvaluationError``."""
+    if len(layout) > _MAX_LAYOUT:
+        raise EvaluationError(f"a time layout of more than {_MAX_LAYOUT} characters", reason="LimitReached")
     parser = _Parser(value)
     pieces = _pieces(layout)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from events.expressions.golang.limits import check_text
+from events.expressions.golang.limits import check_printed, check_text
 from events.expressions.golang.numbers import shortest
 from events.expressions.golang.values import SizedInt
 
@@ -59,6 +59,7 @@ def _nested(value: Any) -> str:
         parts.append(text)
         size += len(text) + 1
         check_text(size)
+        check_printed(len(parts))
     parts.pop()  # the end of the iterator that held the value itself
     return "".join(parts)
 

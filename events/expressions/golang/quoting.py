@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from events.expressions.golang.limits import check_slow_text
 from events.expressions.golang.values import as_text
 
 __all__ = ["is_print", "quote", "quote_rune", "unquote", "unquote_char"]
@@ -20,8 +21,15 @@ def is_print(char: str) -> bool:
 
 def quote(text: str, *, delimiter: str = '"', ascii_only: bool = False) -> str:
     """A Go literal of ``text``; with ``ascii_only`` everything above ASCII is escaped."""
-    if delimiter == '"' and text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+    if (
+        delimiter == '"'
+        and text.isprintable()
+        and not (ascii_only and not text.isascii())
+        and '"' not in text
+        and "\\" not in text
+    ):
         return f'"{text}"'
+    check_slow_text(text)
     return delimiter + "".join(_quoted(c, delimiter, ascii_only) for c in text) + delimiter
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from events.expressions.golang.limits import check_slow_text
+
 __all__ = [
     "is_letter",
     "is_space",
@@ -57,16 +59,25 @@ _SINGLE_UPPER = {chr(code): chr(code + 8) for start in (0x1F80, 0x1F90, 0x1FA0) 
 
 def to_lower(text: str) -> str:
     """``strings.ToLower``."""
-    return text.lower() if text.isascii() else "".join(map(lower_char, text))
+    lowered = text.lower()
+    if len(lowered) == len(text) and "Σ" not in text:  # no character became two, none depends on its neighbours
+        return lowered
+    check_slow_text(text)
+    return "".join(map(lower_char, text))
 
 
 def to_upper(text: str) -> str:
     """``strings.ToUpper``."""
-    return text.upper() if text.isascii() else "".join(map(upper_char, text))
+    upper = text.upper()
+    if len(upper) == len(text):
+        return upper
+    check_slow_text(text)
+    return "".join(map(upper_char, text))
 
 
 def to_title(text: str) -> str:
     """``strings.Title``: each letter after a separator in title case; letters, digits, ``_`` and signs above ASCII separate nothing."""
+    check_slow_text(text)
     parts: list[str] = []
     previous = " "
     for char in text:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from events.errors import EvaluationError
+from events.expressions.golang.limits import check_slow_text
 from events.expressions.golang.values import as_bytes, as_text
 
 __all__ = ["Url", "join_url", "parse_url", "query_escape"]
@@ -45,6 +46,7 @@ class Url:
 
 
 def _escape(text: str, kept: frozenset[int]) -> str:
+    check_slow_text(text)
     return "".join(chr(byte) if byte in kept else f"%{byte:02X}" for byte in as_bytes(text))
 
 

@@ -64,7 +64,7 @@ def _valid(text: str) -> str:
     return text
 
 
-def compile(text: str, *, now: Callable[[], datetime] | None = None) -> Template:  # noqa: A001 - the word of all languages
+def compile(text: str, *, now: Callable[[], datetime] | None = None) -> Template:
     """A template from its text; ``now`` tells the time where ``render`` isn't given one. Raises ``ExpressionError``."""
     if len(text) > MAX_SOURCE:
         raise ExpressionError(f"the template is longer than {MAX_SOURCE} characters", language=LANGUAGE)

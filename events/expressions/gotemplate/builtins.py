@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Function, by_name
+from events.expressions.golang.limits import check_slow_text
 from events.expressions.golang.printing import sprint, sprintln
 from events.expressions.golang.quoting import is_print
 from events.expressions.golang.urls import query_escape
@@ -165,7 +166,9 @@ _JS_NAMED = {"\\": "\\\\", "'": "\\'", '"': '\\"'}
 
 
 def _js(*values: Any) -> str:
-    return _JS_SPECIAL.sub(_js_escaped, _printed(values))
+    text = _printed(values)
+    check_slow_text(text)
+    return _JS_SPECIAL.sub(_js_escaped, text)
 
 
 def _js_escaped(match: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from events.errors import ExpressionError
 __all__ = ["KEYWORDS", "Kind", "Token", "tokenize"]
 
 LANGUAGE = "template"
+MAX_TOKENS = 20_000
 
 
 class Kind(Enum):
@@ -146,6 +147,8 @@ def _action(text: str, at: int, tokens: list[Token]) -> int:
         if depth < 0:
             raise _error("unexpected right paren", text, at)
         tokens.append(token)
+        if len(tokens) > MAX_TOKENS:
+            raise _error(f"the template has more than {MAX_TOKENS} parts", text, at)
         at = end
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from events.expressions.golang.functions import Context, Function, by_name
+from events.expressions.golang.limits import check_slow_text
 from events.expressions.golang.texts import is_letter, is_space, lower_char, title_char, upper_char
 from events.expressions.golang.values import as_bytes
 
 __all__ = ["FUNCTIONS"]
 
+_NO_SPACES = {code: None for code in range(256) if is_space(chr(code))}
 _CONNECTORS = "-_"
 
 
@@ -33,6 +35,7 @@ def _is_letter_of_word(char: str) -> bool:
 
 def _camelcase(text: str) -> str:
     """``http_server`` → ``HttpServer``: connectors go, except at the start and doubled ones."""
+    check_slow_text(text)
     start = next((i for i, char in enumerate(text) if not _is_connector(char)), len(text))
     if start == len(text):
         return text + text[-1:]  # the last connector comes twice, as in the reference
@@ -118,6 +121,7 @@ def _joined_words(text: str, connector: str) -> str:
     """Words in lower case with a connector between; a number belongs to the word before it or to the letters after it."""
     if not text:
         return ""
+    check_slow_text(text)
     words = _words(text)
     parts: list[str] = []
 
@@ -168,11 +172,13 @@ def _joined_words(text: str, connector: str) -> str:
 
 def _untitle(text: str) -> str:
     """The first letter of each word in lower case."""
+    check_slow_text(text)
     return "".join(lower_char(char) if is_space(before) else char for before, char in pairwise(" " + text))
 
 
 def _swapcase(text: str) -> str:
     """Upper becomes lower, lower becomes upper (title case at the start of a word)."""
+    check_slow_text(text)
     parts: list[str] = []
     after_space = True
     for char in text:
@@ -191,6 +197,7 @@ def _swapcase(text: str) -> str:
 
 def _initials(text: str) -> str:
     """The first byte of each word, each read as a character of its own (so ``É`` gives ``Ã``, as in the reference)."""
+    check_slow_text(text)
     chars = as_bytes(text).decode("latin-1")
     return "".join(char for before, char in pairwise(" " + chars) if is_space(before) and not is_space(char))
 
@@ -198,11 +205,12 @@ def _initials(text: str) -> str:
 def _nospace(text: str) -> str:
     """Without white space; a text that had some is read byte by byte (so ``é `` gives ``Ã©``, as in the reference)."""
     chars = as_bytes(text).decode("latin-1")
-    kept = "".join(char for char in chars if not is_space(char))
+    kept = chars.translate(_NO_SPACES)
     return text if len(kept) == len(chars) else kept
 
 
 def _shuffle(context: Context, text: str) -> str:
+    check_slow_text(text)
     return "".join(context.random.sample(text, len(text)))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Function, by_name
 from events.expressions.golang.limits import MAX_DEPTH, MAX_NODES, check_items
-from events.expressions.golang.values import Lists, NilList, deep_equal, is_empty, kind_of, type_of
+from events.expressions.golang.values import Lists, NilList, is_empty, is_nil, kind_of, type_of
 from events.expressions.sprig.casting import to_int
 
 __all__ = ["FUNCTIONS"]
@@ -81,24 +81,26 @@ def _identity(value: Any, budget: list[int], depth: int) -> Any:
         raise EvaluationError("the list is too large or too deep to compare", reason="LimitReached")
     if isinstance(value, dict):
         members = ((key, _identity(item, budget, depth + 1)) for key, item in value.items())
-        return (type(value), frozenset(members))
+        return (type_of(value), is_nil(value), frozenset(members))
     if isinstance(value, list):
-        return (type(value), tuple(_identity(item, budget, depth + 1) for item in value))
+        return (type_of(value), is_nil(value), tuple(_identity(item, budget, depth + 1) for item in value))
     if type(value) is float or type(value) is int:
         return object() if math.isnan(value) else float(value)
     return (type_of(value), value)
 
 
-def _has_item(items: Any, wanted: Any) -> bool:
-    return any(deep_equal(wanted, item) for item in items)
-
-
 def _without(items: Any, *omitted: Any) -> list[Any]:
-    return [item for item in _items(items, "find without on") if not _has_item(omitted, item)]
+    budget = [MAX_NODES]
+    gone = {_identity(value, budget, 0) for value in omitted}
+    return [item for item in _items(items, "find without on") if _identity(item, budget, 0) not in gone]
 
 
 def _has(wanted: Any, items: Any) -> bool:
-    return items is not None and _has_item(_items(items, "find has on"), wanted)
+    if items is None:
+        return False
+    budget = [MAX_NODES]
+    key = _identity(wanted, budget, 0)
+    return any(_identity(item, budget, 0) == key for item in _items(items, "find has on"))
 
 
 def _slice(items: Any, *indices: Any) -> Any:

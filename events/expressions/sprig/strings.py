@@ -9,7 +9,7 @@ from typing import Any
 
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Function, by_name
-from events.expressions.golang.limits import check_items, check_text
+from events.expressions.golang.limits import check_items, check_slow_text, check_text
 from events.expressions.golang.numbers import parse_int
 from events.expressions.golang.printing import format_value, join_texts, text_of
 from events.expressions.golang.quoting import quote as go_quote
@@ -132,6 +132,7 @@ def _wrap_with(width: int, separator: str, text: str) -> str:
 
 def _wrap_text(text: str, width: int, separator: str, *, break_words: bool) -> str:
     """Lines of at most ``width`` bytes, broken at spaces; a longer word stays whole or is cut."""
+    check_slow_text(text)
     raw = as_bytes(text)
     width = max(width, 1)
     end_of_line = as_bytes(separator)
