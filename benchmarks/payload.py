@@ -1,0 +1,91 @@
+"""The delivery that is measured: a signed GitHub push of 8 KB, as GitHub sends it (compact JSON, signature over the raw body)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import orjson
+
+__all__ = ["PATH", "SECRET", "push", "request_parts"]
+
+SECRET = b"topsecret"
+PATH = "/push"
+_BYTES = 8_192
+_HASH = hashlib.sha1(b"pointsman").hexdigest()
+_API = "https://api.github.com/repos/acme/rocket"
+_LINKS = ("archive", "assignees", "blobs", "branches", "collaborators", "comments", "commits", "compare", "contents")
+
+
+def push() -> bytes:
+    """The body; commits are added until it has its size."""
+    user = {"name": "Ada", "email": "ada@example.org", "username": "ada", "login": "ada", "id": 4711}
+    repository = {
+        "id": 35129377,
+        "node_id": "MDEwOlJlcG9zaXRvcnkzNTEyOTM3Nw==",
+        "name": "rocket",
+        "full_name": "acme/rocket",
+        "private": False,
+        "owner": user,
+        "html_url": "https://github.com/acme/rocket",
+        "clone_url": "https://github.com/acme/rocket.git",
+        "default_branch": "main",
+        "size": 1024,
+        "topics": ["space", "fuel"],
+        **{f"{name}_url": f"{_API}/{name}{{/id}}" for name in _LINKS},
+    }
+    body = {
+        "ref": "refs/heads/main",
+        "before": "0" * 40,
+        "after": _HASH,
+        "repository": repository,
+        "pusher": user,
+        "sender": user,
+        "created": False,
+        "deleted": False,
+        "forced": False,
+        "base_ref": None,
+        "compare": "https://github.com/acme/rocket/compare/000000...abcdef",
+        "commits": [_commit(number, user) for number in range(12)],
+    }
+    text = orjson.dumps(body)
+    body["padding"] = "x" * max(0, _BYTES - len(text) - len(b',"padding":""'))
+    return orjson.dumps(body)
+
+
+def _commit(number: int, user: dict[str, object]) -> dict[str, object]:
+    identifier = hashlib.sha1(b"%d" % number).hexdigest()
+    return {
+        "id": identifier,
+        "tree_id": identifier[::-1],
+        "distinct": True,
+        "message": f"Make step {number} of the flow faster\n\nIt was <slow> & had no tests.",
+        "timestamp": "2025-01-02T03:04:05+01:00",
+        "url": f"https://github.com/acme/rocket/commit/{identifier}",
+        "author": user,
+        "committer": user,
+        "added": [],
+        "removed": [],
+        "modified": ["README.md", f"src/step{number}.py"],
+    }
+
+
+def request_parts(host: str) -> tuple[bytes, bytes]:
+    """The request's bytes before and after the value of ``X-GitHub-Delivery``."""
+    body = push()
+    signature = hmac.new(SECRET, body, "sha256").hexdigest()
+    head = [
+        f"POST {PATH} HTTP/1.1",
+        f"Host: {host}",
+        "User-Agent: GitHub-Hookshot/044aadd",
+        f"Content-Length: {len(body)}",
+        "Accept: */*",
+        "Content-Type: application/json",
+        "X-GitHub-Event: push",
+        "X-GitHub-Hook-ID: 292430182",
+        "X-GitHub-Hook-Installation-Target-ID: 79929171",
+        "X-GitHub-Hook-Installation-Target-Type: repository",
+        f"X-Hub-Signature-256: sha256={signature}",
+        "X-GitHub-Delivery: ",
+    ]
+    return "\r\n".join(head).encode(), b"\r\n\r\n" + body
