@@ -34,12 +34,15 @@ class Budget:
         try:
             async with asyncio.timeout(self.patience):
                 await turn
-        except TimeoutError:
-            raise Rejected(503, "too many deliveries at once", reason="Overloaded", retry_after=5) from None
-        finally:
-            if turn.cancelled():
-                self._waiting = deque(one for one in self._waiting if one[1] is not turn)
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():  # admitted just now, too late
+                self.give(size)
+            else:
+                self._waiting.remove((size, turn))
                 self._admit()
+            if isinstance(error, TimeoutError):
+                raise Rejected(503, "too many deliveries at once", reason="Overloaded", retry_after=5) from None
+            raise
         return size
 
     def give(self, size: int) -> None:
@@ -50,10 +53,12 @@ class Budget:
 
     def _admit(self) -> None:
         while self._waiting and self.used + self._waiting[0][0] <= self.total:
-            size, turn = self._waiting.popleft()
-            if not turn.done():
-                self.used += size
-                turn.set_result(None)
+            size, turn = self._waiting[0]
+            if turn.cancelled():  # it takes itself out
+                return
+            self._waiting.popleft()
+            self.used += size
+            turn.set_result(None)
 
 
 async def read(request: web.BaseRequest, limit: int, deadline: float) -> bytes:

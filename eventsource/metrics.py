@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Summary
 
-__all__ = ["UNKNOWN", "EventMetrics", "running"]
+__all__ = ["UNKNOWN", "EventMetrics", "Refusals", "running"]
 
 _SOURCE = ("namespace", "eventsource_name")
 _EVENT = (*_SOURCE, "event_name")
@@ -18,34 +18,45 @@ DELIVERIES = Counter(
 )
 
 
-class EventMetrics:
+class Refusals:
+    """Counts the deliveries that were refused."""
+
+    def __init__(self, namespace: str, source: str, event: str) -> None:
+        self._labels = (namespace, source, event)
+        self._rejected: dict[str, Counter] = {}
+
+    def rejected(self, reason: str) -> None:
+        """A delivery was refused. ``reason`` is one of our CamelCase words, never text of the sender."""
+        child = self._rejected.get(reason)
+        if child is None:
+            child = self._rejected[reason] = DELIVERIES.labels(*self._labels, "rejected", reason)
+        child.inc()
+
+
+class EventMetrics(Refusals):
     """The counters of one event, created with 0."""
 
     def __init__(self, namespace: str, source: str, event: str) -> None:
-        labels = (namespace, source, event)
-        self._deliveries = labels
-        self.sent = SENT.labels(*labels)
-        self.sent_failed = SENT_FAILED.labels(*labels)
-        self.processing_failed = PROCESSING_FAILED.labels(*labels)
-        self.duration = DURATION.labels(*labels)
+        super().__init__(namespace, source, event)
+        self.sent = SENT.labels(*self._labels)
+        self.sent_failed = SENT_FAILED.labels(*self._labels)
+        self.duration = DURATION.labels(*self._labels)
+        self._processing_failed = PROCESSING_FAILED.labels(*self._labels)
         self._results = {
-            result: DELIVERIES.labels(*labels, result, "") for result in ("stored", "duplicate", "filtered")
+            result: DELIVERIES.labels(*self._labels, result, "") for result in ("stored", "duplicate", "filtered")
         }
-        self._rejected: dict[str, Counter] = {}
 
     def result(self, result: str) -> None:
         """A delivery was answered with 2xx: ``stored``, ``duplicate`` or ``filtered``."""
         self._results[result].inc()
 
     def rejected(self, reason: str) -> None:
-        """A delivery was refused. ``reason`` is one of our CamelCase words, never text of the sender."""
-        child = self._rejected.get(reason)
-        if child is None:
-            child = self._rejected[reason] = DELIVERIES.labels(*self._deliveries, "rejected", reason)
-        child.inc()
+        """A delivery was refused; the reference counts that as a failure."""
+        super().rejected(reason)
+        self._processing_failed.inc()
 
 
-UNKNOWN = EventMetrics("", "", "")
+UNKNOWN = Refusals("", "", "")
 """Requests that no event takes."""
 
 

@@ -18,7 +18,7 @@ from eventsource.routes import Table
 from eventsource.server import Limits, Served, Server
 from eventsource.sources import Sources
 
-__all__ = ["BusFor", "Sources", "bind", "serve", "start"]
+__all__ = ["BusFor", "Sources", "bind", "renew_certificates", "serve", "start"]
 
 BusFor = Callable[[str, str], Bus]
 """The open bus of a namespace and the name of an EventBus."""
@@ -48,6 +48,13 @@ async def start(
     tls = {port: tls_context(chain, key) for port, chain, key in sources.certificates()}
     await server.start(bind(sources, bus_for), sockets, tls)
     return server
+
+
+def renew_certificates(server: Server, sources: Sources) -> None:
+    """Take up the certificates that the vault holds now. (Other secrets are read for each delivery.)"""
+    for port, chain, key in sources.certificates():
+        if port in server.tls:
+            tls_context(chain, key, server.tls[port])
 
 
 async def serve(

@@ -26,7 +26,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from eventbus.interface import Bus
-from events.errors import PointsmanError, Rejected, SpecError, Unavailable
+from events.errors import PointsmanError, Rejected, Unavailable
 from eventsource import body as bodies
 from eventsource.delivery import Delivery, canonical
 from eventsource.forms import unescape
@@ -154,6 +154,11 @@ class Server:
                     )
                 )
 
+    @property
+    def tls(self) -> dict[int, ssl.SSLContext]:
+        """The contexts of the ports that speak TLS; a certificate that is loaded into one counts from the next connection on."""
+        return {number: port.context for number, port in self._ports.items() if port.context is not None}
+
     def replace(self, tables: Mapping[int, Table[Served]]) -> None:
         """Serve other tables from the next request on, on the ports that are open."""
         for number, port in self._ports.items():
@@ -192,29 +197,23 @@ class Server:
         connection = request.protocol
         connection.used = True  # type: ignore[attr-defined]
         begin = time.perf_counter()
-        metrics = UNKNOWN
-        identifier = ""
+        served: Served | None = None
+        delivery: Delivery | None = None
         try:
             served, path, query = _route(table, request)
             if served is None:
                 answer = web.Response(body=b"OK", headers=_TEXT)
             else:
-                metrics = served.metrics
                 delivery, size = await self._receive(served, request, path, query)
                 try:
-                    received = served.listener.receive(delivery)
-                    identifier = received.delivery_id
-                    answer = await _publish(served, received)
+                    answer = await _publish(served, served.listener.receive(delivery))
                 finally:
                     self.budget.give(size)
-                metrics.duration.observe((time.perf_counter() - begin) * 1e3)
+                served.metrics.duration.observe((time.perf_counter() - begin) * 1e3)
         except PointsmanError as error:
-            answer = _refusal(error, metrics, request, identifier)
-        except Exception:
-            log.exception("delivery failed", delivery_id=identifier, path=request.raw_path[:200])
-            metrics.rejected("InternalError")
-            metrics.processing_failed.inc()
-            answer = _error(500, "internal error")
+            answer = _refusal(error, request, served, delivery)
+        except Exception as error:
+            answer = _fault(error, request, served, delivery)
         if self.draining or not request.content.is_eof():
             answer.force_close()
         return answer
@@ -311,10 +310,11 @@ async def _publish(served: Served, received: Received) -> web.Response:
     return web.Response(body=orjson.dumps(answer), headers=_JSON)
 
 
-def _refusal(error: PointsmanError, metrics: EventMetrics, request: web.BaseRequest, delivery_id: str) -> web.Response:
+def _refusal(
+    error: PointsmanError, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
+) -> web.Response:
     """The answer to a delivery that is not taken."""
-    metrics.rejected(error.reason)
-    metrics.processing_failed.inc()
+    (served.metrics if served else UNKNOWN).rejected(error.reason)
     if isinstance(error, Rejected):
         status, message, retry_after = error.status, error.message, error.retry_after
     elif isinstance(error, Unavailable):
@@ -322,21 +322,33 @@ def _refusal(error: PointsmanError, metrics: EventMetrics, request: web.BaseRequ
         retry_after = math.ceil(error.retry_after or 1)
     else:
         status, message, retry_after = 503, "the event source is not ready", 10
-    level = log.warning if isinstance(error, (Unavailable, SpecError)) or status >= 500 else log.info
-    level(
-        "delivery refused",
-        status=status,
-        reason=error.reason,
-        error=str(error),
-        path=request.raw_path[:200],
-        delivery_id=delivery_id,
-    )
+    tell = log.warning if status >= 500 else log.info
+    tell("delivery refused", status=status, reason=error.reason, error=str(error), **_names(request, served, delivery))
     answer = _error(status, message)
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
     if isinstance(error, MethodNotAllowed):
         answer.headers["Allow"] = error.allowed
     return answer
+
+
+def _fault(
+    error: Exception, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
+) -> web.Response:
+    """The answer when we have a bug."""
+    (served.metrics if served else UNKNOWN).rejected("InternalError")
+    log.error("delivery failed", exc_info=error, **_names(request, served, delivery))
+    return _error(500, "internal error")
+
+
+def _names(request: web.BaseRequest, served: Served | None, delivery: Delivery | None) -> dict[str, str]:
+    """What a log line says of a delivery: where it was sent, who takes it, the sender's id. Never its content."""
+    names = {"path": request.raw_path[:200]}
+    if served is not None:
+        names["listener"] = served.listener.owner
+        if delivery is not None:
+            names["delivery_id"] = served.listener.webhook.delivery_id(delivery)[:200]
+    return names
 
 
 def _error(status: int, message: str) -> web.Response:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
+import structlog.testing
+
 from eventbus.interface import Stored
 from eventbus.subjects import subject
 from events.errors import Unavailable
@@ -134,7 +136,8 @@ class RecordingBus:
 
 
 def run(case: Case) -> Any:
-    return asyncio.run(exchange(case))
+    with structlog.testing.capture_logs():
+        return asyncio.run(exchange(case))
 
 
 async def exchange(case: Case) -> Any:

@@ -1,0 +1,55 @@
+import asyncio
+
+import pytest
+
+from events.errors import Rejected
+from eventsource.body import Budget
+
+
+async def test_bytes_are_given_out_first_come_first_served() -> None:
+    budget = Budget(10)
+    await budget.take(8)
+    order: list[int] = []
+
+    async def wait(size: int) -> None:
+        await budget.take(size)
+        order.append(size)
+
+    waiting = [asyncio.create_task(wait(size)) for size in (9, 1)]
+    await asyncio.sleep(0)
+    budget.give(8)
+    await asyncio.gather(*waiting)
+    assert order == [9, 1]
+    assert budget.used == 10
+
+
+async def test_who_waits_too_long_is_sent_away_and_the_next_one_served() -> None:
+    budget = Budget(10, patience=0.05)
+    await budget.take(8)
+    big = asyncio.create_task(budget.take(9))
+    await asyncio.sleep(0.03)
+    small = asyncio.create_task(budget.take(1))
+    with pytest.raises(Rejected) as caught:
+        await big
+    assert caught.value.status == 503
+    assert await small == 1
+    assert budget.used == 9
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_leaves_nothing_behind() -> None:
+    budget = Budget(10)
+    await budget.take(10)
+    waiting = asyncio.create_task(budget.take(5))
+    await asyncio.sleep(0)
+    budget.give(10)  # admits it
+    waiting.cancel()  # before it runs on
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert budget.used == 0
+
+
+async def test_a_body_larger_than_the_whole_budget_takes_all_of_it() -> None:
+    budget = Budget(10)
+    assert await budget.take(100) == 10
+    budget.give(10)
+    assert budget.used == 0
