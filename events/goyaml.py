@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
@@ -54,12 +54,12 @@ class YAMLDocument:
 
 
 _STR = "tag:yaml.org,2002:str"
-_RESOLVER = yaml.resolver.Resolver()
+_resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
 
 
 def _is_tagged_text(text: str, tag: str) -> bool:
     """Whether a plain scalar carries an explicit ``!!str``: the parser tags it so, although it does not look like a text."""
-    return tag == _STR and _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) != _STR
+    return tag == _STR and _resolve(yaml.ScalarNode, text, (True, False)) != _STR
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -118,6 +118,8 @@ class _Builder:
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            raise SpecError("unknown kind of YAML node")
         return self._mapping(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -159,7 +161,8 @@ def load_all(text: str | bytes) -> Iterator[YAMLDocument]:
     try:
         while loader.check_node():
             builder = _Builder()
-            value = builder.build(loader.get_node(), ())
+            node = loader.get_node()
+            value = builder.build(node, ()) if isinstance(node, yaml.Node) else None
             if value is not None:
                 yield YAMLDocument(value, builder.marks, builder.duplicates)
     except yaml.YAMLError as error:

@@ -40,8 +40,18 @@ class Value:
     type: str = STRING
 
 
+def _template(text: str) -> gotemplate.Template | ExpressionError | None:
+    """A template that does not compile counts as one that fails for each event, as in the reference: key and default are
+    still looked at. Lint finds it before.
+    """
+    try:
+        return gotemplate.compile(text) if text else None
+    except ExpressionError as error:
+        return error
+
+
 class Parameter:
-    """A parameter, compiled. Raises ExpressionError for a template that does not compile."""
+    """A parameter, compiled."""
 
     __slots__ = ("context_path", "context_template", "data_path", "data_template", "dest", "operation", "simple", "src")
 
@@ -51,9 +61,9 @@ class Parameter:
         self.dest = spec.dest
         self.operation = spec.operation
         self.context_path = gjson.compile(src.context_key) if src.context_key else None
-        self.context_template = gotemplate.compile(src.context_template) if src.context_template else None
+        self.context_template = _template(src.context_template)
         self.data_path = gjson.compile(src.data_key) if src.data_key else None
-        self.data_template = gotemplate.compile(src.data_template) if src.data_template else None
+        self.data_template = _template(src.data_template)
         self.simple = _simple_segments(spec.dest) if spec.operation in ("", "overwrite") else None
 
     def is_raw(self, value: Value) -> bool:
@@ -61,16 +71,9 @@ class Parameter:
         return value.type != STRING and self.src.use_raw_data
 
 
-def compile_parameters(specs: Sequence[TriggerParameter], path: str = "parameters") -> list[Parameter]:
-    """Compile a list; an ExpressionError names the field from ``path``."""
-    compiled = []
-    for index, spec in enumerate(specs):
-        try:
-            compiled.append(Parameter(spec))
-        except ExpressionError as error:
-            error.path = f"{path}[{index}].src.{error.path or 'dataTemplate'}"
-            raise
-    return compiled
+def compile_parameters(specs: Sequence[TriggerParameter]) -> list[Parameter]:
+    """Compile a list."""
+    return [Parameter(spec) for spec in specs]
 
 
 def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value | None:
@@ -93,7 +96,9 @@ def resolve(parameter: Parameter, events: Events, seed: Seed = Seed()) -> Value 
         if src.value is not None:
             return Value(src.value)
         raise EvaluationError(f"parameter from '{src.dependency_name}' cannot be resolved: {error}") from None
-    if template is not None:  # 8
+    if isinstance(template, ExpressionError):
+        problem = template.message
+    elif template is not None:  # 8
         try:
             text = template.render({"Input": decoded(document)}, seed=seed.seed)
         except EvaluationError as error:

@@ -49,7 +49,7 @@ class CompiledTrigger:
         except ExpressionError as error:
             error.path = f"{path}.template.conditions"
             raise
-        self._parameters: list[Parameter] = compile_parameters(spec.parameters, f"{path}.parameters")
+        self._parameters: list[Parameter] = compile_parameters(spec.parameters)
         self._template_text = orjson.dumps(spec.template.model_dump(by_alias=True, exclude_unset=True)).decode()
         try:
             self._kind = build(spec.template, origin, spec.policy)

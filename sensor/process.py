@@ -46,24 +46,23 @@ class SensorProcess:
     """Runners of one process; made by ``open_process``, where their consumers are created."""
 
     def __init__(self, runners: list[SensorRunner], recorders: list[Recorder]) -> None:
-        self._runners = runners
-        self._recorders = recorders
+        self._parts: list[SensorRunner | Recorder] = [*runners, *recorders]
 
     async def start(self) -> None:
         """Create all consumers; afterwards no event is missed."""
         async with asyncio.TaskGroup() as tasks:
-            for part in (*self._runners, *self._recorders):
+            for part in self._parts:
                 tasks.create_task(part.start())
 
     async def run(self) -> None:
         """Work until ``drain``."""
         async with asyncio.TaskGroup() as tasks:
-            for part in (*self._runners, *self._recorders):
+            for part in self._parts:
                 tasks.create_task(part.run())
 
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
-        for part in (*self._runners, *self._recorders):
+        for part in self._parts:
             await part.drain()
 
 

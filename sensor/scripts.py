@@ -37,7 +37,8 @@ _OPERATION = {name: number for number, name in enumerate(OPERATIONS)}
 class ScriptWorker:
     """One child process, started at the first call. Use as context manager, or ``close`` it. Safe to share between threads.
 
-    ``cpu_seconds`` and ``wall_seconds`` limit one call.
+    ``cpu_seconds`` and ``wall_seconds`` limit one call. On Linux the child also ends when the thread that started it does, so
+    the first call belongs into one that stays (the event loop's).
     """
 
     def __init__(self, *, cpu_seconds: float = 0.1, wall_seconds: float = 2.0) -> None:

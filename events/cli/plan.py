@@ -5,24 +5,29 @@ All findings are collected, so that a user sees every mistake at once, each with
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
 from events import manifests
 from events.errors import SpecError
-from events.expressions.scripts import Scripts
 from events.manifests import Bundle, Located, Manifest
-from events.models.base import Finding, Spec, parse, unknown_fields
+from events.models.base import Finding, Spec, parse
 from events.models.eventbus import EventBus
 from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from events.models.shared import ConfigMapKeySelector, SecretKeySelector
 from events.secrets import Vault
 from eventsource.process import Sources
+from eventsource.validation import decode_event_source
+from sensor.advice import advise_sensor
 from sensor.plan import CompiledSensor
+from sensor.scripts import ScriptWorker
+from sensor.validation import decode_sensor, validate_sensor
 
 __all__ = ["Plan", "make_plan"]
 
@@ -75,8 +80,8 @@ def make_plan(
     except SpecError as error:
         plan.findings.append(Located(Finding("error", "", error.message, error.hint), None))
     buses = _add_buses(plan, bundle)
-    sources = list(_parsed(EventSource, bundle.of("EventSource"), plan))
-    sensors = list(_parsed(Sensor, bundle.of("Sensor"), plan))
+    sources = list(_decoded(bundle.of("EventSource"), decode_event_source, plan))
+    sensors = list(_decoded(bundle.of("Sensor"), decode_sensor, plan))
     _fill_vault(plan, [(m, s) for m, s in [*sources, *sensors]], secrets, environment)
     _add_sources(plan, sources, host)
     _add_sensors(plan, sensors, buses, has_cluster)
@@ -86,27 +91,35 @@ def make_plan(
     return plan
 
 
-def _parsed(model: type[Any], found: Iterable[Manifest], plan: Plan) -> Iterator[tuple[Manifest, Any]]:
+def _decoded(
+    found: Iterable[Manifest], decode: Callable[[Any], tuple[Any, list[Finding]]], plan: Plan
+) -> Iterator[tuple[Manifest, Any]]:
     for manifest in found:
-        try:
-            value = parse(model, manifest.body)
-        except SpecError as error:
-            _tell(plan, manifest, error)
-            continue
-        for finding in unknown_fields(value.spec, "spec"):
-            plan.findings.append(Located.of(manifest, finding))
-        yield manifest, value
+        value, findings = decode(manifest.body)
+        plan.findings += [Located.of(manifest, finding) for finding in findings]
+        if value is not None:
+            yield manifest, value
 
 
 def _tell(plan: Plan, manifest: Manifest, error: SpecError) -> None:
     plan.findings.append(Located.of(manifest, Finding("error", error.path, error.message, error.hint)))
 
 
+def _add_findings(plan: Plan, manifest: Manifest, errors: list[Finding], advice: list[Finding]) -> None:
+    """Errors keep everything from running. Of the advice an error is only a warning here: what it names fails for the events
+    that meet it, as in the reference.
+    """
+    told = {finding.path for finding in errors}
+    milder = [dataclasses.replace(f, severity="warning") for f in advice if f.path not in told]
+    plan.findings += [Located.of(manifest, f) for f in dict.fromkeys([*errors, *milder])]
+
+
 def _add_buses(plan: Plan, bundle: Bundle) -> dict[BusName, EventBus]:
     kinds = set()
     buses = {}
-    for manifest, bus in _parsed(EventBus, bundle.of("EventBus"), plan):
+    for manifest, bus in _decoded(bundle.of("EventBus"), decode_event_bus, plan):
         buses[manifest.namespace, manifest.name] = bus
+        _add_findings(plan, manifest, validate_event_bus(bus), advise_event_bus(bus))
         kinds |= {k for k in ("nats", "jetstream_exotic", "kafka") if getattr(bus.spec, k) is not None}
     if "nats" in kinds:
         plan.notes.append("EventBus of kind nats (NATS Streaming) runs on JetStream here")
@@ -125,14 +138,14 @@ def _add_sources(plan: Plan, sources: list[tuple[Manifest, EventSource]], host: 
         plan.source_buses.add((manifest.namespace, source.bus))
     compiled = Sources([parse(EventSource, body) for body in plan.sources], Vault(plan.vault))
     for error in compiled.errors:
-        manifest, path = _owner(by_title, error.path)
-        plan.findings.append(_located(manifest, Finding("error", path, error.message, error.hint)))
+        owner, path = _owner(by_title, error.path)
+        plan.findings.append(_located(owner, Finding("error", path, error.message, error.hint)))
     for warning in compiled.warnings:
         if not warning.path:
             plan.notes.append(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
             continue
-        manifest, path = _owner(by_title, warning.path)
-        plan.findings.append(_located(manifest, Finding("warning", path, warning.message, warning.hint)))
+        owner, path = _owner(by_title, warning.path)
+        plan.findings.append(_located(owner, Finding("warning", path, warning.message, warning.hint)))
     plan.ports = set(compiled.tables)
     for listener in compiled.listeners:
         context = listener.webhook.context
@@ -157,18 +170,17 @@ def _add_sensors(
     buses: Mapping[BusName, EventBus],
     has_cluster: bool,
 ) -> None:
-    from sensor.validation import validate_sensor
-
+    scripts = ScriptWorker()  # its process starts with the first script that is run, and none is
     for manifest, sensor in sensors:
-        bus = buses.get((manifest.namespace, sensor.bus), EventBus())
-        findings = [f for f in validate_sensor(sensor, bus) if f.severity == "error"]
-        plan.findings += [Located.of(manifest, finding) for finding in findings]
+        bus = buses.get((manifest.namespace, sensor.bus), JETSTREAM)
+        findings = validate_sensor(sensor, bus)
+        if not findings:
+            try:
+                compiled = CompiledSensor(sensor, manifest.namespace, scripts)
+            except SpecError as error:
+                findings = [Finding("error", error.path, error.message, error.hint)]
+        _add_findings(plan, manifest, findings, advise_sensor(sensor))
         if findings:
-            continue
-        try:
-            compiled = CompiledSensor(sensor, manifest.namespace, _NoScripts())
-        except SpecError as error:
-            _tell(plan, manifest, error)
             continue
         plan.sensors.append((manifest.namespace, manifest.body))
         plan.sensor_buses.add((manifest.namespace, sensor.bus))
@@ -184,10 +196,6 @@ def _add_sensors(
                     Located.of(manifest, Finding("error", f"{path}.template.k8s", message, "start with --kube"))
                 )
             plan.lines.append((manifest.title, f"{kind} {trigger.name}", f"on {trigger.condition.text}"))
-
-
-class _NoScripts(Scripts):
-    """Nothing runs while manifests are looked at."""
 
 
 def _find_unread(

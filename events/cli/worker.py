@@ -90,7 +90,7 @@ def main() -> None:
     # Ctrl-C goes to the whole process group; the parent tells us when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     for collector in list(REGISTRY._collector_to_names):  # the parent tells of its children's memory and time
         if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):
             REGISTRY.unregister(collector)

@@ -45,7 +45,7 @@ class Condition:
         return "&" in self.text
 
 
-def compile(text: str | None, dependencies: Sequence[str]) -> Condition:  # noqa: A001 - each language has its compile
+def compile(text: str | None, dependencies: Sequence[str]) -> Condition:
     """The condition over these dependencies; None or "" waits for all of them. Raises ExpressionError."""
     if not text:
         if not dependencies:

@@ -76,7 +76,7 @@ class Schedule:
 
 
 @lru_cache(maxsize=256)
-def compile(text: str, timezone: str | None = None) -> Schedule:  # noqa: A001 - each language has its compile
+def compile(text: str, timezone: str | None = None) -> Schedule:
     """The schedule of a cron line in an IANA time zone (UTC when empty). Raises ExpressionError."""
     line, start, zone = text, 0, _zone(timezone, text)
     if text.startswith(("TZ=", "CRON_TZ=")):

@@ -5,18 +5,19 @@ Spec: argo-events.md §1.9. A glob takes time linear in the text, whatever stars
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from events.expressions.gjson_scan import Slice
 from events.expressions.gjson_text import number_of, to_bool
 
-__all__ = ["Condition", "Glob"]
+__all__ = ["Condition", "Glob", "glob"]
 
 
 class Glob:
-    """A pattern: ``*`` is any text, ``?`` any one character, ``\\`` takes the next character as it is.
+    r"""A pattern: ``*`` is any text, ``?`` any one character, ``\`` takes the next character as it is.
 
-    A lone ``\\`` at the end is a character of its own behind a star; without a star before it such a pattern matches nothing.
+    A lone ``\`` at the end is a character of its own behind a star; without a star before it such a pattern matches nothing.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -52,7 +53,7 @@ class Glob:
             return None
         literal = "".join(char for char in self._accepted if char is not None)
         cuts = [0, *sorted(self._stars), len(literal)]
-        return [literal[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+        return [literal[start:stop] for start, stop in pairwise(cuts)]
 
     def _matches_runs(self, text: str) -> bool:
         runs = self._runs or []
@@ -90,6 +91,12 @@ class Glob:
             {char: _bits(of) for char, of in places.items() if char is not None},
             _bits(sorted(self._stars)),
         )
+
+
+@lru_cache(maxsize=1024)
+def glob(pattern: str) -> Glob:
+    """The glob of a pattern."""
+    return Glob(pattern)
 
 
 def _bits(places: list[int]) -> int:
@@ -130,7 +137,7 @@ class Condition:
 
     @cached_property
     def _glob(self) -> Glob:
-        return Glob(self.operand)
+        return glob(self.operand)
 
     def holds(self, value: Slice) -> bool:
         """Whether it holds for the value. Values of other types than the operator compares do not match, also for ``!=``."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from events.expressions.gjson_match import Condition, Glob
+from events.expressions.gjson_match import Condition, Glob, glob
 from events.expressions.gjson_scan import COMPOUND, skip_compound, squash
 from events.expressions.gjson_text import quote, unescape
 
@@ -180,7 +180,7 @@ def _read_object_step(text: str, start: int) -> ObjectStep:
         parts.append(char)
         at += 1
     key = "".join(parts)
-    return ObjectStep(key, Glob(key) if wild else None, rest, pipe)
+    return ObjectStep(key, glob(key) if wild else None, rest, pipe)
 
 
 def _read_list_step(text: str, start: int) -> ListStep:

@@ -20,7 +20,8 @@ __all__ = ["MAX_DEPTH", "find", "look_up"]
 
 MAX_DEPTH = 100  # look-ups within look-ups
 _LONG_PATH = 256  # characters; what a path is longer may be read anew in each look-up, and counts as work
-_PER_PATH_CHARACTER = 24
+_PER_PATH_CHARACTER = 96
+_DESCENT = 256
 
 _MEMBER = re.compile(r'[^"}]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"' + NEXT_VALUE.pattern + ")?", re.DOTALL)
 _NEXT_ELEMENT = re.compile(NEXT_VALUE.pattern.replace("]*+", "\\]]*+"))
@@ -143,14 +144,14 @@ class _ObjectWalk:
 
 
 class _ListWalk:
-    """Where the walk stands in a list: how many elements were seen, where each began, what a query for all has found."""
+    """Where the walk stands in a list: how many elements were seen, which (for ``each``), what a query for all has found."""
 
-    __slots__ = ("found", "found_at", "seen", "starts", "step")
+    __slots__ = ("elements", "found", "found_at", "seen", "step")
 
     def __init__(self, step: ListStep) -> None:
         self.step = step
         self.seen = 0
-        self.starts: list[int] = []
+        self.elements: list[Slice] = []
         self.found: list[str] | None = None
         self.found_at: list[int] = []
 
@@ -195,6 +196,7 @@ class _Finder:
         step = path.in_object if bracket == "{" else path.in_list
         if step.pipe is not None:
             self.pipe = step.pipe
+        self.budget.spend(_DESCENT)
         self._stack.append(_ObjectWalk(step) if isinstance(step, ObjectStep) else _ListWalk(step))
 
     def _in_object(self, step: ObjectStep) -> bool:
@@ -245,13 +247,11 @@ class _Finder:
         while at <= end:
             wanted = walk.seen == index
             walk.seen += 1
-            if each:
-                walk.starts.append(at)
             skipped = _NEXT_ELEMENT.match(text, at, end)
             start = skipped.end() if skipped else end
             if start >= end or text[start] == "]":
                 self.at = start + 1
-                return self._close(walk, start)
+                return self._close(walk, at)
             if wanted and rest is not None and text[start] in "{[":
                 budget.spend(start - at)
                 self.at = start + 1
@@ -266,7 +266,9 @@ class _Finder:
             budget.left -= 128 + stop - at  # Budget.spend, without the call
             if budget.left < 0:
                 budget.spend(0)
-            if query is not None:
+            if each:
+                walk.elements.append(Slice(text, start, min(stop, end), kind, start - self.start if kind == "JSON" else 0))
+            elif query is not None:
                 if self._ask(walk, query, Slice(text, start, min(stop, end), kind)):
                     return True
             elif wanted and rest is None:
@@ -304,12 +306,13 @@ class _Finder:
         return False
 
     def _close(self, walk: _ListWalk, at: int) -> bool:
-        """The end of a list. True: the value is what was counted or put together from all elements."""
+        """The end of a list, whose last element ended at ``at``. True: the value is what was counted or put together from all elements."""
         step = walk.step
         if step.each and step.rest is not None:
             if step.late_pipe is not None:
                 self.pipe = step.late_pipe
-            self.value = self._collect(walk.starts, step.rest)
+            self._take_stray(walk, at)
+            self.value = self._collect(walk.elements, step.rest)
             return True
         if step.counts:
             count = str(walk.seen - 1)
@@ -320,20 +323,20 @@ class _Finder:
             self.value = _list_of(walk.found or [], walk.found_at or None)
         return False
 
-    def _collect(self, starts: list[int], path: Node) -> Slice:
+    def _take_stray(self, walk: _ListWalk, at: int) -> None:
+        """What follows the last comma counts as an element, wherever it is found. In valid JSON nothing does."""
+        spaces = _SPACES.match(self.text, at, self.end)
+        at = spaces.end() if spaces else self.end
+        if at < self.end and self.text[at] != "]":
+            stray = next_value(self.text, at, self.start, self.end, self.budget)
+            if stray is not None:
+                walk.elements.append(stray[0])
+
+    def _collect(self, elements: list[Slice], path: Node) -> Slice:
         """``#.path``: what the path says of each element, where it says anything."""
-        text, end = self.text, self.end
         found, found_at = [], []
-        for start in starts:
-            spaces = _SPACES.match(text, start, end)
-            start = spaces.end() if spaces else end
-            if start >= end or text[start] == "]":
-                continue
-            following = next_value(text, start, self.start, end, self.budget)
-            if following is None:
-                continue
-            element = following[0]
-            result = look_up(text, element.start, element.end, path, self.budget)
+        for element in elements:
+            result = look_up(self.text, element.start, element.end, path, self.budget)
             if result.exists:
                 found.append(result.raw)
                 self.budget.spend(len(found[-1]))

@@ -65,7 +65,7 @@ class Program:
 
 
 @lru_cache(maxsize=1024)
-def compile(text: str) -> Program:  # noqa: A001 - each language has its compile
+def compile(text: str) -> Program:
     """The program of an expression. Raises ExpressionError with the position of what is wrong."""
     tokens = _with_patterns(tokenize(text), text)
     node = _Parser(text, tokens).expression(0, 1)

@@ -129,7 +129,7 @@ def todate: todateiso8601;
 
 # Regular expressions: RE2's language, put into Oniguruma's words. `_suspect` finds the patterns that may need it; texts with
 # other than ASCII characters, and those that end a line, show the differences of \w, \d, \s, \b and $.
-def _suspect: _match_impl("[*+?}][*+?{]|\\(\\?(?:[^:<a-z-]|P|<[=!])|\\\\[0-9gGhHkKNpPRXyYZ]"; null; true);
+def _suspect: _match_impl("[*+?}][*+?{]|\\(\\?(?:[^:<a-z-]|P|<[=!]|[a-z-]*x)|\\\\[0-9ceg-moquypPCF-ORTUVX-Z]"; null; true);
 def _classes: {
   d: "0-9", w: "0-9A-Za-z_", s: "\\t\\n\\f\\r ", "[:alpha:]": "A-Za-z", "[:digit:]": "0-9", "[:alnum:]": "0-9A-Za-z",
   "[:upper:]": "A-Z", "[:lower:]": "a-z", "[:space:]": "\\t\\n\\v\\f\\r ", "[:word:]": "0-9A-Za-z_", "[:punct:]": "!-/:-@\\[-`{-~"
@@ -152,13 +152,13 @@ def _translated($multiline):
          if .repeat == 1 then _bad_pattern else .repeat -= 1 | (if .repeat < 0 then .repeat = 2 else . end) | .add = $t end
        elif $t | startswith("[") then .set = true | .add = $t
        elif $t | startswith("(?P<") then .add = "(?<" + $t[4:]
-       elif ($t | startswith("(?")) and ($t | endswith("<") or endswith(":") or endswith(")") | not) then _bad_pattern
+       elif ($t | startswith("(?")) and ($t | endswith("<") or ((endswith(":") or endswith(")")) and (contains("x") | not)) | not) then _bad_pattern
        elif $t == "$" and ($multiline | not) then .add = "\\z"
        elif $t == "\\b" then .add = "(?:(?<=\($w))(?!\($w))|(?<!\($w))(?=\($w)))"
        elif $t == "\\B" then .add = "(?:(?<=\($w))(?=\($w))|(?<!\($w))(?!\($w)))"
        elif ($t | startswith("\\p") or startswith("\\P")) and ($t | length == 3) then .add = "\($t[:2]){\($t[2:])}"
        elif $t | startswith("\\") and length == 2 then
-         if $t | _match_impl("[1-9gGhHkKNRXyYZ]"; null; true) then _bad_pattern
+         if $t | _match_impl("[1-9ceg-moquyCF-ORTUVX-Z]"; null; true) then _bad_pattern
          elif _classes[$t[1:]] then .add = "[" + _classes[$t[1:]] + "]"
          elif _classes[$t[1:] | ascii_downcase] and $t != ($t | ascii_downcase) then .add = "[^" + _classes[$t[1:] | ascii_downcase] + "]"
          else .add = $t
@@ -178,6 +178,12 @@ def _match($re; $flags; $test):
        end) as $pattern
     | if $flags != null and ($flags | contains("m")) then _match_impl("(?s)" + $pattern; $flags | _split("m") | join(""); $test)
       else _match_impl($pattern; $flags; $test)
+      end
+    | if $test or length < 2 or all(.[]; .length > 0) then .
+      else # an empty match right after another match does not count
+        reduce .[] as $m ({end: -1, kept: []};
+          if $m.length > 0 or $m.offset > .end then .kept += [$m] | .end = $m.offset + $m.length else . end)
+        | .kept
       end
   end;
 def match($re; $flags): _match($re; $flags; false)[];

@@ -99,11 +99,11 @@ class Lua:
 
 
 def _rewritten(program: str) -> str | None:
-    """The program as a function that LuaJIT understands as the reference does; None where that changes nothing.
+    r"""The program as a function that LuaJIT understands as the reference does; None where that changes nothing.
 
     ``a .. b`` becomes ``a ..__CAT.. b``, because the operator spells numbers differently; ``lua_sandbox.lua`` explains CAT. A
-    program with ``__concat`` methods of its own keeps Lua's operator, because these methods would see CAT. The escapes ``\\x``,
-    ``\\z`` and ``\\u`` of later versions mean the letter.
+    program with ``__concat`` methods of its own keeps Lua's operator, because these methods would see CAT. The escapes ``\x``,
+    ``\z`` and ``\u`` of later versions mean the letter.
     """
     own_concat = ".." in program and "__concat" not in program
     if not own_concat and not _LATER_ESCAPE.search(program):

@@ -12,7 +12,8 @@ local getfenv, setfenv, load, newproxy = getfenv, setfenv, load, newproxy
 local raw_tostring, raw_metatable = tostring, debug.getmetatable
 local floor, huge = math.floor, math.huge
 local sort, raw_concat, maxn = table.sort, table.concat, table.maxn
-local byte, char, find, gsub, match, sub = string.byte, string.char, string.find, string.gsub, string.match, string.sub
+local byte, char, find, gmatch, gsub = string.byte, string.char, string.find, string.gmatch, string.gsub
+local match, sub = string.match, string.sub
 local rep, raw_format = string.rep, string.format
 local date, time, clock, difftime = os.date, os.time, os.clock, os.difftime
 
@@ -102,7 +103,8 @@ end
 local SEPARATORS = { ["\226\128\168"] = "\\u2028", ["\226\128\169"] = "\\u2029" }
 
 local function json_string(s)
-  if find(s, '[%c"\\<>&]') then s = gsub(s, '[%c"\\<>&]', ESCAPES) end
+  if not find(s, '[%c"\\<>&\128-\255]') then return '"' .. s .. '"' end
+  s = gsub(s, '[%c"\\<>&]', ESCAPES)
   if find(s, "[\128-\255]") then s = gsub(well_formed(s), "\226\128[\168\169]", SEPARATORS) end
   return '"' .. s .. '"'
 end
@@ -130,53 +132,66 @@ local function key_text(k)
   return raw_tostring(k)
 end
 
+-- The writer puts pieces of text into `out`, `size` of them, `bytes` long.
+local out, size, bytes
 local write
 
-local function write_array(t, n, out, depth)
-  out[#out + 1] = "["
-  for i = 1, n do
-    if i > 1 then out[#out + 1] = "," end
-    write(rawget(t, i), out, depth)
-  end
-  out[#out + 1] = "]"
+local function put(text)
+  size = size + 1
+  out[size] = text
+  bytes = bytes + #text
+  if bytes > MAX_RESULT then error("result is too large", 0) end
 end
 
-local function write_object(t, out, depth)
-  local keys, values, n = {}, {}, 0
-  for k, v in next, t do
-    k = key_text(k)
-    if values[k] == nil then n = n + 1 keys[n] = k end
-    values[k] = v
+local function write_array(t, n, depth)
+  put("[")
+  for i = 1, n do
+    if i > 1 then put(",") end
+    write(rawget(t, i), depth)
+  end
+  put("]")
+end
+
+local function write_object(t, depth)
+  local keys, values, n = {}, t, 0
+  for k in next, t do
+    if type(k) ~= "string" then values = nil break end
+    n = n + 1
+    keys[n] = k
+  end
+  if not values then -- keys of other types count by their text
+    keys, values, n = {}, {}, 0
+    for k, v in next, t do
+      k = key_text(k)
+      if values[k] == nil then n = n + 1 keys[n] = k end
+      values[k] = v
+    end
   end
   sort(keys)
-  out[#out + 1] = "{"
+  put("{")
   for i = 1, n do
     local k = keys[i]
-    out[#out + 1] = (i > 1 and "," or "") .. json_string(k) .. ":"
-    write(values[k], out, depth)
+    put((i > 1 and "," or "") .. json_string(k) .. ":")
+    write(rawget(values, k), depth)
   end
-  out[#out + 1] = "}"
+  put("}")
 end
 
-function write(v, out, depth)
+function write(v, depth)
   local kind = type(v)
   if kind == "string" then
-    v = json_string(v)
-    out.size = out.size + #v
-    if out.size > MAX_RESULT then error("result is too large", 0) end
-    out[#out + 1] = v
+    put(json_string(v))
   elseif kind == "number" then
-    out[#out + 1] = json_number(v)
+    put(json_number(v))
   elseif kind == "boolean" then
-    out[#out + 1] = v and "true" or "false"
+    put(v and "true" or "false")
   elseif kind == "nil" then
-    out[#out + 1] = "null"
+    put("null")
   elseif kind == "table" then
     if depth == 0 then error("result is nested too deeply", 0) end
-    if #out > MAX_RESULT / 8 then error("result is too large", 0) end
     local n = last_index(v)
-    if n > MAX_RESULT / 8 then error("result is too large", 0) end
-    if n > 0 or is_array(v) then write_array(v, n, out, depth - 1) else write_object(v, out, depth - 1) end
+    if n > MAX_RESULT then error("result is too large", 0) end
+    if n > 0 or is_array(v) then write_array(v, n, depth - 1) else write_object(v, depth - 1) end
   else
     error("JSON has no value of type " .. kind, 0)
   end
@@ -316,7 +331,7 @@ local function format_text(flags, width, precision, verb, s)
   local limit = tonumber(match(precision, "%d+")) or (precision == "." and 0)
   if limit then
     local parts = {}
-    for c in string.gmatch(s, "[%z\1-\127\192-\255][\128-\191]*") do
+    for c in gmatch(s, "[%z\1-\127\192-\255][\128-\191]*") do
       if #parts >= limit then break end
       parts[#parts + 1] = c
     end
@@ -382,6 +397,26 @@ local function find_pattern(s, pattern, ...)
   return find(s, pattern, ...)
 end
 
+local function unless_nil(first, ...)
+  if first ~= nil then return first, ... end
+end
+
+local function match_pattern(...) -- nothing, not nil, where nothing matches
+  return unless_nil(match(...))
+end
+
+local function every_match(s, pattern)
+  if type(pattern) == "string" and sub(pattern, 1, 1) == "^" then -- at the start only, so at most once
+    local done = false
+    return function()
+      if done then return nil end
+      done = true
+      return match(s, pattern)
+    end
+  end
+  return gmatch(s, pattern)
+end
+
 local function substitute(s, pattern, replacement, ...)
   if type(replacement) == "number" then error("bad argument #3 to gsub (string or table or function expected, got number)", 2) end
   return gsub(s, pattern, replacement, ...)
@@ -442,13 +477,13 @@ end
 
 local function refusing(library, names)
   local t = {}
-  for name in string.gmatch(names, "%S+") do t[name] = refused(library .. "." .. name) end
+  for name in gmatch(names, "%S+") do t[name] = refused(library .. "." .. name) end
   return t
 end
 
 local function picked(library, names)
   local t = {}
-  for name in string.gmatch(names, "%S+") do t[name] = library[name] end
+  for name in gmatch(names, "%S+") do t[name] = library[name] end
   return t
 end
 
@@ -463,7 +498,7 @@ end
 BASE._VERSION, BASE._GOPHER_LUA_VERSION = "Lua 5.1", "GopherLua 0.1"
 
 local LIBRARIES = {
-  string = picked(string, "byte char gmatch len match reverse sub"),
+  string = picked(string, "byte char len reverse sub"),
   table = picked(table, "insert maxn remove sort"),
   math = picked(math, "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp ldexp log10 max min modf pi pow rad "
     .. "random randomseed sin sinh sqrt tan tanh"),
@@ -476,7 +511,8 @@ local LIBRARIES = {
 }
 LIBRARIES.string.format, LIBRARIES.string.upper, LIBRARIES.string.lower = format, upper, lower
 LIBRARIES.string.find, LIBRARIES.string.gsub, LIBRARIES.string.rep = find_pattern, substitute, repeated
-LIBRARIES.string.gfind, LIBRARIES.string.dump = string.gmatch, refused("string.dump")
+LIBRARIES.string.match, LIBRARIES.string.gmatch, LIBRARIES.string.gfind = match_pattern, every_match, every_match
+LIBRARIES.string.dump = refused("string.dump")
 LIBRARIES.table.concat, LIBRARIES.table.getn = concat, getn
 LIBRARIES.math.huge, LIBRARIES.math.log, LIBRARIES.math.mod = 1.7976931348623157e308, log, modulo
 LIBRARIES.os.date, LIBRARIES.os.time, LIBRARIES.os.clock, LIBRARIES.os.difftime = date_text, time, clock, difftime
@@ -582,10 +618,12 @@ local function transform(chunk, event)
   local ok, value = call(chunk, event)
   if not ok then return nil, value end
   if type(value) ~= "table" then return nil, "the script must return a table, not a value of type " .. type(value) end
-  local out = { size = 0 }
-  local written, problem = pcall(write, value, out, MAX_DEPTH)
+  out, size, bytes = {}, 0, 0
+  local written, problem = pcall(write, value, MAX_DEPTH)
+  local result = written and raw_concat(out)
+  out = nil
   if not written then return nil, raw_tostring(problem) end
-  return raw_concat(out)
+  return result
 end
 
 return compile, filter, transform

@@ -20,7 +20,7 @@ _OPTIONS.log_errors = False
 
 
 @lru_cache(maxsize=1024)
-def compile(pattern: str) -> Any:  # noqa: A001 - each language has its compile
+def compile(pattern: str) -> Any:
     """The compiled pattern; its ``search`` takes UTF-8. Raises ExpressionError."""
     if r"\C" in _without_quoted(pattern):
         raise ExpressionError(f"'{pattern}' is no pattern: \\C is not allowed", language="regex", text=pattern)

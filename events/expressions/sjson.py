@@ -127,7 +127,7 @@ def _components(path: str) -> list[_Component] | None:
 
 def _put(json: str, components: list[_Component], raw: str) -> str:
     """Follow the components as far as they exist, then write there: over the value, or as a new member."""
-    budget = Budget(len(json) + 64 * sum(len(component.path) for component in components))
+    budget = Budget(len(json) + sum(len(component.path) + 1 for component in components))
     start, end = 0, len(json)
     for depth, component in enumerate(components):
         found = look_up(json, start, end, Node(component.path), budget)

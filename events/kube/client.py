@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,12 +31,14 @@ async def open_cluster(context: str | None = None) -> AsyncIterator[Cluster]:
     """The cluster of the kubeconfig (or of the pod that we run in); raises SpecError when there is none."""
     configuration = client.Configuration()
     try:
-        await config.load_kube_config(context=context, client_configuration=configuration)
+        # Named here, since the library looks at the environment only once, when it is imported.
+        where = os.environ.get("KUBECONFIG") or "~/.kube/config"
+        await config.load_kube_config(where, context=context, client_configuration=configuration)
     except (ConfigException, FileNotFoundError) as problem:
         if context is not None:
             raise SpecError(f"the kubeconfig cannot be used: {problem}", hint="see kubectl config get-contexts") from None
         try:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except ConfigException:
             raise SpecError(f"no cluster: {problem}", hint="set KUBECONFIG, or leave --kube out") from None
     configuration.retries = False

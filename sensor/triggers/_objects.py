@@ -41,7 +41,7 @@ class ObjectRenderer:
         self, source: ArtifactLocation | None, parameters: Sequence[TriggerParameter], origin: Origin, path: str
     ) -> None:
         self._text = resource_text(source, f"{path}.source")
-        self._parameters = compile_parameters(parameters, f"{path}.parameters")
+        self._parameters = compile_parameters(parameters)
         self._origin = origin
         self.template: dict[str, Any] = orjson.loads(self._text)
         if not isinstance(self.template.get("kind"), str) or not self.template["kind"]:

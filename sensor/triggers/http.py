@@ -38,9 +38,9 @@ class Http(TriggerKind[HttpConfig]):
 
     def __init__(self, config: HttpConfig, origin: Origin, policy: Policy) -> None:
         super().__init__(config, origin, policy)
-        self._payload = compile_parameters(config.payload or [], "http.payload")
-        self._dynamic = compile_parameters(config.dynamic_headers, "http.dynamicHeaders")
-        self._parameters = compile_parameters(config.parameters, "http.parameters")
+        self._payload = compile_parameters(config.payload or [])
+        self._dynamic = compile_parameters(config.dynamic_headers)
+        self._parameters = compile_parameters(config.parameters)
         self._text = orjson.dumps(config.model_dump(by_alias=True, exclude_unset=True)).decode()
         self._policy = policy
         self._allow = policy.status.allow if policy.status is not None else None

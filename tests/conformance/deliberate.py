@@ -220,3 +220,15 @@ def _(case: Inputs) -> Any:
     from tests.conformance.formats import params
 
     return params.run({**case, "params": [p for p in case["params"] if not _is_absent(p, case)]})
+
+
+def _bitbucket_without_credentials(case: Inputs) -> bool:
+    spec = case.get("manifest", {}).get("spec") or {}
+    events = list((spec.get("bitbucket") or {}).values())
+    return case["kind"] == "EventSource" and bool(events) and all("auth" not in event for event in events)
+
+
+@rule("validate", "bitbucket-needs-no-credentials", _bitbucket_without_credentials)
+def _(case: Inputs) -> Any:
+    """Valid, as any other forge without credentials."""
+    return True, ""

@@ -159,7 +159,7 @@ class MemberNode(Node):
     __slots__ = ("method", "node", "optional", "property")
     parts = ("node", "property")
 
-    def __init__(self, node: Node, property: Node, optional: bool = False) -> None:  # noqa: A002
+    def __init__(self, node: Node, property: Node, optional: bool = False) -> None:
         super().__init__()
         self.node = node
         self.property = property

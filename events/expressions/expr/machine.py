@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from events.errors import EvaluationError
@@ -28,18 +29,30 @@ class Scope:
         self.acc: Any = None
 
 
+_NO_SCOPE = Scope()
+
+
 class Machine:
     """The state of one evaluation. ``spend`` and ``grow`` raise ``EvaluationError`` at the bounds."""
 
-    __slots__ = ("context", "env", "memory", "scope", "steps", "variables")
+    __slots__ = ("_context", "_now", "_seed", "env", "memory", "scope", "steps", "variables")
 
-    def __init__(self, env: Mapping[str, Any], variables: int, context: Context) -> None:
+    def __init__(self, env: Mapping[str, Any], variables: int, now: Callable[[], datetime], seed: bytes) -> None:
         self.env = env
         self.variables: list[Any] = [None] * variables
-        self.scope = Scope()
+        self.scope = _NO_SCOPE
         self.steps = STEP_BUDGET
         self.memory = 0
-        self.context = context
+        self._now = now
+        self._seed = seed
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """The time and the source of random values, made when first asked for."""
+        if self._context is None:
+            self._context = Context(self._now, self._seed)
+        return self._context
 
     def current(self) -> Any:
         """The current element."""

@@ -38,15 +38,32 @@ _MAX_CONSTANT_RANGE = 1000  # a longer range is made when it is asked for
 
 def optimize(tree: Node, text: str, dialect: Dialect) -> Node:
     """The rewritten tree. Raises ``ExpressionError`` for ``1 % 0``."""
-    tree = transform(tree, _in_array)
+    names = _operations(tree)
+    if "in" in names:
+        tree = transform(tree, _in_array)
     for _ in range(_MAX_PASSES):
         folding = Folding(text)
         tree = transform(tree, folding)
         if not folding.applied:
             break
-    for step in _STEPS if dialect.sequences else _EARLY_STEPS:
-        tree = transform(tree, step)
+    for triggers, step in _STEPS if dialect.sequences else _EARLY_STEPS:
+        if not names.isdisjoint(triggers):
+            tree = transform(tree, step)
     return tree
+
+
+def _operations(tree: Node) -> set[str]:
+    """The functions and operators that occur: most steps have nothing to do in most trees."""
+    names: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, BuiltinNode):
+            names.add(node.name)
+        elif isinstance(node, BinaryNode):
+            names.add(node.operator)
+        waiting.extend(children(node))
+    return names
 
 
 def _is_call(node: Node, name: str, arguments: int) -> bool:
@@ -290,24 +307,29 @@ def _count_threshold(node: Node) -> Node:
     return node
 
 
-_STEPS = (
-    _in_range,
-    _filter_map(keep_index=True),
-    _filter_len,
-    _filter_end("last", -1, "findLast"),
-    _filter_end("first", 0, "find"),
-    _combine_predicates,
-    _sum_range,
-    _sum_array,
-    _sum_map,
-    _count_any,
-    _count_threshold,
+_Steps = tuple[tuple[frozenset[str], Callable[[Node], Node]], ...]
+_FILTER = frozenset({"filter"})
+_SUM = frozenset({"sum"})
+_COUNT = frozenset({"count", "len"})
+
+_STEPS: _Steps = (
+    (frozenset({"in"}), _in_range),
+    (_FILTER, _filter_map(keep_index=True)),
+    (_FILTER, _filter_len),
+    (_FILTER, _filter_end("last", -1, "findLast")),
+    (_FILTER, _filter_end("first", 0, "find")),
+    (frozenset({"all", "any", "none"}), _combine_predicates),
+    (_SUM | {"reduce"}, _sum_range),
+    (_SUM, _sum_array),
+    (_SUM, _sum_map),
+    (_COUNT, _count_any),
+    (_COUNT, _count_threshold),
 )
-_EARLY_STEPS = (
-    _in_range,
-    _const_range,
-    _filter_map(keep_index=False),
-    _filter_len,
-    _filter_end("last", -1, "findLast"),
-    _filter_end("first", 0, "find"),
+_EARLY_STEPS: _Steps = (
+    (frozenset({"in"}), _in_range),
+    (frozenset({".."}), _const_range),
+    (_FILTER, _filter_map(keep_index=False)),
+    (_FILTER, _filter_len),
+    (_FILTER, _filter_end("last", -1, "findLast")),
+    (_FILTER, _filter_end("first", 0, "find")),
 )

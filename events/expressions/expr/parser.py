@@ -435,7 +435,7 @@ class _Parser:
         in_chain = isinstance(node, ChainNode)
         if isinstance(node, ChainNode):
             node = node.node
-        property = self.make(StringNode(name.value), name)  # noqa: A001
+        property = self.make(StringNode(name.value), name)
         member = self.make(MemberNode(node, property, optional), name)
         node = member
         if self.at(lex.BRACKET, "("):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.errors import EvaluationError
-from events.expressions.expr.ast import IdentifierNode, LetNode, Node, StringNode, children
+from events.expressions.expr.ast import BuiltinNode, IdentifierNode, LetNode, Node, StringNode, children
 from events.expressions.expr.checker import check
 from events.expressions.expr.compiler import compile_tree
 from events.expressions.expr.dialect import V1_17, Dialect
@@ -24,7 +24,6 @@ from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.optimizer import optimize
 from events.expressions.expr.parser import parse
 from events.expressions.expr.types import ANYS, BOOL, FLOAT, MAP, NIL, STRING, Nature, known
-from events.expressions.golang.functions import Context
 
 __all__ = ["Program", "Selector", "compile", "prepare"]
 
@@ -62,16 +61,15 @@ class Program:
 
     def __call__(self, env: Mapping[str, Any], *, now: datetime | None = None, seed: bytes = b"") -> Any:
         """Evaluate. ``now`` is what ``now()`` says (the clock, if left out); random values follow from ``seed``."""
-        context = Context(_now if now is None else lambda: now, seed)
         try:
-            return self._run(Machine(env, self._variables, context))
+            return self._run(Machine(env, self._variables, _now if now is None else lambda: now, seed))
         except RecursionError:
             raise EvaluationError("the value is nested too deeply") from None
         except (OverflowError, MemoryError):
             raise EvaluationError("a number or text is too large") from None
 
 
-def compile(  # noqa: A001
+def compile(
     text: str, env: Mapping[str, Any], *, dialect: Dialect = V1_17, functions: Functions = PLAIN
 ) -> Program:
     """The program of ``text`` for environments of the types that ``env`` has. Raises ``ExpressionError``."""
@@ -121,12 +119,14 @@ class Selector:
 
     def __call__(self, env: Mapping[str, Any], *, now: datetime | None = None, seed: bytes = b"") -> Any:
         """The value for one event."""
-        return self.program(env)(env, now=now, seed=seed)
+        program = self._programs.get(tuple([type(env[name]) if name in env else None for name in self._names]))
+        if not isinstance(program, Program):
+            program = self.program(env)
+        return program(env, now=now, seed=seed)
 
     def program(self, env: Mapping[str, Any]) -> Program:
         """The program for the types of ``env``, compiled when they are met first."""
-        names = self._names
-        shape = tuple([type(env[name]) if name in env else None for name in names])
+        shape = tuple([type(env[name]) if name in env else None for name in self._names])
         known_program = self._programs.get(shape)
         if known_program is None:
             known_program = self._compile(env, shape)
@@ -150,17 +150,20 @@ class Selector:
 
 
 def _names(tree: Node) -> set[str]:
-    """All names that the environment might have: identifiers, what ``let`` declares, keys of ``$env``, called functions."""
+    """All names that the environment might have: identifiers, variables, built-in functions, and keys of ``$env``."""
     names: set[str] = set()
+    texts: set[str] = set()
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, (IdentifierNode, StringNode)):
+        if isinstance(node, IdentifierNode):
             names.add(node.value)
-        elif isinstance(node, LetNode) or hasattr(node, "name"):
+        elif isinstance(node, StringNode):
+            texts.add(node.value)
+        elif isinstance(node, (LetNode, BuiltinNode)):
             names.add(node.name)
         waiting.extend(children(node))
-    return names
+    return names | texts if "$env" in names else names
 
 
 def prepare(text: str, *, dialect: Dialect = V1_17, functions: Functions = PLAIN) -> Selector:

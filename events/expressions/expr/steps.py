@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from events.errors import EvaluationError
-from events.expressions.expr.ast import BinaryNode, StringNode
+from events.expressions.expr.ast import BinaryNode, ConstantNode, StringNode
 from events.expressions.expr.comparing import equal, equal_exactly, is_in, order
 from events.expressions.expr.dialect import Dialect
 from events.expressions.expr.machine import Machine, Run
@@ -29,20 +29,8 @@ _MAX_INT = (1 << 63) - 1
 
 def binary_run(node: BinaryNode, left: Run, right: Run, dialect: Dialect) -> Run:
     """The function of ``left operator right``."""
-    if node.operator in ("==", "!=") and isinstance(node.right, StringNode) and not _same(node, "string"):
-        return _equals_text(left, node.right.value, node.operator == "==")
     step = binary_step(node, right, dialect)
     return lambda m: step(m, left(m))
-
-
-def _equals_text(left: Run, text: str, wanted: bool) -> Run:
-    """``payload.x == "literal"``: the most common test."""
-
-    def run(m: Machine) -> bool:
-        value = left(m)
-        return (value == text if type(value) is str else False) is wanted
-
-    return run
 
 
 def binary_step(node: BinaryNode, right: Run, dialect: Dialect) -> Step:
@@ -50,10 +38,22 @@ def binary_step(node: BinaryNode, right: Run, dialect: Dialect) -> Step:
     short_circuit = _SHORT_CIRCUIT.get(node.operator)
     if short_circuit is not None:
         return short_circuit(right)
-    if node.operator == "matches" and isinstance(node.right, StringNode):
-        return _matches_literal(node.right.value, dialect)
+    operand = node.right
+    if isinstance(operand, StringNode):
+        if node.operator == "matches":
+            return _matches_literal(operand.value, dialect)
+        if node.operator in ("==", "!=") and not _same(node, "string"):
+            return _equals_text(operand.value, node.operator == "==")
     operation = _operation(node, dialect)
+    if isinstance(operand, (StringNode, ConstantNode)):
+        literal = operand.value
+        return lambda m, value: operation(m, value, literal)
     return lambda m, value: operation(m, value, right(m))
+
+
+def _equals_text(text: str, wanted: bool) -> Step:
+    """``payload.x == "literal"``: the most common test."""
+    return lambda m, value: (type(value) is str and value == text) is wanted
 
 
 # -- and, or, ??

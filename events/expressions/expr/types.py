@@ -190,7 +190,7 @@ class Nature:
 
     def __init__(
         self,
-        type: GoType | None = None,  # noqa: A002
+        type: GoType | None = None,
         *,
         nil: bool = False,
         elem: Nature | None = None,
@@ -286,6 +286,6 @@ NIL = Nature(nil=True)
 
 
 @cache
-def known(type: GoType | None) -> Nature:  # noqa: A002
+def known(type: GoType | None) -> Nature:
     """The nature of values of a type."""
     return UNKNOWN if type is None else Nature(type)

@@ -31,16 +31,7 @@ def decode_json(text: str) -> Any:
 def encode_json(value: Any, *, indent: str = "", escape_html: bool = True) -> str:
     """The JSON text of a value, keys sorted. Raises ``EvaluationError`` for infinities, NaN and what is too large."""
     special = _SPECIAL_OR_HTML if escape_html else _SPECIAL
-    return "".join(_bounded(_chunks(value, indent, special)))
-
-
-def _bounded(chunks: Iterator[str]) -> Iterator[str]:
-    size = 0
-    for count, chunk in enumerate(chunks):
-        size += len(chunk)
-        check_text(size)
-        check_printed(count)
-        yield chunk
+    return "".join(_chunks(value, indent, special))
 
 
 def _chunks(value: Any, indent: str, special: re.Pattern[str]) -> Iterator[str]:

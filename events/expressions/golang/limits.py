@@ -9,7 +9,7 @@ __all__ = [
     "MAX_ITEMS",
     "MAX_NODES",
     "MAX_PRINTED",
-    "MAX_TEXT",
+    "MAX_SLOW_TEXT", "MAX_TEXT",
     "check_items",
     "check_printed",
     "check_slow_text",
@@ -20,6 +20,7 @@ MAX_TEXT = 4 * 1024 * 1024  # characters of one text
 MAX_ITEMS = 262_144  # items of one list
 MAX_NODES = 200_000  # values visited by one deep operation (comparing, copying, encoding)
 MAX_PRINTED = 500_000  # values written into one text
+MAX_PRINTED_DEPTH = 10_000  # levels of nesting, where nothing recurses
 MAX_SLOW_TEXT = 131_072  # characters of a text that is looked at one by one
 MAX_DEPTH = 200  # levels of nesting where a deep operation recurses
 
@@ -44,7 +45,9 @@ def check_slow_text(text: str) -> None:
         raise EvaluationError(f"a text of {len(text)} characters is too long for this function", reason="LimitReached")
 
 
-def check_printed(count: int) -> None:
-    """Raise when more values are about to be written than fit into a text in time."""
+def check_printed(count: int, depth: int) -> None:
+    """Raise when more or deeper values are about to be written than a text can hold in time."""
+    if depth > MAX_PRINTED_DEPTH:
+        raise EvaluationError("the value is too deep to print", reason="LimitReached")
     if count > MAX_PRINTED:
         raise EvaluationError(f"a value of more than {MAX_PRINTED} parts is too large to print", reason="LimitReached")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["decimal_parts", "float_text", "parse_float", "parse_int", "shortest", "trim_exponent"]
+__all__ = ["decimal_parts", "float_text", "parse_float", "parse_int", "parse_saturated", "shortest", "trim_exponent"]
 
 _UNDERSCORED = re.compile(r"[+-]?(0[xX](_?[0-9a-fA-F])+|0[bB](_?[01])+|0[oO]?(_?[0-7])+|[0-9](_?[0-9])*)")
 _LOOSE_UNDERSCORE = re.compile(r"(?<![0-9a-fA-FxX])_|_(?![0-9a-fA-F])|^[+-]?[0-9]+[eE]?_[eE]")
 """An underscore that does not stand between two digits (or after ``0x``)."""
+_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_HEX_FLOAT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
+_HEX_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+_FLOAT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
 _SPECIAL = {"inf": math.inf, "infinity": math.inf, "nan": math.nan}
 _PREFIXES = {"0x": 16, "0b": 2, "0o": 8}
 
@@ -139,6 +141,15 @@ def parse_int(text: str, base: int = 10, bits: int = 64, signed: bool = True) ->
         number = -number
     limit = 1 << bits - 1 if signed else 1 << bits
     return number if (-limit <= number < limit if signed else number < limit) else None
+
+
+def parse_saturated(text: str) -> int:
+    """Go's ``ParseInt`` where the error is ignored: 0 for what is no number, the nearest ``int64`` for one too large."""
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        return 0
+    size = int(match.group(2)[:20])
+    return max(-size, -(2**63)) if match.group(1) == "-" else min(size, 2**63 - 1)
 
 
 def parse_float(text: str) -> float | None:

@@ -59,7 +59,7 @@ def _nested(value: Any) -> str:
         parts.append(text)
         size += len(text) + 1
         check_text(size)
-        check_printed(len(parts))
+        check_printed(len(parts), len(open_values))
     parts.pop()  # the end of the iterator that held the value itself
     return "".join(parts)
 

@@ -109,10 +109,12 @@ def _equal(a: Any, b: Any) -> bool:
         return float(a) == float(b)
     if kind:
         return bool(a == b)
+    if a is not None and b is not None and kind_of(a) != kind_of(b):
+        raise EvaluationError(f"non-comparable types {type_of(a)} and {type_of(b)}")
     if is_nil(a) or is_nil(b):
         return is_nil(a) and is_nil(b)
-    if kind_of(a) != kind_of(b) or not isinstance(b, GoObject):
-        raise EvaluationError(f"non-comparable types {type_of(a)} and {type_of(b)}")
+    if not isinstance(b, GoObject):
+        raise EvaluationError(f"non-comparable type {type_of(b)}")
     return bool(a == b)
 
 

@@ -7,6 +7,7 @@ Follows https://pkg.go.dev/text/template#hdr-Arguments and the package's exec.go
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from events.errors import EvaluationError
@@ -133,6 +134,8 @@ class Compiler:
             return _constant(None) if wanted == "map" else _raises(f"cannot assign nil to {wanted}")
         if isinstance(node, (Bool, String, Number)):
             return _typed_constant(node, wanted)
+        if wanted == "map" and isinstance(node, (Field, Chain, Variable)) and node.names:
+            return _map_field(self.operand(node), self.operand(_without_last(node)), node.names[-1])
         return _checked(self.operand(node), wanted)
 
     def short_circuit(self, name: str, nodes: tuple[Operand, ...], final: Value | None) -> Value:
@@ -191,6 +194,31 @@ class Compiler:
             return checked(method.implementation(receiver, *values))
 
         return invoke
+
+
+def _without_last(node: Field | Chain | Variable) -> Operand:
+    """What the last name is looked up from."""
+    names = node.names[:-1]
+    if isinstance(node, Field):
+        return Field(names) if names else Dot()
+    if isinstance(node, Variable):
+        return replace(node, names=names)
+    return Chain(node.base, names) if names else node.base
+
+
+def _map_field(value: Value, parent: Value, name: str) -> Value:
+    """A field for a map parameter: one that is missing is a nil map, but one that is null has the wrong type."""
+    check = CHECKS["map"]
+
+    def look_up(state: State, dot: Any) -> Any:
+        result = value(state, dot)
+        if result is None:
+            holder = parent(state, dot)
+            if isinstance(holder, dict) and name in holder:
+                raise EvaluationError("wrong type for value; expected map[string]interface {}; got interface {}")
+        return check(result)
+
+    return look_up
 
 
 def _is_plain(node: Operand) -> bool:

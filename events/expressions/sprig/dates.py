@@ -12,7 +12,7 @@ from events.expressions.golang import time_methods as _methods  # noqa: F401 - g
 from events.expressions.golang.durations import Duration, parse_duration
 from events.expressions.golang.functions import Context, Function, by_name
 from events.expressions.golang.layouts import format_time, parse_time
-from events.expressions.golang.numbers import parse_int
+from events.expressions.golang.numbers import parse_saturated
 from events.expressions.golang.times import (
     LOCAL,
     UTC_LOCATION,
@@ -74,7 +74,7 @@ def _ago(context: Context, value: Any) -> str:
 
 
 def _duration(value: Any) -> str:
-    seconds = (parse_int(value) or 0) if type(value) is str else value if type(value) is Int64 else 0
+    seconds = parse_saturated(value) if type(value) is str else value if type(value) is Int64 else 0
     return str(Duration(wrap_int64(seconds * _SECOND)))
 
 

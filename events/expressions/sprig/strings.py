@@ -10,7 +10,7 @@ from typing import Any
 from events.errors import EvaluationError
 from events.expressions.golang.functions import Function, by_name
 from events.expressions.golang.limits import check_items, check_slow_text, check_text
-from events.expressions.golang.numbers import parse_int
+from events.expressions.golang.numbers import parse_saturated
 from events.expressions.golang.printing import format_value, join_texts, text_of
 from events.expressions.golang.quoting import quote as go_quote
 from events.expressions.golang.texts import to_lower, to_title, to_upper, trim_set, trim_space
@@ -239,7 +239,7 @@ def _fail(message: str) -> str:
 
 
 def _atoi(text: str) -> Int:
-    return Int(parse_int(text) or 0)
+    return Int(parse_saturated(text))
 
 
 FUNCTIONS = by_name(
@@ -248,6 +248,7 @@ FUNCTIONS = by_name(
         Function("fail", _fail, ("string",)),
         Function("abbrev", _abbrev, ("int", "string")),
         Function("abbrevboth", _abbrevboth, ("int", "int", "string")),
+        Function("atoi", _atoi, ("string",)),
         Function("cat", _cat, ("any...",)),
         Function("contains", _contains, ("string", "string")),
         Function("hasPrefix", _has_prefix, ("string", "string")),
