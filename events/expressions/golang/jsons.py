@@ -31,32 +31,36 @@ def decode_json(text: str) -> Any:
 def encode_json(value: Any, *, indent: str = "", escape_html: bool = True) -> str:
     """The JSON text of a value, keys sorted. Raises ``EvaluationError`` for infinities, NaN and what is too large."""
     special = _SPECIAL_OR_HTML if escape_html else _SPECIAL
-    return "".join(_chunks(value, indent, special))
+    return "".join(_parts(value, indent, special))
 
 
-def _chunks(value: Any, indent: str, special: re.Pattern[str]) -> Iterator[str]:
+def _parts(value: Any, indent: str, special: re.Pattern[str]) -> list[str]:
     """The pieces of the text, without recursion: a document may be nested deeper than Python's stack."""
+    parts: list[str] = []
+    size = 0
     open_values: list[tuple[Iterator[tuple[str, Any]], str]] = [(iter((("", value),)), "")]
-    while True:
+    while open_values:
         items, closing = open_values[-1]
         step = next(items, None)
         if step is None:
             open_values.pop()
-            if not open_values:
-                return
-            yield ("\n" + indent * (len(open_values) - 1) if indent else "") + closing
-            continue
-        before, item = step
-        if isinstance(item, (list, dict)) and item:
-            line = "\n" + indent * len(open_values) if indent else ""
-            if isinstance(item, dict):
-                yield before + "{"
-                open_values.append((_members(item, line, ": " if indent else ":", special), "}"))
-            else:
-                yield before + "["
-                open_values.append((_elements(item, line), "]"))
+            parts.append(("\n" + indent * (len(open_values) - 1) if indent and closing else "") + closing)
         else:
-            yield before + _scalar(item, special)
+            before, item = step
+            if isinstance(item, (list, dict)) and item:
+                line = "\n" + indent * len(open_values) if indent else ""
+                if isinstance(item, dict):
+                    parts.append(before + "{")
+                    open_values.append((_members(item, line, ": " if indent else ":", special), "}"))
+                else:
+                    parts.append(before + "[")
+                    open_values.append((_elements(item, line), "]"))
+            else:
+                parts.append(before + _scalar(item, special))
+        size += len(parts[-1])
+        check_text(size)
+        check_printed(len(parts), len(open_values))
+    return parts
 
 
 def _elements(items: list[Any], line: str) -> Iterator[tuple[str, Any]]:
