@@ -13,9 +13,10 @@ from pathlib import Path
 
 from eventbus.interface import Bus
 from eventsource import metrics
+from eventsource.answers import Served
 from eventsource.listener import Listener
 from eventsource.routes import Table
-from eventsource.server import Limits, Served, Server
+from eventsource.server import Limits, Server
 from eventsource.sources import Sources
 
 __all__ = ["BusFor", "Sources", "bind", "renew_certificates", "serve", "start"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import socket
 import ssl
 import time
@@ -20,28 +19,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import orjson
-import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from eventbus.interface import Bus
-from events.errors import PointsmanError, Rejected, Unavailable
+from events.errors import PointsmanError, Rejected
+from eventsource import answers
 from eventsource import body as bodies
+from eventsource.answers import Served
 from eventsource.delivery import Delivery, canonical
 from eventsource.forms import unescape
-from eventsource.listener import Listener, Received
-from eventsource.metrics import UNKNOWN, EventMetrics
+from eventsource.metrics import UNKNOWN
 from eventsource.routes import Table
 from eventsource.webhooks import MASKED
 
-__all__ = ["Limits", "Served", "Server"]
-
-log = structlog.get_logger("eventsource")
+__all__ = ["Limits", "Server"]
 
 Headers = tuple[tuple[str, str], ...]
-_JSON = {"Content-Type": "application/json", "Server": "pointsman"}
-_TEXT = {"Content-Type": "text/plain; charset=utf-8", "Server": "pointsman"}
 
 
 @dataclass(frozen=True)
@@ -59,15 +52,6 @@ class Limits:
     """Bytes of bodies of all requests together."""
 
 
-@dataclass
-class Served:
-    """A listener with what it needs at run time."""
-
-    listener: Listener
-    bus: Bus
-    metrics: EventMetrics
-
-
 class _Connection(RequestHandler):
     """A connection that knows its age, and tells about broken HTTP in our words."""
 
@@ -83,12 +67,7 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if status == 400:
-            UNKNOWN.rejected("BrokenHttp")
-            answer = _error(400, "this is not HTTP as we know it")
-        else:
-            log.error("request failed", exc_info=exc)
-            answer = _error(500, "internal error")
+        answer = answers.broken() if status == 400 else answers.fault(exc, request)
         answer.force_close()
         return answer
 
@@ -202,18 +181,18 @@ class Server:
         try:
             served, path, query = _route(table, request)
             if served is None:
-                answer = web.Response(body=b"OK", headers=_TEXT)
+                answer = answers.healthy()
             else:
                 delivery, size = await self._receive(served, request, path, query)
                 try:
-                    answer = await _publish(served, served.listener.receive(delivery))
+                    answer = await answers.publish(served, served.listener.receive(delivery))
                 finally:
                     self.budget.give(size)
                 served.metrics.duration.observe((time.perf_counter() - begin) * 1e3)
         except PointsmanError as error:
-            answer = _refusal(error, request, served, delivery)
+            answer = answers.refusal(error, request, served, delivery)
         except Exception as error:
-            answer = _fault(error, request, served, delivery)
+            answer = answers.fault(error, request, served, delivery)
         if self.draining or not request.content.is_eof():
             answer.force_close()
         return answer
@@ -259,16 +238,8 @@ def _route(table: Table[Served], request: web.BaseRequest) -> tuple[Served | Non
         raise Rejected(404, "nothing is served here", reason="NotFound")
     served = options.get(request.method) or options.get(None)
     if served is None:
-        raise MethodNotAllowed([method for method in options if method is not None])
+        raise answers.MethodNotAllowed([method for method in options if method is not None])
     return served, path, query
-
-
-class MethodNotAllowed(Rejected):
-    """405, with the methods that would do."""
-
-    def __init__(self, allowed: list[str]) -> None:
-        super().__init__(405, "this method is not served here")
-        self.allowed = ", ".join(sorted(allowed))
 
 
 _canonical: Callable[[bytes], str] = lru_cache(maxsize=4096)(lambda name: canonical(name.decode("latin-1")))
@@ -281,75 +252,3 @@ def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
         headers = [field for field in headers if field[0] != "Authorization"]
         headers.append(("Authorization", MASKED))
     return tuple(headers)
-
-
-async def _publish(served: Served, received: Received) -> web.Response:
-    """Step 4: store the events, then say so."""
-    identifier, ids, events, problem = received
-    metrics = served.metrics
-    if problem:
-        log.warning("the filter had no answer", listener=served.listener.owner, delivery_id=identifier, error=problem)
-    try:
-        if len(events) == 1:
-            stored = [await served.bus.publish(events[0], delivery_id=identifier)]
-        else:
-            stored = await asyncio.gather(*(served.bus.publish(e, delivery_id=identifier) for e in events))
-    except Unavailable:
-        metrics.sent_failed.inc(len(events))
-        raise
-    if not stored:
-        status = "filtered"
-    else:
-        fresh = sum(1 for one in stored if not one.duplicate)
-        status = "stored" if fresh else "duplicate"
-        metrics.sent.inc(fresh)
-    metrics.result(status)
-    answer: dict[str, Any] = {"id": ids[0] if ids else "", "status": status}
-    if len(ids) > 1:
-        answer["ids"] = ids
-    return web.Response(body=orjson.dumps(answer), headers=_JSON)
-
-
-def _refusal(
-    error: PointsmanError, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
-) -> web.Response:
-    """The answer to a delivery that is not taken."""
-    (served.metrics if served else UNKNOWN).rejected(error.reason)
-    if isinstance(error, Rejected):
-        status, message, retry_after = error.status, error.message, error.retry_after
-    elif isinstance(error, Unavailable):
-        status, message = 503, "the event cannot be stored now"
-        retry_after = math.ceil(error.retry_after or 1)
-    else:
-        status, message, retry_after = 503, "the event source is not ready", 10
-    tell = log.warning if status >= 500 else log.info
-    tell("delivery refused", status=status, reason=error.reason, error=str(error), **_names(request, served, delivery))
-    answer = _error(status, message)
-    if retry_after is not None:
-        answer.headers["Retry-After"] = str(retry_after)
-    if isinstance(error, MethodNotAllowed):
-        answer.headers["Allow"] = error.allowed
-    return answer
-
-
-def _fault(
-    error: Exception, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
-) -> web.Response:
-    """The answer when we have a bug."""
-    (served.metrics if served else UNKNOWN).rejected("InternalError")
-    log.error("delivery failed", exc_info=error, **_names(request, served, delivery))
-    return _error(500, "internal error")
-
-
-def _names(request: web.BaseRequest, served: Served | None, delivery: Delivery | None) -> dict[str, str]:
-    """What a log line says of a delivery: where it was sent, who takes it, the sender's id. Never its content."""
-    names = {"path": request.raw_path[:200]}
-    if served is not None:
-        names["listener"] = served.listener.owner
-        if delivery is not None:
-            names["delivery_id"] = served.listener.webhook.delivery_id(delivery)[:200]
-    return names
-
-
-def _error(status: int, message: str) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps({"error": message}), headers=_JSON)

@@ -1,0 +1,128 @@
+"""Step 4, publish: the events are stored first, then the sender is told so; or why they were not taken. JSON throughout."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+
+from eventbus.interface import Bus
+from events.errors import PointsmanError, Rejected, Unavailable
+from eventsource.delivery import Delivery
+from eventsource.listener import Listener, Received
+from eventsource.metrics import UNKNOWN, EventMetrics
+
+__all__ = ["MethodNotAllowed", "Served", "broken", "fault", "healthy", "publish", "refusal"]
+
+log = structlog.get_logger("eventsource")
+
+_JSON = {"Content-Type": "application/json", "Server": "pointsman"}
+_TEXT = {"Content-Type": "text/plain; charset=utf-8", "Server": "pointsman"}
+
+
+@dataclass
+class Served:
+    """A listener with what it needs at run time."""
+
+    listener: Listener
+    bus: Bus
+    metrics: EventMetrics
+
+
+class MethodNotAllowed(Rejected):
+    """405, with the methods that would do."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(405, "this method is not served here")
+        self.allowed = ", ".join(sorted(allowed))
+
+
+async def publish(served: Served, received: Received) -> web.Response:
+    """Step 4: store the events, then say so."""
+    identifier, ids, events, problem = received
+    metrics = served.metrics
+    if problem:
+        log.warning("the filter had no answer", listener=served.listener.owner, delivery_id=identifier, error=problem)
+    try:
+        if len(events) == 1:
+            stored = [await served.bus.publish(events[0], delivery_id=identifier)]
+        else:
+            stored = await asyncio.gather(*(served.bus.publish(e, delivery_id=identifier) for e in events))
+    except Unavailable:
+        metrics.sent_failed.inc(len(events))
+        raise
+    if not stored:
+        status = "filtered"
+    else:
+        fresh = sum(1 for one in stored if not one.duplicate)
+        status = "stored" if fresh else "duplicate"
+        metrics.sent.inc(fresh)
+    metrics.result(status)
+    answer: dict[str, Any] = {"id": ids[0] if ids else "", "status": status}
+    if len(ids) > 1:
+        answer["ids"] = ids
+    return web.Response(body=orjson.dumps(answer), headers=_JSON)
+
+
+def refusal(
+    error: PointsmanError, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
+) -> web.Response:
+    """The answer to a delivery that is not taken."""
+    (served.metrics if served else UNKNOWN).rejected(error.reason)
+    if isinstance(error, Rejected):
+        status, message, retry_after = error.status, error.message, error.retry_after
+    elif isinstance(error, Unavailable):
+        status, message = 503, "the event cannot be stored now"
+        retry_after = math.ceil(error.retry_after or 1)
+    else:
+        status, message, retry_after = 503, "the event source is not ready", 10
+    tell = log.warning if status >= 500 else log.info
+    tell("delivery refused", status=status, reason=error.reason, error=str(error), **_names(request, served, delivery))
+    answer = _error(status, message)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = error.allowed
+    return answer
+
+
+def fault(
+    error: BaseException | None,
+    request: web.BaseRequest,
+    served: Served | None = None,
+    delivery: Delivery | None = None,
+) -> web.Response:
+    """The answer when we have a bug."""
+    (served.metrics if served else UNKNOWN).rejected("InternalError")
+    log.error("delivery failed", exc_info=error, **_names(request, served, delivery))
+    return _error(500, "internal error")
+
+
+def _names(request: web.BaseRequest, served: Served | None, delivery: Delivery | None) -> dict[str, str]:
+    """What a log line says of a delivery: where it was sent, who takes it, the sender's id. Never its content."""
+    names = {"path": request.raw_path[:200]}
+    if served is not None:
+        names["listener"] = served.listener.owner
+        if delivery is not None:
+            names["delivery_id"] = served.listener.webhook.delivery_id(delivery)[:200]
+    return names
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps({"error": message}), headers=_JSON)
+
+
+def healthy() -> web.Response:
+    """The answer of ``/health``."""
+    return web.Response(body=b"OK", headers=_TEXT)
+
+
+def broken() -> web.Response:
+    """The answer to what is no HTTP."""
+    UNKNOWN.rejected("BrokenHttp")
+    return _error(400, "this is not HTTP as we know it")
