@@ -43,8 +43,8 @@ class Result:
 
     __slots__ = ("_found", "_string", "exists", "type")
 
-    def __init__(self, type: str, string: str | None, found: Slice | _Parsed, exists: bool = True) -> None:
-        self.type = type
+    def __init__(self, kind: str, string: str | None, found: Slice | _Parsed, exists: bool = True) -> None:
+        self.type = kind
         self.exists = exists
         self._string = string
         self._found = found

@@ -5,6 +5,7 @@ Spec: argo-events.md §1.9. A glob takes time linear in the text, whatever stars
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -107,7 +108,7 @@ def _bits(places: list[int]) -> int:
     return int.from_bytes(mask, "little")
 
 
-_CLASSES = {
+_CLASSES: dict[str, Callable[[Slice], bool]] = {
     "~*": lambda value: value.exists,
     "~null": lambda value: value.type == "Null",
     "~true": lambda value: _truth(value) is True,

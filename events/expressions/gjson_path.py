@@ -17,7 +17,23 @@ from events.expressions.gjson_text import quote, unescape
 
 __all__ = ["MODIFIERS", "ListStep", "Modifier", "Multipath", "Node", "ObjectStep", "Query", "Selector", "Static"]
 
-MODIFIERS = frozenset(["pretty", "ugly", "reverse", "this", "flatten", "join", "valid", "keys", "values", "tostr", "fromstr", "group", "dig"])
+MODIFIERS = frozenset(
+    [
+        "pretty",
+        "ugly",
+        "reverse",
+        "this",
+        "flatten",
+        "join",
+        "valid",
+        "keys",
+        "values",
+        "tostr",
+        "fromstr",
+        "group",
+        "dig",
+    ]
+)
 
 _OBJECT_PLAIN = re.compile(r"[^|.*?\\]*+")
 _LIST_PLAIN = re.compile(r"[^|.#]*+")
@@ -235,19 +251,19 @@ def _read_query(text: str, start: int) -> tuple[Query, int | None]:
     operator = 0
     escaped = False
     for match in _QUERY_TOKEN.finditer(text, start + 2):
-        token = match.group()
+        sign = match.group()
         at = match.start()
-        if token[0] == '"':
-            escaped = escaped or "\\" in token
-        elif token in ("[", "("):
+        if sign[0] == '"':
+            escaped = escaped or "\\" in sign
+        elif sign in ("[", "("):
             depth += 1
-        elif token in ("]", ")"):
+        elif sign in ("]", ")"):
             depth -= 1
             if depth == 0:
                 path = text[start + 2 : operator or at].strip(_SPACE)
                 condition = _read_condition(text[operator:at].strip(_SPACE) if operator else "", escaped)
                 return Query(Node(path), condition, text.startswith("#", at + 1)), at + 1
-        elif token[0] != "\\" and depth == 1 and not operator:
+        elif sign[0] != "\\" and depth == 1 and not operator:
             operator = at
     return Query(Node(""), Condition("", ""), False), None
 
@@ -276,17 +292,17 @@ def _split_at_pipe(path: Node) -> tuple[Node, Node | None]:
         return path, None
     at = path.start
     while match := _PIPE_TOKEN.search(text, at):
-        token = match.group()
+        sign = match.group()
         at = match.end()
-        if token == "|":
+        if sign == "|":
             return Node(text[path.start : match.start()]), Node(text, at)
-        if token[0] != ".":
+        if sign[0] != ".":
             continue
         if at == len(text):
             break
-        if token[-1] in _BRACKETS:
-            at = _skip_brackets(text, at, token[-1])
-        elif token[-1] == "#":
+        if sign[-1] in _BRACKETS:
+            at = _skip_brackets(text, at, sign[-1])
+        elif sign[-1] == "#":
             at += 1  # whatever follows is passed over, a pipe too
     return path, None
 
@@ -294,9 +310,9 @@ def _split_at_pipe(path: Node) -> tuple[Node, Node | None]:
 def _skip_brackets(text: str, at: int, bracket: str) -> int:
     depth = 1
     for match in _BRACKETS[bracket].finditer(text, at):
-        token = match.group()
-        if token[0] not in '"\\':
-            depth += 1 if token == bracket else -1
+        sign = match.group()
+        if sign[0] not in '"\\':
+            depth += 1 if sign == bracket else -1
             if depth == 0:
                 return match.end()
     return len(text)
@@ -346,19 +362,19 @@ def _read_multipath(text: str, start: int) -> Multipath | Node:
     depth, modifier = 1, False
     colon, begin = 0, start + 1
     for match in _SELECTOR_TOKEN.finditer(text, start + 1):
-        token, at = match.group(), match.start()
-        if token == "@":
+        sign, at = match.group(), match.start()
+        if sign == "@":
             modifier = modifier or text[at - 1] in ".|"
-        elif token == ":":
+        elif sign == ":":
             if not modifier and not colon and depth == 1:
                 colon = at
-        elif token in ("[", "(", "{"):
+        elif sign in ("[", "(", "{"):
             depth += 1
-        elif token in ("]", ")", "}"):
+        elif sign in ("]", ")", "}"):
             depth -= 1
-        elif token != ",":
+        elif sign != ",":
             continue
-        if (token == "," and depth == 1) or depth == 0:
+        if (sign == "," and depth == 1) or depth == 0:
             path = text[colon + 1 if colon else begin : at]
             selectors.append(Selector(_name(text[begin:colon] if colon else "", path), Node(path)))
             colon, modifier, begin = 0, False, at + 1

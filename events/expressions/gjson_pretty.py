@@ -41,30 +41,30 @@ def pretty(text: str, budget: Budget, *, indent: str, prefix: str, width: int, s
     stack: list[_Open] = []
     at = 0
     while at < len(tokens):
-        token = tokens[at]
-        if stack and stack[-1].bracket == "{" and stack[-1].key is None and token != "}":
-            if token[0] == '"':
-                stack[-1].key = token
+        piece = tokens[at]
+        if stack and stack[-1].bracket == "{" and stack[-1].key is None and piece != "}":
+            if piece[0] == '"':
+                stack[-1].key = piece
             at += 1
             continue
         at += 1
-        if token in ("{", "["):
+        if piece in ("{", "["):
             one_line = flat.get(at - 1)
             if one_line is not None and _fits(one_line, width, prefix, stack, indent):
-                token = _join_line(tokens[at - 1 : one_line.stop])
+                piece = _join_line(tokens[at - 1 : one_line.stop])
                 at = one_line.stop
             else:
                 budget.spend(len(indent) * len(stack))
-                stack.append(_Open(token, prefix + indent * (len(stack) + 1)))
+                stack.append(_Open(piece, prefix + indent * (len(stack) + 1)))
                 continue
-        elif token in ("}", "]"):
+        elif piece in ("}", "]"):
             if not stack:
                 continue
-            token = _close(stack.pop(), prefix + indent * len(stack), token, sort_keys)
-        budget.spend(len(token))
+            piece = _close(stack.pop(), prefix + indent * len(stack), piece, sort_keys)
+        budget.spend(len(piece))
         if not stack:
-            return f"{prefix}{token}\n"
-        _add(stack[-1], token)
+            return f"{prefix}{piece}\n"
+        _add(stack[-1], piece)
     return f"{prefix}\n" if prefix else ""
 
 
@@ -73,23 +73,23 @@ def _tokens(text: str) -> list[str]:
     tokens = []
     at = 0
     while match := _TOKEN.search(text, at):
-        token = match.group()
+        piece = match.group()
         at = match.end()
-        if token in _WORDS:
-            token = _WORDS[token]
-            at += len(token) - 1
-        tokens.append(token)
+        if piece in _WORDS:
+            piece = _WORDS[piece]
+            at += len(piece) - 1
+        tokens.append(piece)
     return tokens
 
 
-def _add(outer: _Open, token: str) -> None:
+def _add(outer: _Open, piece: str) -> None:
     if outer.bracket == "{":
         key = outer.key or ""
-        outer.order.append((key, token))
-        outer.parts.append(f"{outer.lead}{key}: {token}")
+        outer.order.append((key, piece))
+        outer.parts.append(f"{outer.lead}{key}: {piece}")
         outer.key = None
     else:
-        outer.parts.append(outer.lead + token)
+        outer.parts.append(outer.lead + piece)
 
 
 def _close(inner: _Open, lead: str, bracket: str, sort_keys: bool) -> str:
@@ -113,25 +113,25 @@ def _rank(raw: str) -> tuple[int, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Flat:
-    """A list without objects: the token behind it, and its size on one line in bytes."""
+    """A list without objects: the piece behind it, and its size on one line in bytes."""
 
     stop: int
     size: int
 
 
 def _flat_lists(tokens: list[str]) -> dict[int, _Flat]:
-    """The lists that hold no objects, by the number of their opening token."""
+    """The lists that hold no objects, by the number of their opening piece."""
     found: dict[int, _Flat] = {}
-    opened: list[tuple[int, int, int]] = []  # token, members and bytes so far of each open container
+    opened: list[tuple[int, int, int]] = []  # piece, members and bytes so far of each open container
     mixed = 0  # how many of these, from the outermost, hold an object or are one
-    for at, token in enumerate(tokens):
-        if token in ("{", "["):
+    for at, piece in enumerate(tokens):
+        if piece in ("{", "["):
             opened.append((at, 0, 2))
-            if token == "{":
+            if piece == "{":
                 mixed = len(opened)
             continue
-        size = _bytes(token)
-        if token in ("]", "}"):
+        size = _bytes(piece)
+        if piece in ("]", "}"):
             if not opened:
                 break
             start, _, size = opened.pop()
@@ -162,8 +162,8 @@ def _fits(one_line: _Flat, width: int, prefix: str, stack: list[_Open], indent: 
 
 def _join_line(tokens: list[str]) -> str:
     parts = []
-    for before, token in zip(["[", *tokens], tokens, strict=False):
-        if before != "[" and token != "]":
+    for before, piece in zip(["[", *tokens], tokens, strict=False):
+        if before != "[" and piece != "]":
             parts.append(", ")
-        parts.append(token)
+        parts.append(piece)
     return "".join(parts)

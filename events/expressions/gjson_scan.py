@@ -82,11 +82,11 @@ class Slice:
 
     __slots__ = ("end", "index", "indexes", "start", "text", "type")
 
-    def __init__(self, text: str, start: int, end: int, type: str, index: int = 0) -> None:
+    def __init__(self, text: str, start: int, end: int, kind: str, index: int = 0) -> None:
         self.text = text
         self.start = start
         self.end = end
-        self.type = type
+        self.type = kind
         self.index = index
         self.indexes: list[int] | None = None
 

@@ -196,7 +196,6 @@ class _Finder:
         step = path.in_object if bracket == "{" else path.in_list
         if step.pipe is not None:
             self.pipe = step.pipe
-        self.budget.spend(_DESCENT)
         self._stack.append(_ObjectWalk(step) if isinstance(step, ObjectStep) else _ListWalk(step))
 
     def _in_object(self, step: ObjectStep) -> bool:
@@ -219,7 +218,7 @@ class _Finder:
                 at = end
                 break
             if matches and rest is not None and text[start] in "{[":
-                budget.spend(start - at)
+                budget.spend(_DESCENT + start - at)
                 self.at = start + 1
                 self._enter(text[start], rest)
                 return False
@@ -253,7 +252,7 @@ class _Finder:
                 self.at = start + 1
                 return self._close(walk, at)
             if wanted and rest is not None and text[start] in "{[":
-                budget.spend(start - at)
+                budget.spend(_DESCENT + start - at)
                 self.at = start + 1
                 self._enter(text[start], rest)
                 return False
@@ -267,7 +266,9 @@ class _Finder:
             if budget.left < 0:
                 budget.spend(0)
             if each:
-                walk.elements.append(Slice(text, start, min(stop, end), kind, start - self.start if kind == "JSON" else 0))
+                walk.elements.append(
+                    Slice(text, start, min(stop, end), kind, start - self.start if kind == "JSON" else 0)
+                )
             elif query is not None:
                 if self._ask(walk, query, Slice(text, start, min(stop, end), kind)):
                     return True

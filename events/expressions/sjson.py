@@ -203,9 +203,15 @@ def _replace_all(json: str, targets: list[tuple[int, Slice]], raw: str) -> str:
     """Write over each target, from the last in the text to the first."""
     if len(raw) * len(targets) > MAX_RESULT:
         raise EvaluationError(f"the document grows beyond {MAX_RESULT} characters")
+    tail: list[str] = []  # what is behind the last place written, from the end of the text on
+    head = len(json)
     for index, target in targets:
         stop = index + target.end - target.start
-        if stop > len(json):
-            raise EvaluationError("the path leads to values that are not part of the document")
-        json = json[:index] + raw + json[stop:]
-    return json
+        if stop > head:  # places that overlap: the search led to values that it made up
+            json = json[:head] + "".join(reversed(tail))
+            tail, head = [], len(json)
+            if stop > head:
+                raise EvaluationError("the path leads to values that are not part of the document")
+        tail += [json[stop:head], raw]
+        head = index
+    return json[:head] + "".join(reversed(tail))
