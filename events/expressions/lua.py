@@ -2,7 +2,7 @@
 
 The program sees the event's data as the global ``event``. On the way in ``null`` members and arrays directly within arrays are
 dropped; on the way out a table with a positive integer key (or the metatable entry ``__is_array = true``) becomes an array.
-The environment is built by ``lua_sandbox.lua``: no files, no network, no environment variables, nothing of Python.
+The environment is built by ``lua_sandbox.lua`` (results are written by ``lua_values.lua``): no files, no network, no environment variables, nothing of Python.
 
 Nothing here stops a program that does not end: run it only in a process that can be killed (``sensor/scripts.py``).
 """
@@ -21,6 +21,7 @@ from events.expressions.gojson import loads_object
 
 __all__ = ["Lua"]
 
+_VALUES = Path(__file__).with_name("lua_values.lua")
 _SANDBOX = Path(__file__).with_name("lua_sandbox.lua")
 _EXACT = 2**53
 _MAX_TEXT = 65536
@@ -48,8 +49,9 @@ class Lua:
         self._runtime.execute("jit.off()")
         self._collect, self._table = self._runtime.globals().collectgarbage, self._runtime.table_from
         load = self._runtime.eval("function(text) return assert(loadstring(text, '=sandbox')) end")
+        values = load(_VALUES.read_text(encoding="utf-8"))()
         sandbox = load(_SANDBOX.read_text(encoding="utf-8"))
-        self._compile, self._filter, self._transform = sandbox(_mapped(str.upper), _mapped(str.lower))
+        self._compile, self._filter, self._transform = sandbox(_mapped(str.upper), _mapped(str.lower), *values)
         self._chunk = lru_cache(maxsize=256)(self._load)
 
     def check(self, program: str) -> None:
