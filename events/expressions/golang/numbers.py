@@ -12,8 +12,7 @@ _LOOSE_UNDERSCORE = re.compile(r"(?<![0-9a-fA-FxX])_|_(?![0-9a-fA-F])|^[+-]?[0-9
 """An underscore that does not stand between two digits (or after ``0x``)."""
 _INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_HEX_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
-_FLOAT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
+_HEX_FLOAT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
 _SPECIAL = {"inf": math.inf, "infinity": math.inf, "nan": math.nan}
 _PREFIXES = {"0x": 16, "0b": 2, "0o": 8}
 

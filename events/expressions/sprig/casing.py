@@ -29,8 +29,10 @@ def _is_upper(char: str) -> bool:
 
 
 def _is_letter_of_word(char: str) -> bool:
-    """A letter that has case: Chinese, for one, makes no words."""
-    return is_letter(char) and unicodedata.category(char) != "Lo"
+    """A letter, except of Chinese, which makes no words."""
+    return is_letter(char) and not (
+        "\u3400" <= char <= "\u4d85" or "\u4e00" <= char <= "\u9fcc" or "\U00020000" <= char <= "\U0002b81d"
+    )
 
 
 def _camelcase(text: str) -> str:
@@ -102,8 +104,12 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _continues(kind: int, char: str) -> bool:
-    other = _category(char)
-    return other in (_OTHER, _UPPER) and not _is_letter_of_word(char) if kind == _OTHER else other == kind
+    """Whether a word of this kind goes on with ``char``; connectors that are punctuation go on with it, too."""
+    if kind == _PUNCTUATION:
+        return unicodedata.category(char)[0] == "P"
+    if kind == _OTHER:
+        return _category(char) in (_OTHER, _UPPER) and not _is_letter_of_word(char)
+    return _category(char) == kind
 
 
 def _end_of_upper(text: str, at: int) -> int:
