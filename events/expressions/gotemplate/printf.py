@@ -206,7 +206,9 @@ def _bad(verb: _Verb, value: Any) -> str:
     """The value with its type, where the verb does not fit it."""
     if value is None:
         return f"%!{verb.letter}(<nil>)"
-    return f"%!{verb.letter}({type_of(value)}={_format(replace(verb, letter='v'), value, 0)})"
+    plain = replace(verb, letter="v")
+    text = _integer(plain, value) if isinstance(value, SizedInt) else _format(plain, value, 0)
+    return f"%!{verb.letter}({type_of(value)}={text})"
 
 
 def _format(verb: _Verb, value: Any, depth: int) -> str:
