@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from events.errors import PointsmanError
+from events.errors import PointsmanError, Refused, Unavailable
 from events.registry import did_you_mean
 from events.version import __version__
 
@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit(2 if isinstance(error, click.UsageError) else error.exit_code)
     except PointsmanError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, (Unavailable, Refused)) else 2)
     except BrokenPipeError:  # `pointsman get … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
