@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import click
 
 from events import manifests
-from events.cli.plan import Plan, make_plan
+from events.cli.plan import Plan, Signature, make_plan
 
-__all__ = ["DAY", "UpOptions", "plan_of", "show_findings"]
+__all__ = ["DAY", "UpOptions", "plan_of", "show_findings", "signature"]
 
 DAY = 24 * 3600
 
@@ -39,10 +40,25 @@ class UpOptions:
 
 def plan_of(options: UpOptions) -> Plan:
     """Read and compile the manifests."""
+    seen = signature(options)
     bundle = manifests.load(options.paths, namespace=options.namespace, recursive=options.recursive)
-    return make_plan(
+    plan = make_plan(
         bundle, host=options.host, secrets=options.secrets, environment=os.environ, has_cluster=options.kube
     )
+    plan.signature = seen
+    return plan
+
+
+def signature(options: UpOptions) -> Signature:
+    """Files with the time of their last change and their size: differs when anything was edited."""
+    found = []
+    for given in map(Path, options.paths):
+        files = (given.rglob("*") if options.recursive else given.iterdir()) if given.is_dir() else [given]
+        for file in files:
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                found.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(sorted(found))
 
 
 def show_findings(plan: Plan) -> None:

@@ -33,6 +33,8 @@ __all__ = ["Plan", "make_plan"]
 
 BusName = tuple[str, str]
 VaultKey = tuple[str, str, str, str]
+Signature = tuple[tuple[str, int, int], ...]
+"""Files with time of change and size."""
 
 
 @dataclass
@@ -51,6 +53,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     """What a user is shown of what runs: object, event or trigger, address or condition."""
+    signature: Signature = ()
+    """The files as they were when they were read."""
 
     @property
     def errors(self) -> list[Located]:

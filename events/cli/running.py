@@ -21,7 +21,7 @@ from eventbus import ledger
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
 from events.cli.admin import Admin
-from events.cli.options import UpOptions, plan_of, show_findings
+from events.cli.options import UpOptions, plan_of, show_findings, signature
 from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
 from events.cli.wire import write_addresses, write_vault
@@ -47,6 +47,7 @@ class Up:
         self.sockets: dict[int, socket.socket] = {}
         self.sensor = Role("sensor", self._sensor_config)
         self.source = Role("source", self._source_config)
+        self._seen = plan.signature
         self.admin_port = 0
         self.admin_moved = False
 
@@ -164,7 +165,20 @@ class Up:
     async def _watch(self) -> None:
         """Take up edited manifests. What is wrong is told, and everything stays as it is."""
         folders = {p if p.is_dir() else p.parent for p in map(Path, self.options.paths)}
-        async for _ in watchfiles.awatch(*folders, recursive=self.options.recursive, raise_interrupt=False):
+        # Besides being told of changes we look every second: an edit between our reading and the watch must not be missed.
+        changes = watchfiles.awatch(
+            *folders,
+            recursive=self.options.recursive,
+            raise_interrupt=False,
+            debounce=400,
+            rust_timeout=1000,
+            yield_on_timeout=True,
+        )
+        async for _ in changes:
+            seen = signature(self.options)
+            if seen == self._seen:
+                continue
+            self._seen = seen
             try:
                 await self._take_up(plan_of(self.options))
             except PointsmanError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import secrets
 import sqlite3
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from typing import Any
 import orjson
 
 from events.errors import Refused
-from events.groupcommit import GroupCommit, connect
+from events.groupcommit import GroupCommit, connect, insert
 from events.kube import AlreadyExists, Object
 from events.kube.rules import check_metadata, generated_base
 
@@ -54,7 +55,7 @@ class LocalStore:
                 f"{obj.get('kind')} cannot be created without a cluster", hint="start with --kube", status=404
             )
         check_template(obj, self._templates)
-        return await self._commits.submit(obj)
+        return await self._commits.submit(_completed(obj))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """The Workflow of this name."""
@@ -76,28 +77,45 @@ async def open_store(folder: Path, templates: Templates) -> AsyncIterator[LocalS
         yield LocalStore(path, commits, templates)
 
 
-def _insert(connection: sqlite3.Connection, obj: Object) -> Object:
+def _completed(obj: Object) -> Object:
+    """The object with what the API server adds. Raises Refused for metadata that it would refuse."""
     metadata = dict(obj.get("metadata") or {})
     if not metadata.get("name") and metadata.get("generateName"):
         suffix = "".join(secrets.choice(_ALPHABET) for _ in range(5))
         metadata["name"] = generated_base(metadata["generateName"]) + suffix
     check_metadata("Workflow", metadata)
-    now = datetime.datetime.now(datetime.UTC)
     metadata.update(
         uid=str(uuid.uuid4()),
-        creationTimestamp=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        creationTimestamp=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         resourceVersion="1",
         generation=1,
     )
-    stored = {**obj, "metadata": metadata}
-    try:
-        connection.execute(
-            "INSERT INTO workflow VALUES (?, ?, ?, ?, ?)",
-            (metadata["namespace"], metadata["name"], int(now.timestamp()), _template_name(obj), orjson.dumps(stored)),
-        )
-    except sqlite3.IntegrityError:
-        raise AlreadyExists(f'workflows.argoproj.io "{metadata["name"]}" already exists', status=409) from None
-    return stored
+    return {**obj, "metadata": metadata}
+
+
+# One row holds the answer: each row that is fetched costs as much as a statement.
+_TAKEN = """
+SELECT json_group_array(json_array(namespace, name)) FROM workflow
+WHERE (namespace, name) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
+"""
+
+
+def _insert(connection: sqlite3.Connection, objects: list[Object]) -> list[Object | AlreadyExists]:
+    keys = [(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in objects]
+    found = connection.execute(_TAKEN, (orjson.dumps(keys).decode(),)).fetchone()[0]
+    taken = {(namespace, name) for namespace, name in orjson.loads(found)}
+    now = int(time.time())
+    answers: list[Object | AlreadyExists] = []
+    fresh = []
+    for key, obj in zip(keys, objects, strict=True):
+        if key in taken:
+            answers.append(AlreadyExists(f'workflows.argoproj.io "{key[1]}" already exists', status=409))
+        else:
+            taken.add(key)
+            answers.append(obj)
+            fresh.append((*key, now, _template_name(obj), orjson.dumps(obj)))
+    insert(connection, "INSERT INTO workflow", fresh)
+    return answers
 
 
 def _template_name(obj: Object) -> str:
