@@ -49,7 +49,7 @@ async def pointsman(folder: Path, sync: Sync, sink_port: int, target: Target) ->
     async with _child(folder / "up.log", *command, ready="Ready") as up:
         roles = {"up": up}
         for pid in _children(up):
-            line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            line = _command(pid)
             if b"events.cli.worker" in line:
                 roles[line[line.index(b"events.cli.worker") + 1].decode()] = pid
             elif b"nats-server" in line[0]:
@@ -97,7 +97,7 @@ async def _child(errors: Path, *command: str, ready: str, **environment: str) ->
         async with asyncio.timeout(_READY_SECONDS):
             while not (line := await process.stdout.readline()).startswith(ready.encode()):
                 if not line:
-                    raise RuntimeError(f"{' '.join(command)} did not start:\n{errors.read_text()[-2_000:]}")
+                    raise RuntimeError(f"{' '.join(command)} did not start: {_end_of(errors)}")
         yield process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -110,8 +110,16 @@ async def _child(errors: Path, *command: str, ready: str, **environment: str) ->
             await process.wait()
 
 
+def _end_of(log: Path) -> str:
+    return log.read_text()[-2_000:]
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _command(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _free_port() -> int:

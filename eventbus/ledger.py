@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from events.groupcommit import GroupCommit, connect
+from events.groupcommit import GroupCommit, connect, insert
 
 __all__ = ["Entry", "EventRecord", "Ledger", "open_ledger", "read_events", "read_outcomes"]
 
@@ -91,7 +91,9 @@ class Ledger:
         """The ``(event, trigger, dependency)`` of this sensor that were submitted already, among these events."""
         ids = list(event_ids)
         marks = ",".join("?" * len(ids))
-        query = f"SELECT event, trigger, dependency FROM outcome WHERE event IN ({marks}) AND sensor = ? AND outcome = ?"  # noqa: S608
+        query = (
+            f"SELECT event, trigger, dependency FROM outcome WHERE event IN ({marks}) AND sensor = ? AND outcome = ?"  # noqa: S608
+        )
         rows = self._reader.execute(query, (*ids, sensor, SUBMITTED))
         return {(r["event"], r["trigger"], r["dependency"]) for r in rows}
 
@@ -100,21 +102,28 @@ class Ledger:
         await self._commits.submit(_Write(events, entries))
 
 
-def _apply(connection: sqlite3.Connection, write: _Write) -> None:
+# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it.
+_UNLESS_SUBMITTED = (
+    "ON CONFLICT DO UPDATE SET outcome = excluded.outcome, target = excluded.target, detail = excluded.detail, "
+    "recorded = excluded.recorded WHERE outcome != 'submitted'"
+)
+
+
+def _apply(connection: sqlite3.Connection, writes: list[_Write]) -> list[None]:
     now = int(time.time())
-    connection.executemany(
-        "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (e.id, e.namespace, e.bus, e.source, e.name, e.type, e.time, e.delivery, e.sequence, now)
-            for e in write.events
-        ],
-    )
-    # What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it.
-    connection.executemany(
-        "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET outcome = excluded.outcome, "
-        "target = excluded.target, detail = excluded.detail, recorded = excluded.recorded WHERE outcome != 'submitted'",
-        [(e.event, e.sensor, e.trigger, e.dependency, e.outcome, e.target, e.detail, now) for e in write.entries],
-    )
+    events = [
+        (e.id, e.namespace, e.bus, e.source, e.name, e.type, e.time, e.delivery, e.sequence, now)
+        for write in writes
+        for e in write.events
+    ]
+    outcomes = [
+        (e.event, e.sensor, e.trigger, e.dependency, e.outcome, e.target, e.detail, now)
+        for write in writes
+        for e in write.entries
+    ]
+    insert(connection, "INSERT OR IGNORE INTO event", events)
+    insert(connection, "INSERT INTO outcome", outcomes, _UNLESS_SUBMITTED)
+    return [None] * len(writes)
 
 
 @asynccontextmanager
