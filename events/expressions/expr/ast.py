@@ -332,7 +332,7 @@ def height(root: Node, limit: int) -> int:
 
 
 def transform(root: Node, visit: Callable[[Node], Node]) -> Node:
-    """Replace each node by what ``visit`` returns for it, children first, and return the new root."""
+    """Replace each node that has children by what ``visit`` returns for it, children first, and return the new root."""
     holder: list[Node] = [root]
     stack: list[tuple[Any, Any, bool]] = [(holder, 0, False)]
     while stack:
@@ -350,7 +350,7 @@ def transform(root: Node, visit: Callable[[Node], Node]) -> Node:
         for part in reversed(node.parts):
             child = getattr(node, part)
             if isinstance(child, list):
-                stack.extend((child, index, False) for index in reversed(range(len(child))))
-            elif child is not None:
+                stack.extend((child, index, False) for index in reversed(range(len(child))) if child[index].parts)
+            elif child is not None and child.parts:
                 stack.append((node, part, False))
     return holder[0]

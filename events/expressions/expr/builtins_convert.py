@@ -8,7 +8,7 @@ from typing import Any
 
 from events.errors import EvaluationError
 from events.expressions.expr.machine import Machine
-from events.expressions.expr.values import want_text
+from events.expressions.expr.values import want_text, weigh
 from events.expressions.golang.durations import parse_duration
 from events.expressions.golang.jsons import decode_json, encode_json
 from events.expressions.golang.layouts import parse_time
@@ -60,6 +60,7 @@ def _from_json(m: Machine, text: Any) -> Any:
 
 
 def _to_json(m: Machine, value: Any) -> str:
+    m.spend(weigh(value))
     text = encode_json(value, indent="  ")
     m.spend(len(text) >> 5)
     return text
@@ -68,6 +69,7 @@ def _to_json(m: Machine, value: Any) -> str:
 def _string(m: Machine, value: Any) -> str:
     if type(value) is str:
         return value
+    m.spend(weigh(value))
     text = format_value(value)
     m.spend(len(text) >> 5)
     return text

@@ -11,7 +11,7 @@ from events.expressions.expr.machine import Machine
 from events.expressions.expr.operators import fetch
 from events.expressions.expr.predicates import sorted_by
 from events.expressions.expr.types import ANY_MAP
-from events.expressions.expr.values import AnyMap, Bytes, Pair, Pairs, is_number, items_of, to_int
+from events.expressions.expr.values import AnyMap, Bytes, Pair, Pairs, is_number, items_of, to_float, to_int, weigh
 from events.expressions.golang.printing import format_value
 from events.expressions.golang.values import (
     Int,
@@ -27,7 +27,7 @@ from events.expressions.golang.values import (
 __all__ = ["LIST", "get_or_nil"]
 
 _MAX_NESTING = 10_000
-_EXACT = 1 << 53
+_MAX_LIKENESS = 8
 
 
 def _list(what: str, value: Any) -> list[Any]:
@@ -128,23 +128,30 @@ def _reverse(m: Machine, value: Any) -> list[Any]:
 
 
 def _uniq(m: Machine, value: Any) -> list[Any]:
+    items = _list("uniq", value)
+    m.spend(weigh(items))
     kept: list[Any] = []
-    others: list[Any] = []
-    seen: set[Any] = set()
-    for item in _list("uniq", value):
-        m.spend(1)
-        simple = type(item) is str or (is_number(item) and -_EXACT < item < _EXACT)
-        if simple:
-            if item in seen:
-                continue
-            seen.add(item)
-        else:
-            m.spend(len(others) >> 1)
-            if any(equal(item, other) for other in others):
-                continue
-            others.append(item)
-        kept.append(item)
+    alike: dict[Any, list[Any]] = {}
+    for item in items:
+        seen = alike.setdefault(_likeness(item), [])
+        m.spend(len(seen))
+        if not any(equal(item, other) for other in seen):
+            seen.append(item)
+            kept.append(item)
     return kept
+
+
+def _likeness(value: Any, depth: int = 0) -> Any:
+    """Something hashable that is the same for equal values."""
+    if is_number(value):
+        return to_float(value)
+    if depth > _MAX_LIKENESS or value is None:
+        return None
+    if isinstance(value, dict):
+        return frozenset((key, _likeness(item, depth + 1)) for key, item in value.items())
+    if isinstance(value, (list, Bytes)):
+        return tuple(_likeness(item, depth + 1) for item in items_of(value)) or None
+    return value if type(value) in (str, bool) else type_of(value)
 
 
 def _concat(m: Machine, *values: Any) -> list[Any]:
@@ -160,6 +167,7 @@ def _flatten(m: Machine, value: Any) -> list[Any]:
     open_lists = [iter(_list("flatten", value))]
     while open_lists:
         for item in open_lists[-1]:
+            m.spend(1)
             if isinstance(item, (list, Bytes)):
                 if len(open_lists) > _MAX_NESTING:
                     raise EvaluationError("recursion depth exceeded")

@@ -14,7 +14,7 @@ from events.errors import EvaluationError
 from events.expressions.expr.builtins_number import convert_float, convert_own_int
 from events.expressions.expr.jsonpath import query
 from events.expressions.expr.types import ANY, MAP, STRING, Nature, func
-from events.expressions.expr.values import Callee
+from events.expressions.expr.values import Callee, weigh
 from events.expressions.golang.functions import Function
 from events.expressions.golang.jsons import decode_json, encode_json
 
@@ -36,6 +36,7 @@ class Functions:
 
 
 def _to_json(value: Any) -> str:
+    weigh(value)
     try:
         return encode_json(value)
     except EvaluationError:

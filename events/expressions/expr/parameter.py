@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.expressions.expr.values import weigh
 from events.expressions.golang.jsons import encode_json
 from events.expressions.golang.times import Location
 
@@ -17,6 +18,7 @@ def to_parameter(value: Any) -> str:
     """The text. Raises ``EvaluationError`` for what JSON cannot hold: NaN, functions, maps with keys that are no texts."""
     if isinstance(value, Location):
         return "{}"  # a structure without public fields
+    weigh(value)
     text = encode_json(value)
     if text.startswith('"'):
         text = text[1:-1]

@@ -69,9 +69,7 @@ class Program:
             raise EvaluationError("a number or text is too large") from None
 
 
-def compile(
-    text: str, env: Mapping[str, Any], *, dialect: Dialect = V1_17, functions: Functions = PLAIN
-) -> Program:
+def compile(text: str, env: Mapping[str, Any], *, dialect: Dialect = V1_17, functions: Functions = PLAIN) -> Program:
     """The program of ``text`` for environments of the types that ``env`` has. Raises ``ExpressionError``."""
     natures = {name: _nature(value) for name, value in env.items()} if dialect.typed_env else {}
     overridden = frozenset(builtin_names(dialect).intersection(natures))

@@ -16,7 +16,7 @@ from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.operators import ARITHMETIC
 from events.expressions.expr.patterns import compile_pattern, found
 from events.expressions.expr.types import GoType
-from events.expressions.expr.values import Bytes, is_nil, not_bool, to_int, want_text
+from events.expressions.expr.values import Bytes, is_nil, not_bool, to_int, want_text, weigh
 from events.expressions.golang.values import Int, Ints, as_bytes, as_text, type_of
 
 __all__ = ["Step", "binary_run", "binary_step"]
@@ -102,7 +102,13 @@ def _equality(node: BinaryNode, dialect: Dialect) -> Operation:
     exact: type | None = Int if _same(node, "int") else str if _same(node, "string") else None
     if exact is None:
         test = equal if dialect.lists_by_element else equal_exactly
-        return lambda m, a, b: test(a, b) is wanted
+
+        def compare_any(m: Machine, a: Any, b: Any) -> bool:
+            if isinstance(a, (list, dict)) and isinstance(b, (list, dict)):
+                m.spend(weigh(a))
+            return test(a, b) is wanted
+
+        return compare_any
 
     def compare(m: Machine, a: Any, b: Any) -> bool:
         if type(a) is not exact or type(b) is not exact:
@@ -128,7 +134,7 @@ def _in(dialect: Dialect) -> Operation:
 
     def search(m: Machine, needle: Any, haystack: Any) -> bool:
         if isinstance(haystack, list):
-            m.spend(len(haystack) >> 3)
+            m.spend(weigh(haystack) >> 3)
         return is_in(needle, haystack, test)
 
     return search
@@ -140,6 +146,8 @@ def _range(m: Machine, first: Any, last: Any) -> Ints:
     if size > _MAX_INT:
         return Ints()
     m.grow(max(size, 0))
+    m.spend(max(size, 0) >> 3)
+    m.spend(max(size, 0) >> 3)
     return Ints(map(Int, range(start, stop + 1)))
 
 

@@ -40,11 +40,14 @@ __all__ = [
     "to_float",
     "to_int",
     "want_text",
+    "weigh",
 ]
 
 FLOATS = frozenset({int, float})
 """Python types that are ``float64``: a plain ``int`` is a whole number of a JSON document."""
 NIL_LISTS = frozenset({NilList, NilStrings})
+MAX_WEIGHT = 150_000
+"""Values in one value that is compared, written or copied; 64 KiB of JSON have at most 32,768."""
 NO_ITEM: Any = object()
 """Stands for the elements of a map, which a predicate may count, but not see."""
 
@@ -277,6 +280,27 @@ def items_of(value: Any) -> list[Any]:
     if value is None:
         raise EvaluationError("reflect: call of reflect.Value.Len on zero Value")
     raise EvaluationError(f"reflect: call of reflect.Value.Len on {kind_of(value)} Value")
+
+
+def weigh(value: Any, limit: int = MAX_WEIGHT) -> int:
+    """How many values are in ``value``. A small program can make one that holds itself a million times over, so above ``limit``
+    that is an ``EvaluationError``.
+    """
+    weight = 1
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            found = found.values()
+        elif isinstance(found, AnyMap):
+            found = [item for _, item in found.items()]
+        elif not isinstance(found, list):
+            continue
+        weight += len(found)
+        if weight > limit:
+            raise EvaluationError("the value is too large", reason="LimitReached")
+        waiting.extend(item for item in found if isinstance(item, (list, dict, AnyMap)))
+    return weight
 
 
 def rejoined(text: str) -> str:
