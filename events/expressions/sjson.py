@@ -2,7 +2,7 @@
 
 Spec: argo-events.md §1.9. A path of names and numbers makes what is missing on the way; a path with one of ``| # @ * ?`` is a
 gjson path, and replaces what it finds. Refused, where the reference does not end or breaks the text without a word: indexes
-that fill a list with more than ``MAX_FILL`` nulls, and results longer than ``MAX_RESULT``.
+that fill a list with more than ``MAX_FILL`` nulls, paths of more than ``MAX_COMPONENTS``, results longer than ``MAX_RESULT``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from events.expressions.gjson_search import find, look_up
 from events.expressions.gjson_text import clean, quote
 from events.expressions.golang.numbers import float_text
 
-__all__ = ["MAX_FILL", "MAX_RESULT", "set_raw", "set_value"]
+__all__ = ["MAX_COMPONENTS", "MAX_FILL", "MAX_RESULT", "set_raw", "set_value"]
 
+MAX_COMPONENTS = 2000
 MAX_FILL = 100_000
 MAX_RESULT = 32 * 1024 * 1024
 
@@ -122,6 +123,8 @@ def _components(path: str) -> list[_Component] | None:
         found.append(_Component(_ESCAPED.sub(r"\1", escaped), escaped, forced))
         if match.group(2) != ".":
             return found
+        if len(found) == MAX_COMPONENTS:
+            raise EvaluationError(f"the path has more than {MAX_COMPONENTS} components")
         at = match.end()
 
 

@@ -75,6 +75,7 @@ def test_raw_text_is_not_looked_at() -> None:
         ("{}", "a.100001", "V"),
         ("{}", ".".join(["60000"] * 3), "V"),
         ("[" + "1," * 5000 + "1]", "#(>0)#", "V" * 10_000),
+        ("{}", "a." * 2001, "V"),
         ("{}", "a", float("nan")),
         ("{}", "a", 10**400),
         ("{}", "a", object()),
@@ -86,7 +87,7 @@ def test_what_cannot_be_written_is_refused(text: str, path: str, value: Any) -> 
 
 
 def test_a_long_path_makes_deep_values() -> None:
-    depth = 5000
+    depth = 900
     text = sjson.set_value("", "a.0." * depth + "a", 1)
     assert text == '{"a":[' * depth + '{"a":1}' + "]}" * depth
     assert json.loads(sjson.set_raw("{}", "a.b", "1")) == {"a": {"b": 1}}
