@@ -88,7 +88,11 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
         findings = super().advise(config, path)
         if config.skip_branch_refs_changed_on_open_pr:
             findings.append(
-                Finding("error", f"{path}.skipBranchRefsChangedOnOpenPR", "not built yet", "leave it out for now")
+                Finding(
+                    "warning",
+                    f"{path}.skipBranchRefsChangedOnOpenPR",
+                    "not built yet: pushes to branches with an open pull request make events, too",
+                )
             )
         return findings
 

@@ -202,6 +202,21 @@ def _(case: Inputs) -> Any:
     return REFUSED
 
 
+@rule(
+    "recordings",
+    "open-pull-requests-without-a-token",
+    lambda case: (
+        case["kind"] == "bitbucketserver"
+        and "request" in case
+        and bool(_event(case).get("skipBranchRefsChangedOnOpenPR"))
+        and "accessToken" not in _event(case)
+        and _header(case, "X-Event-Key") == "repo:refs_changed"
+    ),
+)
+def _(case: Inputs) -> Any:
+    return ONE_EVENT
+
+
 # -- sensors ---------------------------------------------------------------------------------------------------------
 
 

@@ -46,8 +46,8 @@ def matches(case: Case) -> bool:
 def waits(case: Case) -> str | None:
     if case["kind"] not in KINDS or "request" not in case:
         return f"event source {case['kind']}: not built yet"
-    if any(event.get("skipBranchRefsChangedOnOpenPR") for _, event in events_of(case)):
-        return "skipBranchRefsChangedOnOpenPR: not built yet"
+    if case.get("provider_calls"):
+        return "calls to a forge while a request is handled: not built yet"
     if case["request"].get("tls") and shutil.which("openssl") is None:
         return "TLS: the openssl command is missing"
     return None
