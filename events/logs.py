@@ -5,11 +5,14 @@ A value under a key that names a secret is masked, whatever it is.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
+import orjson
 import structlog
 
 __all__ = ["configure"]
@@ -19,9 +22,21 @@ _SECRET_KEYS = ("secret", "token", "password", "authorization", "signature")
 
 def _mask(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in fields:
-        if any(word in key.lower() for word in _SECRET_KEYS):
+        if _is_secret(key):
             fields[key] = "***"
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in _SECRET_KEYS)
+
+
+def _json(fields: Any, default: Callable[[Any], Any], **_: Any) -> str:
+    try:
+        return orjson.dumps(fields, default=default).decode()
+    except orjson.JSONEncodeError:  # a lone surrogate, or a number beyond 64 bits
+        return json.dumps(fields, default=default)
 
 
 def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None = None) -> None:
@@ -29,7 +44,9 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
     stream = stream or sys.stderr
     text = style == "text" or (style == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), event_key="msg", timestamp_key="ts") if text else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), event_key="msg", timestamp_key="ts")
+        if text
+        else structlog.processors.JSONRenderer(serializer=_json)
     )
     structlog.configure(
         processors=[
