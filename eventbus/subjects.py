@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from events.errors import SpecError
 
@@ -23,6 +24,7 @@ _MAX_TOKEN_BYTES = 1024
 _KEY_SAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
+@lru_cache(maxsize=1024)
 def subject(source: str, event: str) -> str:
     """The subject of an event. Raises SpecError for a name that cannot be a part of a subject: each publish would fail."""
     return f"{STREAM}.{_token(source, 'EventSource name')}.{_token(event, 'event name')}"
