@@ -83,7 +83,9 @@ async def open_process(
         compiled = [CompiledSensor(sensor, namespace, scripts) for sensor, namespace in sensors]
         ledger = await stack.enter_async_context(open_ledger(folder))
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            )
         )
         tools = Tools(kube=kube, http=session, vault=vault)
         buses: dict[BusName, Bus] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import aiohttp
 
@@ -35,12 +36,12 @@ class RoundContext:
     now: int
     deliveries: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for the same events and trigger, whenever it is asked."""
         return round_key(self.origin, self.events)
 
-    @property
+    @cached_property
     def event_ids(self) -> str:
         """The ids of the events, comma-separated, in the order of their dependencies' names."""
         return ",".join(event.id for _, event in sorted(self.events.items()))
