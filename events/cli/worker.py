@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -46,6 +47,7 @@ async def _serve(role: str, channel: Channel) -> int:
     problems: list[BaseException] = []
     try:
         async with opened as part:
+            _collect_rarely()
             await channel.send({"ready": True})
             async with asyncio.TaskGroup() as tasks:
                 commands = tasks.create_task(_obey(channel, part))
@@ -56,6 +58,15 @@ async def _serve(role: str, channel: Channel) -> int:
     for problem in problems:
         await _report(channel, str(problem))
     return 2 if problems else 0
+
+
+def _collect_rarely() -> None:
+    """Look for reference cycles rarely, and never again in what was made at the start: parsed events, which are most of what
+    is made later, hold none.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
