@@ -60,7 +60,7 @@ def _from_json(m: Machine, text: Any) -> Any:
 
 
 def _to_json(m: Machine, value: Any) -> str:
-    m.spend(weigh(value))
+    m.spend(weigh(value) * 2)
     text = encode_json(value, indent="  ")
     m.spend(len(text) >> 5)
     return text
@@ -73,6 +73,12 @@ def _string(m: Machine, value: Any) -> str:
     text = format_value(value)
     m.spend(len(text) >> 5)
     return text
+
+
+def _to_base64(m: Machine, text: Any) -> str:
+    raw = as_bytes(want_text(text))
+    m.spend(len(raw) >> 8)
+    return base64.b64encode(raw).decode()
 
 
 def _from_base64(m: Machine, text: Any) -> str:
@@ -130,7 +136,7 @@ CONVERT: dict[str, Any] = {
     "string": _string,
     "toJSON": _to_json,
     "fromJSON": _from_json,
-    "toBase64": lambda m, text: base64.b64encode(as_bytes(want_text(text))).decode(),
+    "toBase64": _to_base64,
     "fromBase64": _from_base64,
     "now": _now,
     "duration": lambda m, text: parse_duration(want_text(text)),

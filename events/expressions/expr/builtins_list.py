@@ -85,25 +85,27 @@ def _take(m: Machine, value: Any, count: Any) -> Any:
     if isinstance(value, Bytes):
         return Bytes(value.data[:count])
     kind = type(value) if isinstance(value, (Strings, Ints)) else list
+    m.spend(min(len(items), int(count)) >> 5)
     return kind(items[:count])
 
 
-def _entries(what: str, value: Any) -> Iterator[tuple[Any, Any]]:
+def _entries(m: Machine, what: str, value: Any) -> Iterator[tuple[Any, Any]]:
     if not isinstance(value, (dict, AnyMap)):
         raise EvaluationError(f"{what.format(kind_of(value))}")
+    m.spend(len(value) >> 3)
     return iter(value.items())
 
 
 def _keys(m: Machine, value: Any) -> list[Any]:
-    return [key for key, _ in _entries("cannot get keys from {}", value)]
+    return [key for key, _ in _entries(m, "cannot get keys from {}", value)]
 
 
 def _values(m: Machine, value: Any) -> list[Any]:
-    return [item for _, item in _entries("cannot get values from {}", value)]
+    return [item for _, item in _entries(m, "cannot get values from {}", value)]
 
 
 def _to_pairs(m: Machine, value: Any) -> list[Any]:
-    pairs = Pairs(Pair(entry) for entry in _entries("cannot transform {} to pairs", value))
+    pairs = Pairs(Pair(entry) for entry in _entries(m, "cannot transform {} to pairs", value))
     return pairs or []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from events.errors import EvaluationError
@@ -29,6 +30,15 @@ def _trim(m: Machine, text: Any, cutset: Any = Ellipsis) -> str:
     if cutset is Ellipsis:
         return trim_space(want_text(text))
     return trim_set(want_text(text), want_text(cutset))
+
+
+def _casing(convert: Callable[[str], str]) -> Callable[[Machine, Any], str]:
+    def apply(m: Machine, text: Any) -> str:
+        whole = want_text(text)
+        m.spend(len(whole) >> (10 if whole.isascii() else 3))
+        return convert(whole)
+
+    return apply
 
 
 def _trim_prefix(m: Machine, text: Any, prefix: Any = " ") -> str:
@@ -106,8 +116,8 @@ TEXT: dict[str, Any] = {
     "trim": _trim,
     "trimPrefix": _trim_prefix,
     "trimSuffix": _trim_suffix,
-    "upper": lambda m, text: to_upper(want_text(text)),
-    "lower": lambda m, text: to_lower(want_text(text)),
+    "upper": _casing(to_upper),
+    "lower": _casing(to_lower),
     "split": _split,
     "splitAfter": _split_after,
     "replace": _replace,

@@ -113,7 +113,7 @@ def is_in(needle: Any, haystack: Any, equal: Callable[[Any, Any], bool] = equal)
         return False
     if isinstance(haystack, list):
         if type(needle) is str:
-            return any(type(item) is str and item == needle for item in haystack)
+            return needle in haystack
         return any(equal(item, needle) for item in haystack)
     if isinstance(haystack, dict):
         return text_key(needle) in haystack

@@ -268,7 +268,9 @@ class _Compiler:
                 last = stop(m)
                 if last is None:
                     raise EvaluationError("invalid operation: int(<nil>)")
-            return take_slice(value, start(m), last)
+            part = take_slice(value, start(m), last)
+            m.spend(len(part) >> 5)
+            return part
 
         return run
 

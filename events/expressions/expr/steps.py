@@ -25,6 +25,7 @@ Step = Callable[[Machine, Any], Any]
 Operation = Callable[[Machine, Any, Any], Any]
 
 _MAX_INT = (1 << 63) - 1
+_MATCH_COST = 9  # a step for so many (as a power of two) characters of text times characters of pattern
 
 
 def binary_run(node: BinaryNode, left: Run, right: Run, dialect: Dialect) -> Run:
@@ -134,7 +135,7 @@ def _in(dialect: Dialect) -> Operation:
 
     def search(m: Machine, needle: Any, haystack: Any) -> bool:
         if isinstance(haystack, list):
-            m.spend(weigh(haystack) >> 3)
+            m.spend(weigh(haystack) if isinstance(needle, (list, dict)) else len(haystack) >> 3)
         return is_in(needle, haystack, test)
 
     return search
@@ -146,8 +147,6 @@ def _range(m: Machine, first: Any, last: Any) -> Ints:
     if size > _MAX_INT:
         return Ints()
     m.grow(max(size, 0))
-    m.spend(max(size, 0) >> 3)
-    m.spend(max(size, 0) >> 3)
     return Ints(map(Int, range(start, stop + 1)))
 
 
@@ -197,7 +196,7 @@ def _matches_literal(text: str, dialect: Dialect) -> Step:
         if dialect.nil_is_no_text and is_nil(value):
             return False
         subject = _subject(value, dialect)
-        m.spend(len(subject) >> 10)
+        m.spend(len(subject) * len(text) >> _MATCH_COST)
         return found(pattern, subject)
 
     return step
@@ -208,7 +207,7 @@ def _matches(dialect: Dialect) -> Operation:
         if dialect.nil_is_no_text and (is_nil(a) or is_nil(b)):
             return False
         subject, text = _subject(a, dialect), want_text(b)
-        m.spend((len(subject) + len(text)) >> 6)
+        m.spend((len(subject) * len(text) >> _MATCH_COST) + (len(text) >> 2))
         try:
             return found(compile_pattern(text), subject)
         except re2.error as error:

@@ -299,7 +299,11 @@ def weigh(value: Any, limit: int = MAX_WEIGHT) -> int:
         weight += len(found)
         if weight > limit:
             raise EvaluationError("the value is too large", reason="LimitReached")
-        waiting.extend(item for item in found if isinstance(item, (list, dict, AnyMap)))
+        for item in found:
+            if type(item) is str:
+                weight += len(item) >> 4
+            elif isinstance(item, (list, dict, AnyMap)):
+                waiting.append(item)
     return weight
 
 
