@@ -37,7 +37,7 @@ def round_key(origin: Origin, events: Mapping[str, Event]) -> str:
     parts = [origin.namespace, origin.sensor, origin.trigger]
     parts += [f"{dependency}={event.id}" for dependency, event in sorted(events.items())]
     digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
-    return base64.b32encode(digest).decode().lower()[:26]
+    return base64.b32encode(digest[:20]).decode().lower()[:26]
 
 
 def generated_name(generate_name: str, key: str) -> str:

@@ -53,7 +53,17 @@ def _template(text: str) -> gotemplate.Template | ExpressionError | None:
 class Parameter:
     """A parameter, compiled."""
 
-    __slots__ = ("context_path", "context_template", "data_path", "data_template", "dest", "operation", "simple", "src")
+    __slots__ = (
+        "context_path",
+        "context_template",
+        "data_path",
+        "data_template",
+        "dest",
+        "is_member",
+        "operation",
+        "simple",
+        "src",
+    )
 
     def __init__(self, spec: TriggerParameter) -> None:
         src = spec.src or ParameterSource()
@@ -65,6 +75,7 @@ class Parameter:
         self.data_path = gjson.compile(src.data_key) if src.data_key else None
         self.data_template = _template(src.data_template)
         self.simple = _simple_segments(spec.dest) if spec.operation in ("", "overwrite") else None
+        self.is_member = "." not in spec.dest and not spec.dest.isdigit() and _simple_segments(spec.dest) is not None
 
     def is_raw(self, value: Value) -> bool:
         """Whether the value is inserted as JSON instead of as a string."""
@@ -234,6 +245,10 @@ def payload(parameters: Sequence[Parameter], events: Events, seed: Seed = Seed()
 
     A value that is absent is left out, where the reference crashes (its quirk 16). ``operation`` is ignored.
     """
+    if _are_members(parameters):
+        values = [(parameter, resolve(parameter, events, seed)) for parameter in parameters]
+        members = {p.dest: (value.text, p.is_raw(value)) for p, value in values if value is not None}
+        return sjson.new_object(members) if members else None
     document: str | None = None
     for parameter in parameters:
         value = resolve(parameter, events, seed)
@@ -243,3 +258,9 @@ def payload(parameters: Sequence[Parameter], events: Events, seed: Seed = Seed()
             return value.text
         document = _write(document or "", parameter.dest, value.text, parameter.is_raw(value))
     return document or None
+
+
+def _are_members(parameters: Sequence[Parameter]) -> bool:
+    """Whether each is written to a member of its own at the top, under a plain name: then the body is put together at once."""
+    names = {parameter.dest for parameter in parameters if parameter.is_member}
+    return len(names) == len(parameters)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from events.expressions.gjson_search import find, look_up
 from events.expressions.gjson_text import clean, quote
 from events.expressions.golang.numbers import float_text
 
-__all__ = ["MAX_COMPONENTS", "MAX_FILL", "MAX_RESULT", "set_raw", "set_value"]
+__all__ = ["MAX_COMPONENTS", "MAX_FILL", "MAX_RESULT", "new_object", "set_raw", "set_value"]
 
 MAX_COMPONENTS = 2000
 MAX_FILL = 100_000
@@ -44,14 +45,27 @@ def set_raw(json: str, path: str, raw: str) -> str:
     return _set(json, path, raw)
 
 
+def new_object(fields: Mapping[str, tuple[str, bool]]) -> str:
+    """What setting these fields one after the other in an empty text gives: the text of each, and whether it is JSON already.
+
+    The names must be plain: letters, digits, ``-`` and ``_``, and not only digits.
+    """
+    written = (f'"{name}":{text if raw else _string(text)}' for name, (text, raw) in fields.items())
+    return _bounded("{" + ",".join(written) + "}")
+
+
 def _set(json: str, path: str, raw: str) -> str:
     if not path:
         raise EvaluationError("path cannot be empty")
     components = _components(clean(path))
     result = _replace(clean(json), clean(path), raw) if components is None else _put(clean(json), components, raw)
-    if len(result) > MAX_RESULT:
+    return _bounded(result)
+
+
+def _bounded(document: str) -> str:
+    if len(document) > MAX_RESULT:
         raise EvaluationError(f"the document grows beyond {MAX_RESULT} characters")
-    return result
+    return document
 
 
 def _encode(value: Any) -> str:
