@@ -97,6 +97,10 @@ def _advise_filters(filters: Filters, path: str, scripts: Scripts | None) -> lis
         findings += _advise_data(data, f"{path}.data[{index}]")
     if scripts is not None:
         findings += _compiles(scripts.check_lua, filters.script, f"{path}.script")
+    if filters.cel:
+        from events.expressions import cel  # its library is large and rarely needed
+
+        findings += _compiles(cel.compile, filters.cel, f"{path}.cel")
     if filters.context is not None:
         for name in ("id", "time", "specversion"):
             if getattr(filters.context, name):

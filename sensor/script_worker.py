@@ -1,4 +1,4 @@
-"""The child process that runs Lua and jq programs (started by ``sensor/scripts.py``).
+"""The child process that runs Lua, jq and CEL programs (started by ``sensor/scripts.py``).
 
 It has two pipes and nothing else: no other file descriptors, no environment variables, no way to open files or to fork.
 It reads requests and writes answers until its standard input closes. It sets itself a limit of processor time per request
@@ -26,7 +26,7 @@ REQUEST = struct.Struct("<BdII")  # operation, seconds of processor time, length
 ANSWER = struct.Struct("<BI")  # status, length
 READY = b"\x01"
 OK, EVALUATION, EXPRESSION = 0, 1, 2
-OPERATIONS = ("lua_filter", "lua_transform", "jq_transform", "check_lua", "check_jq")
+OPERATIONS = ("lua_filter", "lua_transform", "jq_transform", "check_lua", "check_jq", "cel_filter")
 FAILED_MEMORY = 3  # exit code
 
 _MEMORY = 256 * 2**20
@@ -61,17 +61,25 @@ def main() -> None:
 
 def _operations() -> list[Callable[[str, bytes], bytes]]:
     """What each operation does, in the order of ``OPERATIONS``."""
+    from events.expressions import cel
     from events.expressions.jq import Jq
     from events.expressions.lua import Lua
+    from events.models.event import Event
 
     lua, jq = Lua(), Jq()
     jq.check(".")
+
+    def cel_filter(program: str, data: bytes) -> bytes:
+        event = Event.from_json(data)
+        return b"1" if cel.compile(program)(event.document, event.context) else b"0"
+
     return [
         lambda program, data: b"1" if lua.filter(program, data) else b"0",
         lua.transform,
         jq.transform,
         lambda program, _: _checked(lua.check, program),
         lambda program, _: _checked(jq.check, program),
+        cel_filter,
     ]
 
 

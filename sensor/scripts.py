@@ -1,6 +1,6 @@
-"""Runs Lua and jq programs in a child process that can be killed (step 6: transform, filter).
+"""Runs Lua, jq and long CEL programs in a child process that can be killed (step 6: transform, filter).
 
-Neither language's library can be stopped from within: loops hide in protected calls, coroutines, string patterns and regular
+No library of these languages can be stopped from within: loops hide in protected calls, coroutines, string patterns and regular
 expressions. So programs run in ``sensor/script_worker.py``, one request after the other, over two pipes (about 0.1 ms a call).
 Limits per call: processor time, counted by the kernel for the child alone, so that a busy machine ends no honest program; and
 a wall clock far beyond it. Memory is limited for the child. A child that reached a limit is replaced.
@@ -32,6 +32,7 @@ _START_SECONDS = 30.0
 _START = "import sys; sys.path += sys.argv[1:]; from sensor.script_worker import main; main()"
 _ROOT = str(Path(__file__).resolve().parents[1])
 _OPERATION = {name: number for number, name in enumerate(OPERATIONS)}
+_LANGUAGE = {name: next(part for part in name.split("_") if part in ("lua", "jq", "cel")) for name in OPERATIONS}
 
 
 class ScriptWorker:
@@ -67,6 +68,10 @@ class ScriptWorker:
     def jq_transform(self, program: str, data: bytes) -> bytes:
         """The JSON text of the first output of the jq program, which must be an object."""
         return self._call("jq_transform", program, data)
+
+    def cel_filter(self, program: str, data: bytes) -> bool:
+        """Whether the CEL program says true; ``data`` is the whole event in its structured form."""
+        return self._call("cel_filter", program, data) == b"1"
 
     def check_lua(self, program: str) -> None:
         """Compile only; raises ``ExpressionError``."""
@@ -106,7 +111,7 @@ class ScriptWorker:
             return answer
         words = answer.decode("utf-8", "replace")
         if status == EXPRESSION:
-            raise ExpressionError(words, language="jq" if "jq" in operation else "lua", text=program)
+            raise ExpressionError(words, language=_LANGUAGE[operation], text=program)
         raise EvaluationError(words)
 
     def _post_mortem(self, error: Exception) -> str:

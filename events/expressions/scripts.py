@@ -1,6 +1,6 @@
-"""What the pure code asks of whoever runs Lua and jq programs.
+"""What the pure code asks of whoever runs Lua and jq programs, and CEL programs that may take long.
 
-Programs of these two languages can loop, recurse and allocate, and neither library can be stopped from within. They are run
+Programs of these languages can loop, recurse and allocate, and no library of theirs can be stopped from within. They are run
 by a child process that can be killed (``sensor/scripts.py``); filters and transforms get an object of this shape handed in.
 """
 
@@ -28,6 +28,10 @@ class Scripts(Protocol):
 
     def jq_transform(self, program: str, data: bytes) -> bytes:
         """The JSON text of the first output of the jq program, which must be an object."""
+        ...
+
+    def cel_filter(self, program: str, data: bytes) -> bool:
+        """Whether the CEL program says true; ``data`` is the whole event in its structured form."""
         ...
 
     def check_lua(self, program: str) -> None:

@@ -47,7 +47,7 @@ def compile_filters(filters: Filters | None, operator: str, scripts: Scripts) ->
     if filters.cel:
         from sensor.filters import cel  # its library is heavy and rarely needed
 
-        members.append(cel.compile_filter(filters.cel))
+        members.append(cel.compile_filter(filters.cel, scripts))
     if operator == "or":
         return _any(members)
     return _all(members)

@@ -45,6 +45,7 @@ def test_nothing_is_said_of_a_plain_sensor():
         ({"data": [{"path": "a", "type": "date", "value": ["x"]}]}, ("e", "data[0].type")),
         ({"data": [{"path": "a", "type": "string", "value": ["x"], "template": "{{"}]}, ("e", "data[0].template")),
         ({"context": {"type": "x", "id": "y"}}, ("w", "context.id")),
+        ({"cel": "body.ref == "}, ("e", "cel")),
         ({"dta": []}, ("w", "dta")),
     ],
 )
