@@ -65,7 +65,9 @@ def _get(m: Machine, owner: Any, key: Any) -> Any:
     if isinstance(owner, (list, str, Bytes)):
         to_int(key)
         return get_or_nil(m, owner, key)
-    return fetch(owner, key) if isinstance(owner, (dict, AnyMap)) else get_or_nil(m, owner, key)
+    if isinstance(owner, AnyMap):
+        return owner.get(key)
+    return fetch(owner, key) if isinstance(owner, dict) else get_or_nil(m, owner, key)
 
 
 def get_or_nil(m: Machine, owner: Any, key: Any) -> Any:

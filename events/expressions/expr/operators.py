@@ -9,6 +9,7 @@ from typing import Any
 from events.errors import EvaluationError
 from events.expressions.expr.comparing import text_key
 from events.expressions.expr.power import power
+from events.expressions.expr.types import GROUPS
 from events.expressions.expr.values import (
     FLOATS,
     AnyMap,
@@ -28,6 +29,7 @@ from events.expressions.golang.times import Time
 from events.expressions.golang.values import (
     Int,
     Ints,
+    NilList,
     StringMap,
     Strings,
     Uint8,
@@ -158,7 +160,8 @@ def fetch(owner: Any, key: Any) -> Any:
     if isinstance(owner, (list, str, Bytes)):
         return _element(owner, key)
     if isinstance(owner, AnyMap):
-        return owner.get(key)
+        found = owner.get(key)
+        return NilList() if found is None and owner.go_type == GROUPS.name else found
     method = getattr(owner, "methods", _NO_METHODS).get(key) if type(key) is str else None
     if method is not None:
         return Callee(method, owner)

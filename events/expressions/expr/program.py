@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from events.errors import EvaluationError
+from events.errors import EvaluationError, ExpressionError, PointsmanError
 from events.expressions.expr.ast import BuiltinNode, IdentifierNode, LetNode, Node, StringNode, children
 from events.expressions.expr.checker import check
 from events.expressions.expr.compiler import compile_tree
@@ -113,7 +113,7 @@ class Selector:
         self._functions = functions
         tree = parse(text, dialect)
         self._names = tuple(sorted(_names(tree))) if dialect.typed_env else ()
-        self._programs: dict[Any, Program | Exception] = {}
+        self._programs: dict[Any, Program | PointsmanError] = {}
 
     def __call__(self, env: Mapping[str, Any], *, now: datetime | None = None, seed: bytes = b"") -> Any:
         """The value for one event."""
@@ -125,26 +125,22 @@ class Selector:
     def program(self, env: Mapping[str, Any]) -> Program:
         """The program for the types of ``env``, compiled when they are met first."""
         shape = tuple([type(env[name]) if name in env else None for name in self._names])
-        known_program = self._programs.get(shape)
-        if known_program is None:
-            known_program = self._compile(env, shape)
-        if isinstance(known_program, Program):
-            return known_program
-        raise known_program
+        found = self._programs.get(shape)
+        if found is None:
+            found = self._compile(env)
+            if len(self._programs) >= _MAX_PROGRAMS:
+                self._programs.clear()
+            self._programs[shape] = found
+        if isinstance(found, Program):
+            return found
+        raise found.with_traceback(None)
 
-    def _compile(self, env: Mapping[str, Any], shape: Any) -> Program | Exception:
-        if len(self._programs) >= _MAX_PROGRAMS:
-            self._programs.clear()
-        found: Program | Exception
+    def _compile(self, env: Mapping[str, Any]) -> Program | PointsmanError:
+        named = {name: env[name] for name in self._names if name in env}
         try:
-            named = {name: env[name] for name in self._names if name in env}
-            found = compile(self.text, named, dialect=self._dialect, functions=self._functions)
-        except Exception as error:
-            if not isinstance(error, (EvaluationError, ValueError)) and not hasattr(error, "reason"):
-                raise
-            found = error
-        self._programs[shape] = found
-        return found
+            return compile(self.text, named, dialect=self._dialect, functions=self._functions)
+        except (ExpressionError, EvaluationError) as error:
+            return error
 
 
 def _names(tree: Node) -> set[str]:
