@@ -1,7 +1,7 @@
 """Run recorded cases: ``python tests/conformance/run.py FILE…``
 
 Each line of a case file is one case (see ``../shared/conformance/*/README.md``). A file of ``formats/`` says how one kind of
-case is run: ``matches(case)`` and ``run(case) -> Result``. Cases of kinds that are not built yet are named and not counted.
+case is run (``formats/README.md``). Cases of kinds that are not built yet are named and not counted.
 Where we differ on purpose, a rule of ``deliberate.py`` gives the outcome that we promise instead; that is then what must match.
 
 Prints up to 20 failing ids with want/got, hits per rule, then ``N passed, M failed`` alone on the last line; exit 1 if any failed.

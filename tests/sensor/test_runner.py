@@ -1,0 +1,236 @@
+"""A sensor on a real bus: what it submits, retries, refuses and remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventbus.jetstream import JetStreamBus
+from eventbus.ledger import open_ledger, read_outcomes
+from events.errors import Refused, Unavailable
+from events.kube import AlreadyExists, Object
+from events.models.base import parse
+from events.models.sensor import Sensor
+from sensor import runner as runner_module
+from sensor.plan import CompiledSensor
+from sensor.runner import SensorRunner
+from sensor.scripts import ScriptWorker
+from sensor.target import Tools
+from tests.support.nats import bus, event, nats, until
+
+__all__ = ["bus", "nats"]
+
+
+class Target:
+    """An API server that answers as a test wants, and keeps what was created."""
+
+    def __init__(self, *answers: Exception) -> None:
+        self.answers = list(answers)
+        self.created: dict[str, Object] = {}
+        self.calls = 0
+
+    async def create(self, obj: Object) -> Object:
+        self.calls += 1
+        if self.answers:
+            raise self.answers.pop(0)
+        name = obj["metadata"]["name"]
+        if name in self.created:
+            raise AlreadyExists(f'"{name}" already exists', status=409)
+        self.created[name] = obj
+        return obj
+
+    async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
+        return self.created.get(name)
+
+
+def trigger(name: str = "start", **template: Any) -> dict[str, Any]:
+    resource = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": f"{name}-"},
+        "spec": {},
+    }
+    kind = {"argoWorkflow": {"operation": "submit", "source": {"resource": resource}}}
+    return {"template": {"name": name, **kind, **template}}
+
+
+def sensor(*triggers: dict[str, Any], dependencies: list[dict[str, Any]] | None = None, **more: Any) -> CompiledSensor:
+    spec = {
+        "dependencies": dependencies or [{"name": "push", "eventSourceName": "es", "eventName": "push"}],
+        "triggers": list(triggers) or [trigger()],
+        **more,
+    }
+    return CompiledSensor(parse(Sensor, {"metadata": {"name": "ci"}, "spec": spec}), "default", ScriptWorker())
+
+
+TWO = [
+    {"name": "push", "eventSourceName": "es", "eventName": "push"},
+    {"name": "approval", "eventSourceName": "es", "eventName": "approval"},
+]
+
+
+@asynccontextmanager
+async def run(compiled: CompiledSensor, bus: JetStreamBus, target: Target, folder: Path) -> AsyncIterator[None]:
+    async with open_ledger(folder) as ledger:
+        runner = SensorRunner(compiled, bus, ledger, Tools(kube=target))
+        await runner.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(runner.run())
+            yield
+            await runner.drain()
+
+
+def outcomes(folder: Path) -> list[str]:
+    return sorted(row["outcome"] for row in read_outcomes(folder))
+
+
+async def test_an_event_makes_one_workflow_named_after_it(bus: JetStreamBus, tmp_path: Path) -> None:
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"), delivery_id="d1")
+        await until(lambda: outcomes(tmp_path) == ["submitted"])
+
+    ((name, created),) = target.created.items()
+    assert name.startswith("start-")
+    assert len(name) == len("start-") + 13
+    assert created["metadata"]["labels"]["events.argoproj.io/sensor"] == "ci"
+    assert created["metadata"]["annotations"] == {
+        "pointsman/event-id": "e1",
+        "pointsman/delivery-id": "d1",
+        "pointsman/trigger": "default/ci/start",
+    }
+
+
+async def test_what_a_filter_drops_is_recorded_with_the_clause_and_the_value(bus: JetStreamBus, tmp_path: Path) -> None:
+    dependency = {**TWO[0], "filters": {"data": [{"path": "body.ref", "type": "string", "value": ["^main$"]}]}}
+    target = Target()
+    async with run(sensor(dependencies=[dependency]), bus, target, tmp_path):
+        await bus.publish(event("e1", data=b'{"body":{"ref":"dev"}}'))
+        await bus.publish(event("e2", data=b'{"body":{}}'))
+        await until(lambda: outcomes(tmp_path) == ["error", "filtered"])
+
+    details = {row["event"]: row["detail"] for row in read_outcomes(tmp_path)}
+    assert details["e1"] == "data[0] body.ref: does not match '^main$' (seen: 'dev')"
+    assert details["e2"] == "data[0] body.ref: path 'body.ref' does not exist"
+    assert target.calls == 0
+
+
+async def test_a_target_that_is_away_is_tried_again(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module.random, "random", lambda: 0.01)
+    target = Target(Unavailable("away"), Unavailable("busy", retry_after=0.01))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["submitted"])
+
+    assert target.calls == 3
+
+
+async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    target = Target(Refused("quota exceeded", status=403))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["refused"])
+
+    (row,) = read_outcomes(tmp_path)
+    assert row["detail"] == "quota exceeded"
+
+
+async def test_a_fault_of_ours_ends_neither_the_process_nor_the_others(bus: JetStreamBus, tmp_path: Path) -> None:
+    target = Target(ZeroDivisionError("bug"))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["refused"])
+        await bus.publish(event("e2"))
+        await until(lambda: outcomes(tmp_path) == ["refused", "submitted"])
+
+
+async def test_a_name_that_another_event_has_is_not_taken_for_ours(bus: JetStreamBus, tmp_path: Path) -> None:
+    named = trigger()
+    metadata = named["template"]["argoWorkflow"]["source"]["resource"]["metadata"]
+    metadata.clear()
+    metadata["name"] = "fixed"
+    target = Target()
+    async with run(sensor(named), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["submitted"])
+        await bus.publish(event("e2"))
+        await until(lambda: outcomes(tmp_path) == ["refused", "submitted"])
+
+    refused = next(row for row in read_outcomes(tmp_path) if row["event"] == "e2")
+    assert "belongs to another event" in refused["detail"]
+
+
+async def test_a_redelivery_of_what_was_submitted_makes_nothing(bus: JetStreamBus, tmp_path: Path) -> None:
+    """Also when the answer of the target was lost, so that the ledger does not know of it."""
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path / "a" if (tmp_path / "a").mkdir() is None else tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: len(target.created) == 1)
+    (tmp_path / "b").mkdir()
+    other = sensor()
+    async with run(other, bus, target, tmp_path / "b"):
+        message = event("e1")
+        await bus._api.store("default", "default.es.push", message.to_json(), {"Nats-Msg-Id": "another"})
+        await until(lambda: outcomes(tmp_path / "b") == ["submitted"])
+
+    assert len(target.created) == 1
+    assert target.calls == 2
+
+
+async def test_two_events_join_to_one_workflow_across_a_restart(bus: JetStreamBus, tmp_path: Path) -> None:
+    target = Target()
+    compiled: Callable[[], CompiledSensor] = lambda: sensor(dependencies=TWO)  # noqa: E731
+    async with run(compiled(), bus, target, tmp_path):
+        await bus.publish(event("p1"))
+        await until(lambda: outcomes(tmp_path) == ["waiting"])
+    async with run(compiled(), bus, target, tmp_path):
+        await bus.publish(event("a1", name="approval"))
+        await until(lambda: outcomes(tmp_path) == ["submitted", "submitted"])
+        await bus.publish(event("a2", name="approval"))
+        await until(lambda: outcomes(tmp_path) == ["submitted", "submitted", "waiting"])
+
+    (created,) = target.created.values()
+    assert created["metadata"]["annotations"]["pointsman/event-id"] == "a1,p1"
+
+
+async def test_a_round_under_way_when_the_process_ends_is_submitted_by_the_next(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "DRAIN", 0.05)
+    away = Target(*[Unavailable("away", retry_after=30)] * 5)
+    async with run(sensor(dependencies=TWO), bus, away, tmp_path):
+        await bus.publish(event("p1"))
+        await bus.publish(event("a1", name="approval"))
+        await until(lambda: away.calls == 1)
+    target = Target()
+    async with run(sensor(dependencies=TWO), bus, target, tmp_path):
+        await until(lambda: outcomes(tmp_path) == ["submitted", "submitted"])
+
+    assert len(target.created) == 1
+
+
+async def test_a_slow_target_holds_back_no_other_trigger(bus: JetStreamBus, tmp_path: Path) -> None:
+    class Slow(Target):
+        async def create(self, obj: Object) -> Object:
+            if obj["metadata"]["name"].startswith("slow-"):
+                await released.wait()
+            return await super().create(obj)
+
+    released = asyncio.Event()
+    target = Slow()
+    async with run(sensor(trigger("slow"), trigger("quick")), bus, target, tmp_path):
+        for n in range(20):
+            await bus.publish(event(f"e{n}"))
+        await until(lambda: len(target.created) == 20)
+        assert all(name.startswith("quick-") for name in target.created)
+        released.set()
+        await until(lambda: len(outcomes(tmp_path)) == 40)

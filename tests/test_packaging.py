@@ -1,0 +1,30 @@
+"""What a wheel installs: exactly the four packages, and the data that they need."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_exactly_four_packages_are_installed() -> None:
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+
+    assert sorted(wheel["packages"]) == ["eventbus", "events", "eventsource", "sensor"]
+    assert all(target.startswith("events/_bundled/") for target in wheel["force-include"].values())
+
+
+def test_every_dependency_says_what_it_is_for() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    section = text.partition("dependencies = [")[2].partition("\n]")[0]
+    lines = [line for line in section.splitlines() if line.strip()]
+
+    assert len(lines) == len(PROJECT["project"]["dependencies"])
+    assert all("# " in line for line in lines)
+
+
+def test_no_test_folder_shadows_a_package() -> None:
+    """With an ``__init__.py`` under tests/ the folder tests/events would hide the package events."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
