@@ -65,6 +65,11 @@ def send(running: RunningUp, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def recorded(running: RunningUp, count: int) -> None:
+    """Wait until something is known of ``count`` events."""
+    eventually(lambda: len(running.outcomes()) >= count)
+
+
 def settled(running: RunningUp, count: int) -> list[str]:
     """The outcomes of the first ``count`` events, once all have one that stays."""
 
@@ -186,19 +191,14 @@ def test_a_push_and_an_approval_start_one_workflow(start: Start) -> None:
 def test_what_waits_survives_a_restart_and_the_latest_counts(tmp_path: Path) -> None:
     moved(ROOT / "examples/03-two-dependencies", tmp_path / "manifests")
     push = ("github", "push", "--set", "ref=refs/heads/release-1.4", *SECRET)
-    for revision in ("first", "second"):
+    for count, revision in enumerate(("first", "second"), 1):
         with up_running(tmp_path / "manifests", folder=tmp_path / "up") as running:
             assert send(running, *push, "--set", f"after={revision}", "--to", running.url("/push"))[0] == 0
-            eventually(lambda: "waiting" in [o["outcome"] for o in running.outcomes() if o["event"] in last(running)])  # noqa: B023
+            recorded(running, count)
     with up_running(tmp_path / "manifests", folder=tmp_path / "up") as running:
         assert send(running, "github", "pull_request_review", "--to", running.url("/review"), *SECRET)[0] == 0
         [workflow] = eventually(running.workflows)
         assert parameters(workflow)["revision"] == "second"
-
-
-def last(running: RunningUp) -> str:
-    events = running.events()
-    return str(events[-1]["id"]) if events else ""
 
 
 def test_the_script_of_two_dependencies_completes_a_round(start: Start) -> None:
