@@ -52,13 +52,18 @@ class Limits:
     """Bytes of bodies of all requests together."""
 
 
+IDLE_WHEN_DRAINING = 1.5
+"""Seconds that a kept connection without a request lives on when the server drains."""
+
+
 class _Connection(RequestHandler):
-    """A connection that knows its age, and tells about broken HTTP in our words."""
+    """A connection that knows its age (or that of its last request) and whether it is at work, and tells about broken HTTP in our words."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.since = time.monotonic()
         self.used = False
+        self.busy = False
 
     def handle_error(
         self,
@@ -144,14 +149,24 @@ class Server:
             port.table = tables.get(number) or Table()
 
     async def drain(self, grace: float) -> None:
-        """Stop accepting; answer what is under way; close kept connections after ``grace`` seconds, or when all are gone."""
+        """Stop accepting; answer what is under way, for up to ``grace`` seconds.
+
+        A kept connection gets ``IDLE_WHEN_DRAINING`` seconds for a request that may be on its way; its answer closes it.
+        """
         self.draining = True
         for port in self._ports.values():
             for accepting in port.accepting:
                 accepting.close()
         deadline = time.monotonic() + grace
-        while time.monotonic() < deadline and any(port.connections.connections for port in self._ports.values()):  # noqa: ASYNC110 - aiohttp tells nobody
-            await asyncio.sleep(0.02)
+        begin = time.monotonic()
+        while time.monotonic() < deadline and (
+            kept := [c for p in self._ports.values() for c in p.connections.connections]
+        ):
+            for connection in kept:
+                assert isinstance(connection, _Connection)
+                if not connection.busy and time.monotonic() - max(begin, connection.since) > IDLE_WHEN_DRAINING:
+                    connection.force_close()
+            await asyncio.sleep(0.02)  # aiohttp tells nobody when a connection ends
         for port in self._ports.values():
             await port.connections.shutdown(timeout=1.0)
         if self._watchdog is not None:
@@ -174,7 +189,8 @@ class Server:
     async def handle(self, table: Table[Served], request: web.BaseRequest) -> web.StreamResponse:
         """One request, from its headers to the answer."""
         connection = request.protocol
-        connection.used = True  # type: ignore[attr-defined]
+        assert isinstance(connection, _Connection)
+        connection.used = connection.busy = True
         begin = time.perf_counter()
         served: Served | None = None
         delivery: Delivery | None = None
@@ -193,6 +209,9 @@ class Server:
             answer = answers.refusal(error, request, served, delivery)
         except Exception as error:
             answer = answers.fault(error, request, served, delivery)
+        finally:
+            connection.busy = False
+            connection.since = time.monotonic()
         if self.draining or not request.content.is_eof():
             answer.force_close()
         return answer

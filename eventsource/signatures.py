@@ -54,7 +54,7 @@ def hub_signature(
         known = " or ".join(f"{name}=" for name in algorithms)
         raise Rejected(401, f"the signature must begin with {known}", reason="SignatureMalformed")
     given = _bytes(hexadecimal.lower())
-    expected = [hmac.digest(key, body, algorithm).hex().encode() for key in keys if key]
+    expected = [hmac.new(key, body, algorithm).hexdigest().encode() for key in keys if key]
     if not _any_equal(given, expected):
         raise Rejected(401, "the signature does not match", reason="SignatureMismatch")
 

@@ -65,9 +65,7 @@ class Sources:
                 continue
             self.listeners.append(Listener(webhook, namespace, name, event, source.bus, keep))
 
-    def _compile(
-        self, kind: str, raw: Any, path: str, namespace: str
-    ) -> tuple[Webhook[Any], Keep | None]:
+    def _compile(self, kind: str, raw: Any, path: str, namespace: str) -> tuple[Webhook[Any], Keep | None]:
         """Raises SpecError for the first thing that is wrong."""
         model = kinds.get(kind)
         if not model.built or not issubclass(model, Webhook):

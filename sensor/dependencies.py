@@ -15,7 +15,7 @@ from events.expressions.scripts import Scripts
 from events.models.event import Event
 from events.models.sensor import Dependency
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import Check, compile_filters
+from sensor.filters import compile_filters
 from sensor.transform import transform
 
 log = structlog.get_logger("sensor")
@@ -35,7 +35,7 @@ class Decision:
 class CompiledDependency:
     """A dependency, ready to look at events."""
 
-    __slots__ = ("_check", "_scripts", "_transform", "event_name", "name", "source")
+    __slots__ = ("_check", "_filters", "_scripts", "_transform", "event_name", "name", "source")
 
     def __init__(self, spec: Dependency, scripts: Scripts) -> None:
         self.name = spec.name
@@ -45,10 +45,11 @@ class CompiledDependency:
         has_transform = spec.transform is not None and (spec.transform.jq or spec.transform.script)
         self._transform = spec.transform if has_transform else None
         try:
-            self._check: Check = compile_filters(spec.filters, spec.filters_logical_operator, scripts)
+            self._filters = compile_filters(spec.filters, spec.filters_logical_operator, scripts)
         except ExpressionError as error:
             error.path = f"filters.{error.path}" if error.path else "filters"
             raise
+        self._check = self._filters.check
 
     def interested(self, event: Event) -> bool:
         """Whether the event is the one that this dependency names."""
@@ -68,6 +69,10 @@ class CompiledDependency:
             log.exception("internal error in a filter", dependency=self.name, event_id=event.id)
             verdict = Verdict(VerdictKind.ERROR, "filters", f"internal error: {type(problem).__name__}")
         return Decision(self.name, verdict, event)
+
+    def explain(self, event: Event) -> list[Verdict]:
+        """The verdict of each filter clause on its own; the event is one that ``decide`` has transformed."""
+        return self._filters.explain(event)
 
 
 def compile_dependencies(specs: Sequence[Dependency], scripts: Scripts) -> list[CompiledDependency]:

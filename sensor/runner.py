@@ -41,7 +41,7 @@ MAX_SUBMITTING = 128
 HEARTBEAT = 10.0
 """Seconds between two "still working" for messages that are not settled; a third of the bus's acknowledgement deadline."""
 
-DRAIN = 8.0
+DRAIN = 4.0
 """Seconds for what is under way when the runner is told to stop."""
 
 GIVE_UP_AFTER = 24 * 3600.0

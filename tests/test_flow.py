@@ -8,6 +8,8 @@ import json
 import re
 from pathlib import Path
 
+from eventbus import subjects
+from eventbus.ledger import Entry, EventRecord, open_ledger, read_outcomes
 from events import manifests
 from events.kube.local import open_store, read_workflows
 from events.models.base import parse
@@ -15,8 +17,6 @@ from events.models.event import Event, event_id
 from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from events.secrets import Vault
-from eventbus import subjects
-from eventbus.ledger import Entry, EventRecord, open_ledger, read_outcomes
 from eventsource.delivery import Delivery
 from eventsource.sources import Sources
 from sensor import join
@@ -26,7 +26,12 @@ from sensor.target import RoundContext, Tools
 
 ROOT = Path(__file__).resolve().parents[1]
 BODY = json.dumps(
-    {"ref": "refs/heads/main", "after": "f00", "deleted": False, "repository": {"clone_url": "https://git.example.com/r.git"}}
+    {
+        "ref": "refs/heads/main",
+        "after": "f00",
+        "deleted": False,
+        "repository": {"clone_url": "https://git.example.com/r.git"},
+    }
 ).encode()
 
 

@@ -34,7 +34,9 @@ HEADERS = {
 }
 
 
-async def deliver(url: str, ids: Iterable[str], answered: set[str] | None = None, connections: int = 32) -> dict[str, int]:
+async def deliver(
+    url: str, ids: Iterable[str], answered: set[str] | None = None, connections: int = 32
+) -> dict[str, int]:
     """Post a signed push for each delivery id; ``answered`` gets each id right after its 2xx was read."""
     waiting = iter(ids)
     statuses: dict[str, int] = {}
@@ -130,7 +132,11 @@ async def test_edited_manifests_are_taken_up_without_a_lost_request(manifests: P
         sending = asyncio.create_task(keep_sending())
         await asyncio.sleep(0)
         text = file.read_text()
-        file.write_text(text.replace("rocket-ci-", "edited-").replace("endpoint: /push", "endpoint: /push\n        maxPayloadSize: 70000"))
+        file.write_text(
+            text.replace("rocket-ci-", "edited-").replace(
+                "endpoint: /push", "endpoint: /push\n        maxPayloadSize: 70000"
+            )
+        )
         await asyncio.wait_for(sending, 60)
         await deliver(up.url("/push"), ["afterwards"])
         eventually(lambda: len(up.workflows()) == len(statuses) + 1)

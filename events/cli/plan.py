@@ -250,8 +250,8 @@ def _secret_selectors(value: Any) -> Iterator[SecretKeySelector]:
         if isinstance(value, SecretKeySelector):
             yield value
     elif isinstance(value, Spec):
-        for name in type(value).model_fields:
-            yield from _secret_selectors(getattr(value, name))
+        for field in type(value).model_fields:
+            yield from _secret_selectors(getattr(value, field))
         yield from _secret_selectors(value.model_extra)
     elif isinstance(value, dict):
         name, key = value.get("name"), value.get("key")

@@ -22,7 +22,7 @@ from eventsource.server import Server
 
 __all__ = ["open_part"]
 
-_DRAIN_SECONDS = 8.0
+_DRAIN_SECONDS = 4.0
 
 
 class _Serving:

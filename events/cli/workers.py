@@ -20,7 +20,7 @@ __all__ = ["Role", "Worker"]
 log = structlog.get_logger("up")
 
 _START_SECONDS = 30.0
-_DRAIN_SECONDS = 12.0
+_DRAIN_SECONDS = 7.0
 _BACKOFF = (0.2, 5.0)
 
 

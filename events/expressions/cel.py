@@ -71,12 +71,11 @@ class Program:
 
     def __call__(self, document: Document, context: Mapping[str, str]) -> bool:
         """Whether the program says true. Raises EvaluationError when it fails or says something else than true or false."""
-        data = document.value
-        if document.data.count(b"[") + document.data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        brackets = document.data.count(b"[") + document.data.count(b"{")
+        if brackets > MAX_DEPTH and _depth(document.value) > MAX_DEPTH:
             raise EvaluationError(f"the data is nested more than {MAX_DEPTH} levels deep")
-        variables = {name: pick(_variable(name, data, context)) for name, pick in self._picks}
         try:
-            result = self._expression.eval(data=variables)
+            result = self._expression.eval(data=self.reads(document, context))
             value = result.value()
         except Exception as error:  # the library raises RuntimeError, and its binding what it likes
             raise EvaluationError(_words(error)) from None
@@ -86,6 +85,11 @@ class Program:
         if kind == "ERROR":
             raise EvaluationError(_words(value))
         raise EvaluationError(f"gives a value of type {kind.lower()}, not true or false")
+
+    def reads(self, document: Document, context: Mapping[str, str]) -> dict[str, Any]:
+        """What the program sees, by variable: of the data only what it reads. Raises EvaluationError when it is not JSON."""
+        data = document.value
+        return {name: pick(_variable(name, data, context)) for name, pick in self._picks}
 
 
 @lru_cache(maxsize=512)

@@ -36,7 +36,9 @@ async def open_cluster(context: str | None = None) -> AsyncIterator[Cluster]:
         await config.load_kube_config(where, context=context, client_configuration=configuration)
     except (ConfigException, FileNotFoundError) as problem:
         if context is not None:
-            raise SpecError(f"the kubeconfig cannot be used: {problem}", hint="see kubectl config get-contexts") from None
+            raise SpecError(
+                f"the kubeconfig cannot be used: {problem}", hint="see kubectl config get-contexts"
+            ) from None
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except ConfigException:

@@ -6,51 +6,63 @@ both keep the event from its trigger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from events.errors import EvaluationError
 from events.expressions.scripts import Scripts
 from events.models.event import Event
 from events.models.sensor import Filters
 from events.models.values import Verdict, VerdictKind
+from sensor.filters import context, data, exprs, script, time
+from sensor.filters.clauses import PASSED, Check, Group, joined
 
-__all__ = ["Check", "compile_filters"]
+__all__ = ["CompiledFilters", "compile_filters"]
 
-Check = Callable[[Event], Verdict]
-
-PASSED = Verdict(VerdictKind.PASSED)
 NOT_CONFIGURED = Verdict(VerdictKind.FAILED, "filters", "filtersLogicalOperator is 'or' and no filter is configured")
 
 
-def compile_filters(filters: Filters | None, operator: str, scripts: Scripts) -> Check:
+class CompiledFilters:
+    """All filters of a dependency. ``check`` is the verdict on an event; calling this is the same."""
+
+    __slots__ = ("_groups", "check")
+
+    def __init__(self, groups: Sequence[Group], check: Check) -> None:
+        self._groups = groups
+        self.check = check
+
+    def __call__(self, event: Event) -> Verdict:
+        """Whether the event counts."""
+        return self.check(event)
+
+    def explain(self, event: Event) -> list[Verdict]:
+        """The verdict of every clause on its own, also of those that are not looked at any more when another has decided."""
+        return [verdict for group in self._groups for verdict in group.explain(event)]
+
+
+def compile_filters(filters: Filters | None, operator: str, scripts: Scripts) -> CompiledFilters:
     """All filters of a dependency as one check.
 
     Members are looked at in the order of the reference: exprs, data, context, time, script, and then our own ``cel``.
     Raises ExpressionError for a program that does not compile; its ``path`` is relative to ``filters``.
     """
-    # Imported here, since these modules import Check and PASSED from this one.
-    from sensor.filters import context, data, exprs, script, time
-
     if filters is None:
-        return lambda event: PASSED
-    members: list[Check] = []
+        return CompiledFilters([], lambda event: PASSED)
+    groups: list[Group] = []
     if filters.exprs is not None:
-        members.append(exprs.compile_filter(filters.exprs, filters.expr_logical_operator))
+        groups.append(exprs.compile_filter(filters.exprs, filters.expr_logical_operator))
     if filters.data is not None:
-        members.append(data.compile_filter(filters.data, filters.data_logical_operator))
+        groups.append(data.compile_filter(filters.data, filters.data_logical_operator))
     if filters.context is not None:
-        members.append(context.compile_filter(filters.context))
+        groups.append(context.compile_filter(filters.context))
     if filters.time is not None:
-        members.append(time.compile_filter(filters.time))
+        groups.append(time.compile_filter(filters.time))
     if filters.script:
-        members.append(script.compile_filter(filters.script, scripts))
+        groups.append(script.compile_filter(filters.script, scripts))
     if filters.cel:
-        from sensor.filters import cel  # its library is heavy and rarely needed
+        from sensor.filters import cel  # its library is large and rarely needed
 
-        members.append(cel.compile_filter(filters.cel, scripts))
-    if operator == "or":
-        return _any(members)
-    return _all(members)
+        groups.append(cel.compile_filter(filters.cel, scripts))
+    members = [group.check for group in groups]
+    return CompiledFilters(groups, _any(members) if operator == "or" else _all(members))
 
 
 def _all(members: Sequence[Check]) -> Check:
@@ -85,52 +97,3 @@ def _any(members: Sequence[Check]) -> Check:
         return passed or joined(VerdictKind.FAILED, verdicts)
 
     return check
-
-
-def joined(kind: VerdictKind, verdicts: Sequence[Verdict]) -> Verdict:
-    """Several verdicts told as one."""
-    if len(verdicts) == 1:
-        return verdicts[0]
-    clauses = ", ".join(v.clause for v in verdicts)
-    return Verdict(kind, clauses, "; ".join(f"{v.clause}: {v.reason}" for v in verdicts), [v.seen for v in verdicts])
-
-
-Clause = Callable[[Event], Verdict]
-
-
-def all_of(clauses: Sequence[Clause]) -> Check:
-    """Clauses of one group joined with ``and``: the first that does not pass decides, later ones are not looked at."""
-    if len(clauses) == 1:
-        return clauses[0]
-
-    def check(event: Event) -> Verdict:
-        for clause in clauses:
-            verdict = clause(event)
-            if verdict.kind is not VerdictKind.PASSED:
-                return verdict
-        return PASSED
-
-    return check
-
-
-def any_of(clauses: Sequence[Clause], when_empty: Verdict) -> Check:
-    """Clauses of one group joined with ``or``: the first that passes decides and earlier errors are forgotten."""
-
-    def check(event: Event) -> Verdict:
-        seen: list[Verdict] = []
-        for clause in clauses:
-            verdict = clause(event)
-            if verdict.kind is VerdictKind.PASSED:
-                return verdict
-            seen.append(verdict)
-        if not seen:
-            return when_empty
-        errors = [v for v in seen if v.kind is VerdictKind.ERROR]
-        return joined(VerdictKind.ERROR, errors) if errors else joined(VerdictKind.FAILED, seen)
-
-    return check
-
-
-def error(clause: str, problem: EvaluationError | str, seen: object = None) -> Verdict:
-    """The verdict for a clause that could not be decided."""
-    return Verdict(VerdictKind.ERROR, clause, str(problem), seen)

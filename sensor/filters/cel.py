@@ -10,12 +10,12 @@ from events.expressions import cel
 from events.expressions.scripts import Scripts
 from events.models.event import Event
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import PASSED, Check, error
+from sensor.filters.clauses import PASSED, Clause, Group, error, on_data
 
 __all__ = ["compile_filter"]
 
 
-def compile_filter(text: str, scripts: Scripts) -> Check:
+def compile_filter(text: str, scripts: Scripts) -> Group:
     """Only ``true`` passes; a missing member, a wrong type or data that is no JSON is an error. No data passes, as for the
     other filters. Raises ExpressionError.
     """
@@ -27,10 +27,6 @@ def compile_filter(text: str, scripts: Scripts) -> Check:
     clause = f"cel {text}"
 
     def check(event: Event) -> Verdict:
-        if event.data is None:
-            return PASSED
-        if not event.document.valid:
-            return error(clause, "the event's data is not JSON")
         try:
             if program.light:
                 passed = program(event.document, event.context)
@@ -38,6 +34,9 @@ def compile_filter(text: str, scripts: Scripts) -> Check:
                 passed = scripts.cel_filter(text, event.to_json())
         except (EvaluationError, ExpressionError) as problem:
             return error(clause, str(problem))
-        return PASSED if passed else Verdict(VerdictKind.FAILED, clause, "is not true")
+        return PASSED if passed else Verdict(VerdictKind.FAILED, clause, "is not true", look(event))
 
-    return check
+    def look(event: Event) -> dict[str, object]:
+        return program.reads(event.document, event.context)
+
+    return Group(on_data(check, clause), [Clause(clause, check, look)], reads_data=True)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import operator
+
 from events.models.event import Event
 from events.models.sensor import ContextFilter
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import PASSED, Check
+from sensor.filters.clauses import PASSED, Clause, Group, all_of
 
 __all__ = ["compile_filter"]
 
 
-def compile_filter(spec: ContextFilter) -> Check:
+def compile_filter(spec: ContextFilter) -> Group:
     """``type``, ``subject``, ``source`` and ``datacontenttype`` are compared exactly, each only when it is given."""
-    wanted = [
-        (name, value)
-        for name in ("type", "subject", "source", "datacontenttype")
-        if (value := getattr(spec, name)) != ""
-    ]
+    wanted = {name: getattr(spec, name) for name in ("type", "subject", "source", "datacontenttype")}
+    clauses = [_clause(name, value) for name, value in wanted.items() if value != ""]
+    return Group(all_of([clause.check for clause in clauses]), clauses)
+
+
+def _clause(name: str, wanted: str) -> Clause:
+    text = f"context {name}"
+    look = operator.attrgetter(name)
 
     def check(event: Event) -> Verdict:
-        for name, value in wanted:
-            seen = getattr(event, name)
-            if seen != value:
-                return Verdict(VerdictKind.FAILED, f"context {name}", f"is not '{value}'", seen)
-        return PASSED
+        seen = look(event)
+        return PASSED if seen == wanted else Verdict(VerdictKind.FAILED, text, f"is not '{wanted}'", seen)
 
-    return check
+    return Clause(text, check, look)

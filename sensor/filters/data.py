@@ -13,7 +13,7 @@ from events.expressions.golang.quoting import quote
 from events.models.event import Event
 from events.models.sensor import DataFilter
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import PASSED, Check, all_of, any_of, error
+from sensor.filters.clauses import PASSED, Clause, Group, all_of, any_of, error, on_data
 
 __all__ = ["compile_filter"]
 
@@ -30,24 +30,17 @@ _TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
 
-def compile_filter(filters: Sequence[DataFilter], logical_operator: str) -> Check:
+def compile_filter(filters: Sequence[DataFilter], logical_operator: str) -> Group:
     """All data filters of a dependency. No data passes; data that is no JSON is an error."""
     clauses = [_clause(f, f"data[{i}]") for i, f in enumerate(filters)]
     if not clauses:
-        return lambda event: PASSED
-    check = any_of(clauses, PASSED) if logical_operator == "or" else all_of(clauses)
-
-    def guarded(event: Event) -> Verdict:
-        if event.data is None:
-            return PASSED
-        if not event.document.valid:
-            return error("data", "the event's data is not JSON")
-        return check(event)
-
-    return guarded
+        return Group(lambda event: PASSED, [])
+    checks = [clause.check for clause in clauses]
+    check = any_of(checks, PASSED) if logical_operator == "or" else all_of(checks)
+    return Group(on_data(check, "data"), clauses, reads_data=True)
 
 
-def _clause(spec: DataFilter, position: str) -> Check:
+def _clause(spec: DataFilter, position: str) -> Clause:
     clause = f"{position} {spec.path}"
     path = gjson.compile(spec.path)
     template = _template(spec.template)
@@ -76,7 +69,7 @@ def _clause(spec: DataFilter, position: str) -> Check:
         seen = value if isinstance(value, str) else _shown(value)
         return Verdict(VerdictKind.FAILED, clause, words, seen)
 
-    return check
+    return Clause(clause, check, lambda event: _shown(path.get(event.document)))
 
 
 def _template(text: str) -> gotemplate.Template | ExpressionError | None:

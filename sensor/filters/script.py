@@ -6,12 +6,12 @@ from events.errors import EvaluationError, ExpressionError
 from events.expressions.scripts import Scripts
 from events.models.event import Event
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import PASSED, Check, error
+from sensor.filters.clauses import PASSED, Clause, Group, error
 
 __all__ = ["compile_filter"]
 
 
-def compile_filter(text: str, scripts: Scripts) -> Check:
+def compile_filter(text: str, scripts: Scripts) -> Group:
     """No data passes; an error of the script is an error, anything but ``true`` is false."""
 
     def check(event: Event) -> Verdict:
@@ -24,4 +24,4 @@ def compile_filter(text: str, scripts: Scripts) -> Check:
             return error("script", str(problem))
         return Verdict(VerdictKind.FAILED, "script", "did not return true")
 
-    return check
+    return Group(check, [Clause("script", check)])

@@ -10,7 +10,7 @@ from events.errors import EvaluationError
 from events.models.event import Event
 from events.models.sensor import TimeFilter
 from events.models.values import Verdict, VerdictKind
-from sensor.filters import PASSED, Check, error
+from sensor.filters.clauses import PASSED, Check, Clause, Group, error
 
 __all__ = ["compile_filter", "parse_clock", "parse_zone"]
 
@@ -36,7 +36,7 @@ def parse_zone(name: str) -> tzinfo:
         raise EvaluationError(f"unknown time zone '{name}'", hint="an IANA name such as Europe/Berlin") from None
 
 
-def compile_filter(spec: TimeFilter) -> Check:
+def compile_filter(spec: TimeFilter) -> Group:
     """Passes from ``start`` (inclusive) to ``stop`` (exclusive) of the event's day; a window that ends before it begins wraps
     around midnight, and so does an empty one (equal bounds), as in the reference.
     """
@@ -45,7 +45,7 @@ def compile_filter(spec: TimeFilter) -> Check:
         start, stop = parse_clock(spec.start), parse_clock(spec.stop)
     except EvaluationError as problem:
         message = str(problem)
-        return lambda event: error("time", message)
+        return _group(lambda event: error("time", message))
     words = f"is not between {spec.start} and {spec.stop}" + (f" {spec.timezone}" if spec.timezone else " UTC")
 
     def check(event: Event) -> Verdict:
@@ -59,7 +59,11 @@ def compile_filter(spec: TimeFilter) -> Check:
         inside = begin <= moment < end if begin < end else moment >= begin or moment < end
         return PASSED if inside else Verdict(VerdictKind.FAILED, "time", words, local.isoformat())
 
-    return check
+    return _group(check)
+
+
+def _group(check: Check) -> Group:
+    return Group(check, [Clause("time", check, lambda event: event.time)])
 
 
 def _wall(midnight: datetime, clock: timedelta, zone: tzinfo) -> datetime:

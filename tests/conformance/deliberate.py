@@ -29,7 +29,9 @@ class Rule:
 RULES: list[Rule] = []
 
 
-def rule(format: str, name: str, applies: Callable[[Inputs], bool]) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
+def rule(
+    format: str, name: str, applies: Callable[[Inputs], bool]
+) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
     """Decorator of the function that gives the promised outcome."""
 
     def decorate(outcome: Callable[[Inputs], Any]) -> Callable[[Inputs], Any]:
@@ -153,7 +155,8 @@ def _(case: Inputs) -> Any:
         case["kind"] == "webhook"
         and any(
             other is not _event(case)
-            and (other.get("port"), other.get("endpoint")) == (_context(case).get("port"), _context(case).get("endpoint"))
+            and (other.get("port"), other.get("endpoint"))
+            == (_context(case).get("port"), _context(case).get("endpoint"))
             and case["request"]["method"] in (other["method"], _context(case)["method"])
             for other in case["spec"]["webhook"].values()
         )
@@ -173,7 +176,9 @@ def _(case: Inputs) -> Any:
 
 
 @rule(
-    "recordings", "names-without-wildcards", lambda case: bool(set("*>") & set(case["event_source"] + (case["event_name"] or "")))
+    "recordings",
+    "names-without-wildcards",
+    lambda case: bool(set("*>") & set(case["event_source"] + (case["event_name"] or ""))),
 )
 def _(case: Inputs) -> Any:
     return REFUSED
@@ -197,7 +202,11 @@ def _(case: Inputs) -> Any:
     return REFUSED
 
 
-@rule("recordings", "headers-that-may-come-once", lambda case: any(_names(case).count(name) > 1 for name in SINGLE_HEADERS))
+@rule(
+    "recordings",
+    "headers-that-may-come-once",
+    lambda case: any(_names(case).count(name) > 1 for name in SINGLE_HEADERS),
+)
 def _(case: Inputs) -> Any:
     return REFUSED
 
@@ -222,7 +231,9 @@ def _(case: Inputs) -> Any:
 
 def _is_absent(parameter: Any, case: Inputs) -> bool:
     source = parameter["src"]
-    return bool(source["dependencyName"] not in case["events"] and source.get("value") is None and parameter.get("dest"))
+    return bool(
+        source["dependencyName"] not in case["events"] and source.get("value") is None and parameter.get("dest")
+    )
 
 
 @rule(

@@ -307,7 +307,7 @@ async def test_tls_is_spoken_with_the_certificate_of_the_secret(tmp_path: Path) 
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - nobody tells
+        while not true():
             await asyncio.sleep(0.01)
 
 

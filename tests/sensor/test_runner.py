@@ -132,9 +132,7 @@ async def test_a_target_that_is_away_is_tried_again(
     assert target.calls == 3
 
 
-async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(
-    bus: JetStreamBus, tmp_path: Path
-) -> None:
+async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(bus: JetStreamBus, tmp_path: Path) -> None:
     target = Target(Refused("quota exceeded", status=403))
     async with run(sensor(), bus, target, tmp_path):
         await bus.publish(event("e1"))

@@ -21,7 +21,7 @@ MAX_TEXT = 4 * 1024 * 1024  # characters of one text
 MAX_ITEMS = 262_144  # items of one list
 MAX_NODES = 200_000  # values visited by one deep operation (comparing, copying, encoding)
 MAX_PRINTED = 500_000  # values written into one text
-MAX_PRINTED_DEPTH = 10_000  # levels of nesting, where nothing recurses
+MAX_PRINTED_DEPTH = 70_000  # levels of nesting, where nothing recurses; data of 64 KiB has fewer
 MAX_SLOW_TEXT = 131_072  # characters of a text that is looked at one by one
 MAX_DEPTH = 200  # levels of nesting where a deep operation recurses
 

@@ -64,7 +64,9 @@ def _as_template(text: str) -> str:
 def _known_fields(value: Any) -> Any:
     if isinstance(value, Spec):
         fields = type(value).model_fields
-        return {f.alias or n: _known_fields(getattr(value, n)) for n, f in fields.items() if n in value.model_fields_set}
+        return {
+            f.alias or n: _known_fields(getattr(value, n)) for n, f in fields.items() if n in value.model_fields_set
+        }
     if isinstance(value, list):
         return [_known_fields(item) for item in value]
     return value

@@ -82,7 +82,9 @@ async def test_refusals_carry_the_words_of_the_server(cluster: Cluster) -> None:
         await cluster.create({**workflow("x"), "kind": "Gadget"})
 
 
-async def test_a_server_that_is_away_may_be_back_later(tmp_path: Path, server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_is_away_may_be_back_later(
+    tmp_path: Path, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = server.kubeconfig.read_text().replace(server.url, "https://127.0.0.1:9")
     (tmp_path / "kubeconfig").write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
