@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from events.cli.deliveries import EVENTS, Request, change, make_request, read_sample
-from events.errors import SpecError
+from events.errors import Rejected, SpecError
 from events.models.base import parse
 from events.models.eventsource import EventSource
 from events.secrets import Vault
@@ -17,6 +17,16 @@ from eventsource.process import Sources
 NOW = 1_779_181_322.5
 SIGNING = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ALL = [(forge, event) for forge, events in EVENTS.items() for event in events]
+REQUIRED = {
+    "github": {"repositories": [{"owner": "acme", "names": ["rocket"]}]},
+    "gitlab": {"events": [], "gitlabBaseURL": "https://gitlab.acme.example", "accessToken": {"name": "n", "key": "k"}},
+    "bitbucket": {"repositories": [{"owner": "acme", "repositorySlug": "rocket"}]},
+    "bitbucketserver": {
+        "repositories": [{"projectKey": "ACME", "repositorySlug": "rocket"}],
+        "bitbucketserverBaseURL": "https://bitbucket.acme.example",
+    },
+}
+"""What the configuration of each forge must say besides the webhook."""
 
 
 def made(forge: str, event: str, *, secret: bytes | None = b"s3cret", payload: str = "", **more: object) -> Request:
@@ -30,6 +40,7 @@ def made(forge: str, event: str, *, secret: bytes | None = b"s3cret", payload: s
 def test_our_sources_take_what_we_send_and_nothing_forged(forge: str, event: str, secret: bytes | None) -> None:
     field = "secretToken" if forge == "gitlab" else "webhookSecret"
     config = {
+        **REQUIRED[forge],
         "webhook": {"endpoint": "/x", "port": "1", "method": "POST"},
         **({field: {"name": "n", "key": "k"}} if secret is not None else {}),
     }
@@ -46,8 +57,6 @@ def test_our_sources_take_what_we_send_and_nothing_forged(forge: str, event: str
     listener.webhook.verify(received(request), int(NOW))
     assert listener.webhook.delivery_id(received(request)) == "an-id"
     if secret is not None:
-        from events.errors import Rejected
-
         with pytest.raises(Rejected):
             listener.webhook.verify(received(made(forge, event, secret=b"whsec_AAAA")), int(NOW))
 
