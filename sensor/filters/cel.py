@@ -39,4 +39,4 @@ def compile_filter(text: str, scripts: Scripts) -> Group:
     def look(event: Event) -> dict[str, object]:
         return program.reads(event.document, event.context)
 
-    return Group(on_data(check, clause), [Clause(clause, check, look)], reads_data=True)
+    return Group(on_data(check, clause), [Clause(clause, "is true", check, look)], reads_data=True)

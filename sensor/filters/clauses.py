@@ -21,16 +21,19 @@ PASSED = Verdict(VerdictKind.PASSED)
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One thing that a filter asks: how it is named, the check, and the value that it looks at (for one that passed)."""
+    """One thing that a filter asks: how it is named, what it wants (``matches 'main'``), the check, and the value that the check
+    saw of an event that passed.
+    """
 
     text: str
+    wants: str
     check: Check
     look: Callable[[Event], object] = lambda event: None
 
     def explain(self, event: Event) -> Verdict:
-        """The clause's own verdict, named, with the value that it saw."""
+        """The clause's own verdict, named, with the reason and the value that it saw, also when it passed."""
         verdict = self.check(event)
-        return Verdict(VerdictKind.PASSED, self.text, "", self.look(event)) if verdict.passed else verdict
+        return Verdict(VerdictKind.PASSED, self.text, self.wants, self.look(event)) if verdict.passed else verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Group:
     reads_data: bool = False
 
     def explain(self, event: Event) -> list[Verdict]:
-        """The verdict of each clause on its own."""
+        """The verdict of each clause on its own; that of the whole where no clause can be asked."""
+        if not self.clauses:
+            verdict = self.check(event)
+            return [] if verdict.passed else [verdict]
         if self.reads_data and event.data is None:
             return [Verdict(VerdictKind.PASSED, clause.text, "the event has no data") for clause in self.clauses]
         if self.reads_data and not event.document.valid:

@@ -27,4 +27,4 @@ def _clause(name: str, wanted: str) -> Clause:
         seen = look(event)
         return PASSED if seen == wanted else Verdict(VerdictKind.FAILED, text, f"is not '{wanted}'", seen)
 
-    return Clause(text, check, look)
+    return Clause(text, f"is '{wanted}'", check, look)

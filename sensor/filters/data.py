@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, Sequence
 
@@ -48,7 +49,7 @@ def _clause(spec: DataFilter, position: str) -> Clause:
         compare: Callable[[gjson.Result | str], bool] | EvaluationError = _comparison(spec)
     except EvaluationError as problem:
         compare = problem  # reported for each event, after the path was looked up, as in the reference
-    words = _expectation(spec)
+    wants, fails = _words(spec)
 
     def check(event: Event) -> Verdict:
         result = path.get(event.document)
@@ -67,9 +68,18 @@ def _clause(spec: DataFilter, position: str) -> Clause:
         except EvaluationError as problem:
             return error(clause, problem, _shown(result))
         seen = value if isinstance(value, str) else _shown(value)
-        return Verdict(VerdictKind.FAILED, clause, words, seen)
+        return Verdict(VerdictKind.FAILED, clause, fails, seen)
 
-    return Clause(clause, check, lambda event: _shown(path.get(event.document)))
+    def look(event: Event) -> object:
+        result = path.get(event.document)
+        if isinstance(template, gotemplate.Template):
+            with contextlib.suppress(
+                EvaluationError
+            ):  # it has just passed; a template may say something else each time
+                return _transformed(template.render({"Input": result.string()}))
+        return _shown(result)
+
+    return Clause(clause, wants, check, look)
 
 
 def _template(text: str) -> gotemplate.Template | ExpressionError | None:
@@ -91,11 +101,13 @@ def _transformed(text: str) -> str:
     return text if text.isprintable() else unescape(quote(text)[1:-1])
 
 
-def _expectation(spec: DataFilter) -> str:
+def _words(spec: DataFilter) -> tuple[str, str]:
+    """What is said of a value that passes, and of one that fails."""
     values = ", ".join(repr(v) for v in spec.value)
-    if spec.type == "string":
-        return f"does not match {values}" if spec.comparator != "!=" else f"matches {values}"
-    return f"is not {spec.comparator or '='} {values}"
+    if spec.type != "string":
+        return f"is {spec.comparator or '='} {values}", f"is not {spec.comparator or '='} {values}"
+    words = (f"matches {values}", f"does not match {values}")
+    return words if spec.comparator != "!=" else (words[1], words[0])
 
 
 def _comparison(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:

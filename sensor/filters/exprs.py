@@ -53,4 +53,4 @@ def _clause(spec: ExprFilter, position: str) -> Clause:
             return error(clause, problem, variables)
         return Verdict(VerdictKind.FAILED, clause, "is not true", variables)
 
-    return Clause(clause, check, look)
+    return Clause(clause, "is true", check, look)

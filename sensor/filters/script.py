@@ -24,4 +24,4 @@ def compile_filter(text: str, scripts: Scripts) -> Group:
             return error("script", str(problem))
         return Verdict(VerdictKind.FAILED, "script", "did not return true")
 
-    return Group(check, [Clause("script", check)])
+    return Group(check, [Clause("script", "returned true", check)], reads_data=True)

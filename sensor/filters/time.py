@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -45,8 +46,9 @@ def compile_filter(spec: TimeFilter) -> Group:
         start, stop = parse_clock(spec.start), parse_clock(spec.stop)
     except EvaluationError as problem:
         message = str(problem)
-        return _group(lambda event: error("time", message))
-    words = f"is not between {spec.start} and {spec.stop}" + (f" {spec.timezone}" if spec.timezone else " UTC")
+        never = error("time", message)
+        return _group(lambda event: never)
+    wants = f"between {spec.start} and {spec.stop} {spec.timezone or 'UTC'}"
 
     def check(event: Event) -> Verdict:
         moment = _event_time(event)
@@ -57,13 +59,17 @@ def compile_filter(spec: TimeFilter) -> Group:
         midnight = datetime(local.year, local.month, local.day, tzinfo=zone)
         begin, end = (_wall(midnight, start, zone), _wall(midnight, stop, zone))
         inside = begin <= moment < end if begin < end else moment >= begin or moment < end
-        return PASSED if inside else Verdict(VerdictKind.FAILED, "time", words, local.isoformat())
+        return PASSED if inside else Verdict(VerdictKind.FAILED, "time", f"is not {wants}", local.isoformat())
 
-    return _group(check)
+    def look(event: Event) -> str:
+        moment = _event_time(event)
+        return moment.astimezone(zone).isoformat() if moment is not None else event.time
+
+    return _group(check, f"is {wants}", look)
 
 
-def _group(check: Check) -> Group:
-    return Group(check, [Clause("time", check, lambda event: event.time)])
+def _group(check: Check, wants: str = "", look: Callable[[Event], str] = lambda event: event.time) -> Group:
+    return Group(check, [Clause("time", wants, check, look)])
 
 
 def _wall(midnight: datetime, clock: timedelta, zone: tzinfo) -> datetime:
