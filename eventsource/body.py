@@ -9,7 +9,7 @@ from aiohttp import ClientError, web
 
 from events.errors import Rejected
 
-__all__ = ["Budget", "read"]
+__all__ = ["Budget", "check", "read"]
 
 _ANNOUNCED_BROKEN = (ClientError, ConnectionError, web.RequestPayloadError)
 
@@ -85,6 +85,14 @@ async def read(request: web.BaseRequest, limit: int, deadline: float) -> bytes:
         raise Rejected(408, f"the body did not arrive within {deadline:g} s", reason="Timeout") from None
     except _ANNOUNCED_BROKEN:
         raise Rejected(400, "the body broke off or is malformed", reason="BrokenBody") from None
+
+
+def check(encoding: str, size: int, limit: int) -> None:
+    """What the headers say of the body: its ``Content-Encoding`` (empty: none) and its size. Raises Rejected(413, 415)."""
+    if encoding not in ("identity", ""):
+        raise Rejected(415, "the body must not be encoded")
+    if size > limit:
+        raise too_large(limit)
 
 
 def too_large(limit: int) -> Rejected:

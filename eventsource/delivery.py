@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Delivery", "canonical"]
+__all__ = ["MASKED", "Delivery", "Headers", "canonical", "masked"]
+
+MASKED = "*** Masked Auth Secret ***"
+"""What stands in the data for any Authorization header, as in the reference."""
+
+Headers = tuple[tuple[str, str], ...]
+"""Canonical names with values, in order of arrival."""
 
 
 def canonical(name: str) -> str:
     """Go's canonical header name: ``x-github-event`` → ``X-Github-Event``."""
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
+
+
+def masked(headers: list[tuple[str, str]]) -> Headers:
+    """The headers (canonical names) without credentials."""
+    if any(name == "Authorization" for name, _ in headers):
+        headers = [field for field in headers if field[0] != "Authorization"]
+        headers.append(("Authorization", MASKED))
+    return tuple(headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +34,7 @@ class Delivery:
 
     method: str
     path: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: bytes = b""
     query: str = ""
     received: int = 0

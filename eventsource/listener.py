@@ -1,6 +1,6 @@
 """Steps 2 and 3: one event of one EventSource, from a delivery to its events. Pure.
 
-What ``server`` does with each request, and ``lint``, ``replay`` and ``test`` without one.
+What ``server`` does with each request, and ``explain`` without one.
 """
 
 from __future__ import annotations
@@ -51,8 +51,12 @@ class Listener:
 
     def receive(self, delivery: Delivery) -> Received:
         """Verify, convert and filter. Raises Rejected."""
+        self.webhook.verify(delivery, delivery.received // 1_000_000_000)
+        return self.take(delivery)
+
+    def take(self, delivery: Delivery) -> Received:
+        """Convert and filter, whoever sent it. Raises Rejected."""
         webhook = self.webhook
-        webhook.verify(delivery, delivery.received // 1_000_000_000)
         data = webhook.convert(delivery)
         identifier = webhook.delivery_id(delivery)
         if len(data) == 1:

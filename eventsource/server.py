@@ -26,15 +26,12 @@ from events.errors import PointsmanError, Rejected
 from eventsource import answers
 from eventsource import body as bodies
 from eventsource.answers import Served
-from eventsource.delivery import Delivery, canonical
+from eventsource.delivery import Delivery, Headers, canonical, masked
 from eventsource.forms import unescape
 from eventsource.metrics import UNKNOWN
 from eventsource.routes import Table
-from eventsource.webhooks import MASKED
 
 __all__ = ["Limits", "Server"]
-
-Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -222,12 +219,9 @@ class Server:
         headers = request.headers
         if context.auth_secret is not None:
             served.listener.webhook.authorize(headers.get("Authorization", ""))
-        if headers.get("Content-Encoding", "identity") not in ("identity", ""):
-            raise Rejected(415, "the body must not be encoded")
         limit = context.limit
         announced = headers.get("Content-Length")
-        if announced is not None and int(announced) > limit:
-            raise bodies.too_large(limit)
+        bodies.check(headers.get("Content-Encoding", ""), int(announced or 0), limit)
         # Without a length the body may become as long as the limit.
         size = int(announced) if announced is not None else 0 if request.content.is_eof() else limit
         size = await self.budget.take(size)
@@ -266,8 +260,4 @@ _canonical: Callable[[bytes], str] = lru_cache(maxsize=4096)(lambda name: canoni
 
 def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
     """Canonical names and values as sent (bytes that are no UTF-8 as surrogate escapes); credentials masked."""
-    headers = [(_canonical(name), value.decode("utf-8", "surrogateescape")) for name, value in raw]
-    if any(name == "Authorization" for name, _ in headers):
-        headers = [field for field in headers if field[0] != "Authorization"]
-        headers.append(("Authorization", MASKED))
-    return tuple(headers)
+    return masked([(_canonical(name), value.decode("utf-8", "surrogateescape")) for name, value in raw])

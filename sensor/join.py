@@ -18,7 +18,7 @@ import orjson
 from events.errors import EvaluationError
 from events.expressions.conditions import Condition
 
-__all__ = ["JoinState", "Match", "Round", "offer", "reset", "reset_before"]
+__all__ = ["JoinState", "Match", "Round", "missing", "offer", "reset", "reset_before"]
 
 E = TypeVar("E")
 
@@ -99,6 +99,11 @@ def offer(condition: Condition, state: JoinState[E], match: Match[E]) -> tuple[J
     if condition(matches):
         return JoinState(), Round(matches)
     return JoinState(matches), None
+
+
+def missing(condition: Condition, state: JoinState[E]) -> list[str]:
+    """The dependencies of a condition that nothing is kept of, in its order."""
+    return [name for name in condition.names if name not in state.matches]
 
 
 def reset(state: JoinState[E]) -> JoinState[E]:

@@ -11,11 +11,9 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import structlog
 
 from eventbus import subjects
@@ -24,9 +22,9 @@ from eventbus.ledger import Entry
 from events.backoff import full_jitter
 from events.errors import Unavailable
 from events.expressions import cron
-from events.models.event import Event
-from sensor import join
+from sensor import join, kept
 from sensor.dependencies import Decision
+from sensor.kept import Arrived, JoinState, Match, Matches
 from sensor.plan import CompiledSensor, CompiledTrigger
 from sensor.target import RoundContext
 
@@ -41,18 +39,6 @@ Submit = Callable[[CompiledTrigger, RoundContext], Awaitable[list[Entry]]]
 Settled = Callable[["Work | None", list[Entry]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """An event with the forge's id of the delivery that brought it."""
-
-    event: Event
-    delivery_id: str
-
-
-Match = join.Match[Arrived]
-Matches = dict[str, Match]
-
-
 class Joining:
     """Takes matches one after the other, in the order of the stream."""
 
@@ -65,7 +51,7 @@ class Joining:
         self._submit = submit
         self._settled = settled
         self._queue: asyncio.Queue[tuple[Work, Decision] | None] = asyncio.Queue()
-        self._state: join.JoinState[Arrived] = join.JoinState()
+        self._state: JoinState = join.JoinState()
         self._rounds: dict[str, Matches] = {}
         self._store: State | None = None
         self._grace = 0.0
@@ -80,11 +66,8 @@ class Joining:
         self._store = await self._bus.state(subjects.bucket(self._sensor.namespace, self._sensor.name))
         text = await self._store.get(self._key)
         if text is not None:
-            raw = orjson.loads(text)
-            known = {d.name for d in self._sensor.dependencies}
-            saved = [_match(m) for m in raw["saved"] if m["dependency"] in known]
-            self._state = join.JoinState({m.dependency: m for m in saved})
-            self._rounds = {k: {m["dependency"]: _match(m) for m in r} for k, r in raw["rounds"].items()}
+            found = kept.read(text, {d.name for d in self._sensor.dependencies})
+            self._state, self._rounds = found.state, dict(found.rounds)
         if self._resets:
             now = datetime.now(UTC)
             fired = [moment for reset in self._resets if (moment := reset.previous_fire(now)) is not None]
@@ -135,11 +118,11 @@ class Joining:
         return fired
 
     def _is_known(self, match: Match) -> bool:
-        kept = [self._state.matches, *self._rounds.values()]
-        return any(m.event_id == match.event_id for s in kept for d, m in s.items() if d == match.dependency)
+        held = [self._state.matches, *self._rounds.values()]
+        return any(m.event_id == match.event_id for s in held for d, m in s.items() if d == match.dependency)
 
     def _waiting(self, match: Match) -> Entry:
-        missing = [n for n in self._trigger.condition.names if n not in self._state.matches]
+        missing = join.missing(self._trigger.condition, self._state)
         return Entry(
             match.event_id,
             self._sensor.id,
@@ -179,12 +162,7 @@ class Joining:
     async def _save(self) -> None:
         """Write the state; while the bus is away nothing can be settled, so it waits here."""
         assert self._store is not None, "loaded before"
-        value = orjson.dumps(
-            {
-                "saved": [_raw(m) for m in self._state.matches.values()],
-                "rounds": {k: [_raw(m) for m in r.values()] for k, r in self._rounds.items()},
-            }
-        )
+        value = kept.write(self._state, self._rounds)
         pauses = full_jitter(random.random, cap=5.0)
         while True:
             try:
@@ -193,17 +171,3 @@ class Joining:
             except Unavailable as error:
                 log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
                 await asyncio.sleep(next(pauses))
-
-
-def _raw(match: Match) -> dict[str, Any]:
-    return {
-        "dependency": match.dependency,
-        "time": match.time.isoformat(),
-        "delivery": match.event.delivery_id,
-        "event": orjson.Fragment(match.event.event.to_json()),
-    }
-
-
-def _match(raw: dict[str, Any]) -> Match:
-    event = Event.from_json(orjson.dumps(raw["event"]))
-    return join.Match(raw["dependency"], event.id, Arrived(event, raw["delivery"]), datetime.fromisoformat(raw["time"]))

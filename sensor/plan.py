@@ -73,6 +73,14 @@ class CompiledTrigger:
         """The kind of the object that it creates; empty when it creates none."""
         return self._kind.object_kind
 
+    def parameters(self, rendered: Rendered | None = None) -> Mapping[str, Sequence[Parameter]]:
+        """All parameters by the field of the trigger that they stand in. With ``rendered``, as its template has them: the
+        parameters of the trigger may change those of the kind.
+        """
+        kind = rendered.kind if rendered is not None else self._kind
+        own = {f"template.{kind.kind}.{field}": found for field, found in kind.parameters.items()}
+        return {"parameters": self._parameters, **own}
+
     def render(self, context: RoundContext) -> Rendered:
         """Steps 8 and 9: parameters into the template, then the kind's own rendering. Raises EvaluationError."""
         kind = self._kind

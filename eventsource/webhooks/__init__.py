@@ -19,7 +19,6 @@ from eventsource import gojson, signatures
 from eventsource.delivery import Delivery
 
 __all__ = [
-    "MASKED",
     "Config",
     "ForgeConfig",
     "Secrets",
@@ -32,8 +31,6 @@ __all__ = [
 ]
 
 DEFAULT_MAX_PAYLOAD = 1 << 20
-MASKED = "*** Masked Auth Secret ***"
-"""What stands in the data for any Authorization header, as in the reference."""
 
 C = TypeVar("C", bound="Config")
 

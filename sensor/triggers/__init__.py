@@ -6,6 +6,7 @@ A kind file holds ``Config``, what stands under the kind's name in ``template``,
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from events.models.base import Finding, Json, Spec
@@ -13,6 +14,7 @@ from events.models.sensor import Policy, TriggerTemplate
 from events.models.values import Outcome, Submission
 from events.registry import Registry
 from sensor.naming import Origin
+from sensor.parameters import Parameter
 from sensor.target import RoundContext, Tools
 
 __all__ = ["PRECEDENCE", "TriggerKind", "chosen", "kinds", "register", "registry"]
@@ -53,6 +55,11 @@ class TriggerKind(Generic[C]):
         """Compile ``config`` once; raises SpecError with the field's path from the template."""
         self.config = config
         self.origin = origin
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[Parameter]]:
+        """Its parameters by the field of its configuration that they stand in; for showing them."""
+        return {}
 
     def render(self, context: RoundContext) -> Submission:
         """What would be sent for this round. Pure. Raises EvaluationError."""

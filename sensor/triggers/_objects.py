@@ -41,7 +41,7 @@ class ObjectRenderer:
         self, source: ArtifactLocation | None, parameters: Sequence[TriggerParameter], origin: Origin, path: str
     ) -> None:
         self._text = resource_text(source, f"{path}.source")
-        self._parameters = compile_parameters(parameters)
+        self.parameters = compile_parameters(parameters)
         self._origin = origin
         self.template: dict[str, Any] = orjson.loads(self._text)
         if not isinstance(self.template.get("kind"), str) or not self.template["kind"]:
@@ -49,7 +49,7 @@ class ObjectRenderer:
 
     def render(self, context: RoundContext) -> dict[str, Any]:
         """The object with parameters, labels, annotations, namespace and a name that is the same for the same events."""
-        obj = apply_to_object(self._parameters, context.events, self._text, Seed(context.key.encode()))
+        obj = apply_to_object(self.parameters, context.events, self._text, Seed(context.key.encode()))
         if not isinstance(obj.get("kind"), str) or not obj["kind"]:
             raise EvaluationError("the parameters take the object's kind away")
         metadata = obj.setdefault("metadata", {})

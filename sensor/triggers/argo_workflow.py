@@ -6,6 +6,7 @@ repeated submission is recognised by its name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from events.errors import EvaluationError, SpecError
@@ -13,6 +14,7 @@ from events.models.base import Finding
 from events.models.sensor import Policy
 from events.models.values import Outcome, Submission
 from sensor.naming import Origin
+from sensor.parameters import Parameter
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
 from sensor.triggers._objects import ObjectRenderer, create_once
@@ -57,6 +59,11 @@ class ArgoWorkflow(TriggerKind[ArgoWorkflowConfig]):
             raise SpecError(
                 f"operation submit wants a Workflow, not {obj.get('kind')}", path="argoWorkflow.source.resource.kind"
             )
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[Parameter]]:
+        """By field."""
+        return {"parameters": self._objects.parameters}
 
     def render(self, context: RoundContext) -> Submission:
         """The Workflow to be created."""

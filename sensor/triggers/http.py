@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,7 @@ from events.models.sensor import Policy
 from events.models.shared import BasicAuth, TLSConfig
 from events.models.values import Outcome, OutcomeKind, Submission
 from sensor.naming import Origin
-from sensor.parameters import Seed, apply, compile_parameters, payload, resolve
+from sensor.parameters import Parameter, Seed, apply, compile_parameters, payload, resolve
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
 from sensor.triggers.specs import HttpConfig, validate_http
@@ -54,6 +55,11 @@ class Http(TriggerKind[HttpConfig]):
     def validate(cls, config: HttpConfig, path: str) -> list[Finding]:
         """See ``specs``."""
         return validate_http(config, path)
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[Parameter]]:
+        """By field."""
+        return {"parameters": self._parameters, "dynamicHeaders": self._dynamic, "payload": self._payload}
 
     def render(self, context: RoundContext) -> Submission:
         """Method, URL, headers that hold no secret, and body."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from events.errors import SpecError
 from events.models.base import Finding
 from events.models.sensor import Policy
 from events.models.values import Outcome, Submission
 from sensor.naming import Origin
+from sensor.parameters import Parameter
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
 from sensor.triggers._objects import ObjectRenderer, create_once
@@ -39,6 +42,11 @@ class K8s(TriggerKind[K8sConfig]):
     def validate(cls, config: K8sConfig, path: str) -> list[Finding]:
         """See ``specs``."""
         return validate_k8s(config, path)
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[Parameter]]:
+        """By field."""
+        return {"parameters": self._objects.parameters}
 
     def render(self, context: RoundContext) -> Submission:
         """The object to be created."""
