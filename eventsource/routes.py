@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import re2
-
-from events.errors import SpecError
+from events.errors import ExpressionError, SpecError
+from events.expressions import regex
 
 __all__ = ["Endpoint", "Options", "Table", "build"]
 
@@ -38,14 +37,14 @@ class Table(Generic[T]):
 
     tls: Any = None
     exact: dict[str, Options[T]] = field(default_factory=dict)
-    templates: list[tuple[str, Any, Options[T]]] = field(default_factory=list)
+    templates: list[tuple[str, regex.Pattern, Options[T]]] = field(default_factory=list)
 
     def lookup(self, path: str) -> Options[T] | None:
         """What serves a path (decoded); None when nothing does."""
         found = self.exact.get(path)
         if found is None and self.templates and _is_clean(path):
             for _, pattern, options in self.templates:
-                if pattern.fullmatch(path):
+                if pattern.found_in(path):
                     return options
         return found
 
@@ -116,12 +115,10 @@ def _options(table: Table[T], endpoint: Endpoint) -> Options[T]:
     return options
 
 
-def _pattern(endpoint: Endpoint) -> Any:
-    """The regular expression of a template."""
+def _pattern(endpoint: Endpoint) -> regex.Pattern:
+    """The regular expression of a template; it takes the whole path."""
     parts: list[str] = []
     rest = endpoint.path
-    quiet = re2.Options()
-    quiet.log_errors = False
     try:
         while "{" in rest:
             before, _, rest = rest.partition("{")
@@ -129,11 +126,11 @@ def _pattern(endpoint: Endpoint) -> Any:
             name, colon, pattern = variable.partition(":")
             if "}" in before or not name or (colon and not pattern):
                 raise ValueError("write {name} or {name:pattern}")
-            parts += [re2.escape(before), "(?:", pattern or "[^/]+", ")"]
+            parts += [regex.escape(before), "(?:", pattern or "[^/]+", ")"]
         if "}" in rest:
             raise ValueError("a brace is closed that was not opened")
-        return re2.compile("".join([*parts, re2.escape(rest)]), quiet)
-    except (ValueError, re2.error) as error:
+        return regex.pattern("".join([r"\A", *parts, regex.escape(rest), r"\z"]))
+    except (ValueError, ExpressionError) as error:
         raise SpecError(
             f"{endpoint.owner}: the endpoint '{endpoint.path}' is no path template: {error}", path=endpoint.owner
         ) from None

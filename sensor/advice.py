@@ -114,7 +114,7 @@ def _advise_data(data: DataFilter, path: str) -> list[Finding]:
         if data.comparator not in ("", "=", "!="):
             findings.append(Finding("error", f"{path}.comparator", f"a string is never '{data.comparator}' another"))
         for index, value in enumerate(data.value):
-            findings += _compiles(regex.compile, value, f"{path}.value[{index}]")
+            findings += _compiles(regex.pattern, value, f"{path}.value[{index}]")
     elif data.type == "number":
         for index, value in enumerate(data.value):
             if value and parse_float(value) is None:

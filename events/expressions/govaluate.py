@@ -13,14 +13,15 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from events.errors import EvaluationError
+from events.errors import EvaluationError, ExpressionError
+from events.expressions import regex
 from events.expressions.govaluate_lexer import Kind, Token, error, tokenize
-from events.expressions.govaluate_operators import BINARY, PREFIX, compile_pattern, mismatch
+from events.expressions.govaluate_operators import BINARY, MAX_FOREIGN_PATTERNS, PREFIX, Literal, mismatch
 
 __all__ = ["MAX_DEPTH", "Program", "compile"]
 
 MAX_DEPTH = 100  # expressions within expressions
-MAX_PATTERNS = 50_000  # instructions of all regular expressions of a program
+MAX_PATTERNS = 4_096  # characters of all regular expressions of a program
 
 Variables = Mapping[str, Any]
 Evaluate = Callable[[Variables], Any]
@@ -76,19 +77,25 @@ def compile(text: str) -> Program:
 
 
 def _with_patterns(tokens: list[Token], text: str) -> list[Token]:
-    """The tokens with each string right of ``=~`` compiled."""
-    size = 0
+    """The tokens with each string right of ``=~`` compiled. What comes from elsewhere is compiled when it is known."""
+    patterns: dict[int, regex.Pattern] = {}
+    length = foreign = 0
     for at, (operator, token) in enumerate(pairwise(tokens), 1):
-        if operator.kind is Kind.COMPARATOR and operator.value in ("=~", "!~") and token.kind is Kind.STRING:
+        if operator.kind is not Kind.COMPARATOR or operator.value not in ("=~", "!~"):
+            continue
+        if token.kind is not Kind.STRING:
+            foreign += 1
+        else:
             try:
-                tokens[at] = token._replace(value=compile_pattern(token.value))
-            except ValueError as failure:
-                raise error(
-                    f"'{token.value[:80]}' is not a regular expression: {failure}", text, token.position
-                ) from None
-            size += tokens[at].value.size
-            if size > MAX_PATTERNS:
-                raise error("the regular expressions of an expression are too large", text, token.position)
+                patterns[at] = regex.pattern(token.value)
+            except ExpressionError as problem:
+                raise error(problem.message, text, token.position) from None
+            length += len(token.value)
+        if foreign > MAX_FOREIGN_PATTERNS or length > MAX_PATTERNS:
+            raise error("there are too many regular expressions", text, token.position)
+    size = sum(pattern.size for pattern in patterns.values())
+    for at, pattern in patterns.items():
+        tokens[at] = tokens[at]._replace(value=Literal(pattern, size))
     return tokens
 
 

@@ -7,61 +7,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-import re2
-
-from events.errors import EvaluationError
+from events.errors import EvaluationError, ExpressionError
+from events.expressions import regex
 from events.expressions.golang.printing import format_value
 from events.expressions.golang.values import deep_equal
 
-__all__ = ["BINARY", "PREFIX", "Pattern", "compile_pattern", "mismatch"]
+__all__ = ["BINARY", "MAX_FOREIGN_PATTERNS", "PREFIX", "Literal", "mismatch"]
 
 MAX_TEXT = 1_048_576  # characters of what + makes
-MAX_FOREIGN_PATTERN = 5_000  # instructions of a regular expression that comes from data; 64 KiB are searched in 0.1 s
+MAX_FOREIGN_PATTERNS = 8  # uses of regular expressions that do not stand in the program
 
 _2_63, _2_64 = 2.0**63, 2.0**64
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.never_capture = True
 
 
-class Pattern:
-    """A regular expression that stands in the program. Where text is joined to it, it is its own text."""
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A regular expression that stands in the program. Where text is joined to it, it is its own text.
 
-    __slots__ = ("_search", "size", "text")
+    ``program_size`` is the size of all the program's patterns together: one evaluation may search with each of them.
+    """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        compiled = re2.compile(_utf8(text), _OPTIONS)
-        self.size = int(compiled.programsize)  # instructions; what a search may cost for each byte
-        self._search = compiled.search
+    pattern: regex.Pattern
+    program_size: int
 
     def __str__(self) -> str:
-        return self.text
+        return self.pattern.text
 
     def found_in(self, text: str) -> bool:
         """Whether it matches anywhere in ``text``."""
-        return self._search(_utf8(text)) is not None
-
-
-def _utf8(text: str) -> bytes:
-    """UTF-8; half a surrogate pair becomes U+FFFD, as Go's JSON decoder makes it."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-
-
-@lru_cache(maxsize=64)
-def compile_pattern(text: str) -> Pattern:
-    """The pattern of a text. Raises ValueError with RE2's words when it is none."""
-    try:
-        return Pattern(text)
-    except re2.error as failure:
-        reason = failure.args[0] if failure.args else "bad pattern"
-        raise ValueError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+        regex.check_effort(self.program_size, len(text))
+        return self.pattern.found_in(text)
 
 
 def mismatch(value: Any, operator: str, wanted: str) -> EvaluationError:
@@ -135,15 +113,12 @@ def _found(operator: str, left: Any, right: Any) -> bool:
         raise mismatch(left, operator, "a string")
     if type(right) is str:
         try:
-            pattern = compile_pattern(right)
-        except ValueError as failure:
-            raise EvaluationError(f"'{right[:80]}' is not a regular expression: {failure}") from None
-        if pattern.size > MAX_FOREIGN_PATTERN:
-            raise EvaluationError(
-                "a regular expression that is not part of the program is too large", reason="LimitReached"
-            )
-        return pattern.found_in(left)
-    if type(right) is not Pattern:
+            pattern = regex.pattern(right)
+            regex.check_effort(pattern.size * MAX_FOREIGN_PATTERNS, len(left))
+            return pattern.found_in(left)
+        except ExpressionError as problem:
+            raise EvaluationError(problem.message) from None
+    if type(right) is not Literal:
         raise mismatch(right, operator, "a regular expression")
     return right.found_in(left)
 

@@ -29,7 +29,7 @@ def check_watch_path(config: WatchPathConfig, path: str) -> list[Finding]:
         findings.append(Finding("error", f"{path}.path", "must be relative to the directory"))
     if config.path_regexp:
         try:
-            regex.compile(config.path_regexp)
+            regex.pattern(config.path_regexp)
         except ExpressionError as error:
             findings.append(Finding("error", f"{path}.pathRegexp", error.message))
     return findings

@@ -145,7 +145,7 @@ def _strings(spec: DataFilter) -> Callable[[gjson.Result | str], bool]:
 
 def _search(value: str, comparator: str) -> Callable[[str], bool]:
     try:
-        found = regex.searcher(value)
+        found = regex.pattern(value).found_in
     except ExpressionError as problem:
         raise EvaluationError(problem.message) from None
     if comparator not in ("", "=", "!="):

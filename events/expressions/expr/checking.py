@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import re2
-
+from events.errors import ExpressionError
+from events.expressions import regex
 from events.expressions.expr.ast import BinaryNode, StringNode
 from events.expressions.expr.dialect import Dialect
-from events.expressions.expr.patterns import compile_pattern
 from events.expressions.expr.types import (
     ANYS,
     BOOL,
@@ -28,6 +27,7 @@ from events.expressions.expr.types import (
 __all__ = ["BinaryRules"]
 
 Test = Callable[[Nature], bool]
+_MAX_PATTERNS = 4096  # characters of all regular expressions that stand in the program
 _WHOLE = frozenset({"int", "int64", "uint8"})
 
 
@@ -48,6 +48,7 @@ class BinaryRules:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self._patterns: set[str] = set()
 
     def is_integer(self, nature: Nature) -> bool:
         """Whether it counts as an integer."""
@@ -166,10 +167,13 @@ class BinaryRules:
 
     def _matches(self, node: BinaryNode, a: Nature, b: Nature) -> Nature | None:
         if isinstance(node.right, StringNode):
+            self._patterns.add(node.right.value)
+            if sum(map(len, self._patterns)) > _MAX_PATTERNS:
+                raise ValueError("the regular expressions are too long")
             try:
-                compile_pattern(node.right.value)
-            except re2.error as error:
-                raise ValueError(f"error parsing regexp: {error}") from None
+                regex.pattern(node.right.value)
+            except ExpressionError as error:
+                raise ValueError(error.message) from None
         if self.dialect.typed_env and a.type is BYTES and b.is_string:
             return known(BOOL)
         return self._text(node, a, b)

@@ -6,15 +6,13 @@ import operator as python
 from collections.abc import Callable
 from typing import Any
 
-import re2
-
-from events.errors import EvaluationError
+from events.errors import EvaluationError, ExpressionError
+from events.expressions import regex
 from events.expressions.expr.ast import BinaryNode, ConstantNode, StringNode
 from events.expressions.expr.comparing import equal, equal_exactly, is_in, order
 from events.expressions.expr.dialect import Dialect
 from events.expressions.expr.machine import Machine, Run
 from events.expressions.expr.operators import ARITHMETIC
-from events.expressions.expr.patterns import compile_pattern, found
 from events.expressions.expr.types import GoType
 from events.expressions.expr.values import Bytes, is_nil, not_bool, to_int, want_text, weigh
 from events.expressions.golang.values import Int, Ints, as_bytes, as_text, type_of
@@ -25,7 +23,7 @@ Step = Callable[[Machine, Any], Any]
 Operation = Callable[[Machine, Any, Any], Any]
 
 _MAX_INT = (1 << 63) - 1
-_MATCH_COST = 9  # a step for so many (as a power of two) characters of text times characters of pattern
+_MATCH_COST = 8  # a step for so many (as a power of two) characters of text times steps of the pattern
 
 
 def binary_run(node: BinaryNode, left: Run, right: Run, dialect: Dialect) -> Run:
@@ -190,14 +188,14 @@ def _subject(value: Any, dialect: Dialect) -> str:
 
 
 def _matches_literal(text: str, dialect: Dialect) -> Step:
-    pattern = compile_pattern(text)
+    pattern = regex.pattern(text)
 
     def step(m: Machine, value: Any) -> bool:
         if dialect.nil_is_no_text and is_nil(value):
             return False
         subject = _subject(value, dialect)
-        m.spend(len(subject) * len(text) >> _MATCH_COST)
-        return found(pattern, subject)
+        m.spend(len(subject) * pattern.size >> _MATCH_COST)
+        return pattern.found_in(subject)
 
     return step
 
@@ -207,11 +205,13 @@ def _matches(dialect: Dialect) -> Operation:
         if dialect.nil_is_no_text and (is_nil(a) or is_nil(b)):
             return False
         subject, text = _subject(a, dialect), want_text(b)
-        m.spend((len(subject) * len(text) >> _MATCH_COST) + (len(text) >> 2))
+        m.spend(len(text) * len(text) >> _MATCH_COST)
         try:
-            return found(compile_pattern(text), subject)
-        except re2.error as error:
-            raise EvaluationError(f"error parsing regexp: {error}") from None
+            pattern = regex.pattern(text)
+        except ExpressionError as error:
+            raise EvaluationError(error.message) from None
+        m.spend(len(subject) * pattern.size >> _MATCH_COST)
+        return pattern.found_in(subject)
 
     return match
 

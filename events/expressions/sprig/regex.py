@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
-import re2
-
-from events.errors import EvaluationError
+from events.errors import EvaluationError, ExpressionError
+from events.expressions import regex
 from events.expressions.golang.functions import Function, by_name
 from events.expressions.golang.limits import check_text
 from events.expressions.golang.values import NilStrings, Strings, as_bytes, as_text
@@ -21,21 +19,17 @@ __all__ = ["FUNCTIONS"]
 
 _MAX_MATCHES = 70_000
 _MAX_SECONDS = 0.15  # of one call: a pattern may look at the whole text again for each match
-_CLOCK_INTERVAL = 64
 _META = frozenset("\\.+*?()|[]{}^$")
 
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
 
-
-@lru_cache(maxsize=1024)
-def _compile(pattern: str) -> Any:
+def _compile(pattern: str, text: str) -> Any:
+    """The pattern, for this text."""
     try:
-        return re2.compile(as_bytes(pattern), _OPTIONS)
-    except re2.error as error:
-        reason = error.args[0] if error.args else b""
-        detail = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise EvaluationError(f"error parsing regexp: {detail}") from None
+        compiled = regex.compile(pattern)
+        regex.check_effort(regex.size_of(pattern), len(text))
+    except ExpressionError as error:
+        raise EvaluationError(error.message) from None
+    return compiled
 
 
 def _width(text: bytes, at: int) -> int:
@@ -48,7 +42,7 @@ def _width(text: bytes, at: int) -> int:
 
 def _searches(pattern: Any, text: bytes) -> Iterator[Any]:
     """All matches from left to right, also an empty one right behind the one before."""
-    started = 0.0
+    started = time.thread_time()
     at = count = 0
     while at <= len(text):
         match = pattern.search(text, at)
@@ -58,10 +52,8 @@ def _searches(pattern: Any, text: bytes) -> Iterator[Any]:
         end = match.end()
         at = end if end > at else at + _width(text, at)
         count += 1
-        if count % _CLOCK_INTERVAL == 0:
-            started = started or time.thread_time()
-            if count > _MAX_MATCHES or time.thread_time() - started > _MAX_SECONDS:
-                raise EvaluationError("the regular expression matches too often", reason="LimitReached")
+        if count > _MAX_MATCHES or time.thread_time() - started > _MAX_SECONDS:
+            raise EvaluationError("the regular expression matches too often", reason="LimitReached")
 
 
 def _matches(pattern: Any, text: bytes, limit: int) -> list[tuple[int, int]]:
@@ -88,22 +80,25 @@ def _regex_match(pattern: str, text: str) -> bool:
 
 
 def _must_regex_match(pattern: str, text: str) -> bool:
-    return _compile(pattern).search(as_bytes(text)) is not None
+    try:
+        return regex.pattern(pattern).found_in(text)
+    except ExpressionError as error:
+        raise EvaluationError(error.message) from None
 
 
 def _find(pattern: str, text: str) -> str:
-    match = _compile(pattern).search(as_bytes(text))
+    match = _compile(pattern, text).search(as_bytes(text))
     return as_text(match.group()) if match else ""
 
 
 def _find_all(pattern: str, text: str, limit: int) -> Strings:
     raw = as_bytes(text)
-    found = _matches(_compile(pattern), raw, limit)
+    found = _matches(_compile(pattern, text), raw, limit)
     return Strings(as_text(raw[start:end]) for start, end in found) if found else NilStrings()
 
 
 def _replace_all(pattern: str, text: str, template: str) -> str:
-    compiled = _compile(pattern)
+    compiled = _compile(pattern, text)
     pieces = _template(as_bytes(template))
     if all(isinstance(piece, bytes) for piece in pieces):
         fixed = b"".join(piece for piece in pieces if isinstance(piece, bytes))
@@ -121,7 +116,7 @@ def _replace_all(pattern: str, text: str, template: str) -> str:
 
 def _replace_all_literal(pattern: str, text: str, replacement: str) -> str:
     fixed = as_bytes(replacement)
-    return _replace(_compile(pattern), text, lambda match: fixed)
+    return _replace(_compile(pattern, text), text, lambda match: fixed)
 
 
 def _replace(pattern: Any, text: str, expand: Callable[[Any], bytes]) -> str:
@@ -180,7 +175,7 @@ def _group_number(name: bytes, names: dict[bytes, int], count: int) -> int | byt
 def _split(pattern: str, text: str, limit: int) -> Strings:
     if limit == 0:
         return NilStrings()
-    compiled = _compile(pattern)
+    compiled = _compile(pattern, text)
     if pattern and not text:
         return Strings([""])
     raw = as_bytes(text)
