@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from events.errors import EvaluationError, ExpressionError
-from events.expressions import expr
-from eventsource import gojson
+from events.expressions import expr, gojson
 
 __all__ = ["Keep", "prepare"]
 

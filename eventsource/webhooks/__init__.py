@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from events.errors import EvaluationError, Rejected, SpecError
+from events.expressions import gojson
 from events.models.base import Finding, Int64, Spec
 from events.models.eventsource import SourceFilter
 from events.models.shared import SecretKeySelector
 from events.registry import Registry
-from eventsource import gojson, signatures
+from eventsource import signatures
 from eventsource.delivery import Delivery
 
 __all__ = [

@@ -13,9 +13,10 @@ import orjson
 from pydantic import Field
 
 from events.errors import EvaluationError, Rejected
+from events.expressions import gojson
 from events.models.base import Finding, Spec
 from events.models.shared import SecretKeySelector, TLSConfig, go_duration
-from eventsource import gojson, signatures
+from eventsource import signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, compacted, register
 

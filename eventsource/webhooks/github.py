@@ -9,9 +9,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from events.errors import EvaluationError, Rejected
+from events.expressions import gojson
 from events.models.base import Finding, Int64, Spec
 from events.models.shared import GithubAppCreds, SecretKeySelector
-from eventsource import gojson, signatures
+from eventsource import signatures
 from eventsource.delivery import Delivery
 from eventsource.forms import parse_query
 from eventsource.webhooks import ForgeConfig, Webhook, register

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets as randomness
 
 from events.errors import Rejected
+from events.expressions import gojson
 from events.models.base import Finding
 from events.models.eventsource import SourceFilter
-from eventsource import gojson
 from eventsource.delivery import Delivery
 from eventsource.forms import parse_query
 from eventsource.webhooks import Webhook, WebhookContext, compacted, register
