@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -113,16 +113,22 @@ class Bus(Protocol):
     """One EventBus of one namespace. Every method raises ``events.errors.Unavailable`` when the bus is away."""
 
     async def ensure_stream(self) -> None:
-        """Create the stream ``default`` when it is missing; an existing one is used as it is."""
+        """Create the stream when it is missing; an existing one is used as it is."""
 
-    async def publish(self, event: Event, *, delivery_id: str = "") -> Stored:
-        """Store an event durably; returns after the bus has acknowledged the write."""
+    async def publish(self, event: Event, *, delivery_id: str = "", subject: str = "") -> Stored:
+        """Store an event durably; returns after the bus has acknowledged the write. Without ``subject`` it is that of its source."""
 
     async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> Subscription:
         """Create or update the durable consumer and begin to pull."""
 
-    async def state(self, bucket: str) -> State:
-        """The KV bucket of this name, created when missing."""
+    async def state(self, bucket: str, *, max_age: float = 0.0) -> State:
+        """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""
+
+    async def announce(self, topic: str, data: bytes) -> None:
+        """Tell whoever listens at this moment; nothing is kept."""
+
+    async def listen(self, topic: str, handler: Callable[[str, bytes], None]) -> None:
+        """Call ``handler(topic, data)`` for what is announced (``*`` in ``topic`` stands for one part). It must be quick and not raise."""
 
     async def read(self, sequence: int) -> bytes | None:
         """The stored message at this position (a structured CloudEvent), or None when it is gone."""

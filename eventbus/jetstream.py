@@ -7,7 +7,7 @@ bus has acknowledged the write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -47,27 +47,27 @@ class JetStreamBus:
         return self._connection.is_up
 
     async def ensure_stream(self) -> None:
-        """Create the stream ``default`` when it is missing; an existing one is used as it is."""
+        """Create the stream when it is missing; an existing one is used as it is."""
         await self._api.create_stream(self._settings.request())
 
     async def stream_info(self) -> dict[str, Any] | None:
         """What the server says of the stream (``config``, ``state``), or None when it is missing."""
-        return await self._api.find(f"STREAM.INFO.{subjects.STREAM}")
+        return await self._api.find(f"STREAM.INFO.{self._settings.name}")
 
-    async def publish(self, event: Event, *, delivery_id: str = "") -> Stored:
+    async def publish(self, event: Event, *, delivery_id: str = "", subject: str = "") -> Stored:
         """Store an event durably; returns after the bus has acknowledged the write.
 
         Within the time limit a broken connection and a missing stream are mended, and the event is sent again under the same id.
         Raises SpecError for names that no subject can carry, Refused for an event that is too large, Unavailable.
         """
-        subject = subjects.subject(event.source, event.subject)
+        subject = subject or subjects.subject(event.source, event.subject)
         data = event.to_json()
         headers = {"Nats-Msg-Id": _header(event.id)}
         if delivery_id:
             headers[DELIVERY_HEADER] = _header(delivery_id)
         before, began = self._last_sequence, self._loop.time()
         try:
-            sequence, duplicate = await self._api.store(subjects.STREAM, subject, data, headers)
+            sequence, duplicate = await self._api.store(self._settings.name, subject, data, headers)
         except (Lost, NoStream):
             sequence, duplicate = await self._publish_again(subject, data, headers, began + self._timeout)
             # If it was stored after we began, our first try stored it and only the acknowledgement was lost.
@@ -83,7 +83,7 @@ class JetStreamBus:
                 while True:
                     try:
                         await self.ensure_stream()
-                        return await self._api.store(subjects.STREAM, subject, data, headers)
+                        return await self._api.store(self._settings.name, subject, data, headers)
                     except Lost:
                         continue
                     except NoStream:
@@ -93,21 +93,31 @@ class JetStreamBus:
 
     async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> PullSubscription:
         """Create or update the durable consumer and begin to pull. A new one begins with the events that come from now on."""
-        subscription = PullSubscription(self._api, durable, subjects, batch=batch, ensure_stream=self.ensure_stream)
+        subscription = PullSubscription(
+            self._api, durable, subjects, batch=batch, stream=self._settings.name, ensure_stream=self.ensure_stream
+        )
         self._subscriptions.append(subscription)
         await subscription.start()
         return subscription
 
-    async def state(self, bucket: str) -> JetStreamState:
-        """The KV bucket of this name, created when missing."""
-        state = JetStreamState(self._api, bucket)
+    async def state(self, bucket: str, *, max_age: float = 0.0) -> JetStreamState:
+        """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""
+        state = JetStreamState(self._api, bucket, max_age)
         await state.ensure()
         return state
 
     async def read(self, sequence: int) -> bytes | None:
         """The stored message at this position, or None when it is gone."""
-        found = await self._api.message(subjects.STREAM, {"seq": sequence})
+        found = await self._api.message(self._settings.name, {"seq": sequence})
         return found[0] if found else None
+
+    async def announce(self, topic: str, data: bytes) -> None:
+        """Tell whoever listens at this moment; nothing is kept."""
+        await self._connection.send(topic, data)
+
+    async def listen(self, topic: str, handler: Callable[[str, bytes], None]) -> None:
+        """Call ``handler(topic, data)`` for what is announced (``*`` in ``topic`` stands for one part)."""
+        await self._connection.subscribe(topic, lambda subject, reply, data, headers: handler(subject, data))
 
     async def close(self) -> None:
         """Stop all subscriptions."""

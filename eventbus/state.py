@@ -10,6 +10,7 @@ import re
 from eventbus.api import ApiError, JetStreamApi
 from eventbus.connection import Lost
 from eventbus.messages import header
+from eventbus.stream import nanoseconds
 from events.errors import SpecError
 
 __all__ = ["JetStreamState"]
@@ -24,11 +25,12 @@ _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 class JetStreamState:
     """See ``eventbus.interface.State``. Keys are made by ``eventbus.subjects.key``; what is no KV key is a SpecError."""
 
-    def __init__(self, api: JetStreamApi, bucket: str) -> None:
+    def __init__(self, api: JetStreamApi, bucket: str, max_age: float = 0.0) -> None:
         if not _BUCKET.fullmatch(bucket):
             raise SpecError(f"{bucket!r} is no name of a KV bucket", reason="InvalidName")
         self._api = api
         self._stream = f"KV_{bucket}"
+        self._max_age = max_age
         self._prefix = f"$KV.{bucket}."
 
     async def ensure(self) -> None:
@@ -43,6 +45,7 @@ class JetStreamState:
             "max_consumers": -1,
             "max_msgs": -1,
             "max_bytes": -1,
+            "max_age": nanoseconds(self._max_age),
             "num_replicas": 1,
             "allow_rollup_hdrs": True,
             "deny_delete": True,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eventbus.subjects import STREAM, SUBJECTS
+from eventbus.subjects import BINDING_SUBJECTS, BINDINGS, STREAM, SUBJECTS
 
-__all__ = ["OURS", "THEIRS", "StreamSettings"]
+__all__ = ["FOR_BINDINGS", "OURS", "THEIRS", "StreamSettings"]
 
 DAY = 24 * 3600
 
@@ -27,12 +27,14 @@ class StreamSettings:
     replicas: int = 1
     discard: Literal["new", "old"] = "new"
     retention: Literal["limits", "interest", "workqueue"] = "limits"
+    name: str = STREAM
+    subjects: str = SUBJECTS
 
     def request(self) -> dict[str, Any]:
         """The configuration as the server's API takes it (times in nanoseconds)."""
         config: dict[str, Any] = {
-            "name": STREAM,
-            "subjects": [SUBJECTS],
+            "name": self.name,
+            "subjects": [self.subjects],
             "storage": "file",
             "retention": self.retention,
             "discard": self.discard,
@@ -48,6 +50,9 @@ class StreamSettings:
 
 OURS = StreamSettings()
 """On a bus that we make."""
+
+FOR_BINDINGS = StreamSettings(name=BINDINGS, subjects=BINDING_SUBJECTS)
+"""The events that WorkflowEventBindings wait for."""
 
 THEIRS = StreamSettings(max_age=0, duplicates=0, discard="old")
 """What the reference asks for on a ``jetstreamExotic`` without ``streamConfig``."""

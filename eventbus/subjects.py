@@ -13,10 +13,28 @@ from functools import lru_cache
 
 from events.errors import SpecError
 
-__all__ = ["STREAM", "SUBJECTS", "account", "bucket", "durable", "key", "subject"]
+__all__ = [
+    "BINDINGS",
+    "BINDING_RESULTS",
+    "BINDING_SUBJECTS",
+    "STREAM",
+    "SUBJECTS",
+    "account",
+    "binding_subject",
+    "bucket",
+    "durable",
+    "key",
+    "subject",
+]
 
 STREAM = "default"
 SUBJECTS = "default.*.*"
+
+BINDINGS = "pointsman-bindings"
+"""Stream and durable consumer of the events that WorkflowEventBindings wait for."""
+BINDING_SUBJECTS = "pointsman.bindings.*.*"
+BINDING_RESULTS = "pointsman_binding-results"
+"""The KV bucket of what the bindings did with an event, by its id."""
 
 _MAX_TOKEN_BYTES = 1024
 """The server takes protocol lines of 4 KiB: two names, the reply subject and the verb fit."""
@@ -28,6 +46,11 @@ _KEY_SAFE = re.compile(r"[^A-Za-z0-9_-]")
 def subject(source: str, event: str) -> str:
     """The subject of an event. Raises SpecError for a name that cannot be a part of a subject: each publish would fail."""
     return f"{STREAM}.{_token(source, 'EventSource name')}.{_token(event, 'event name')}"
+
+
+def binding_subject(namespace: str, discriminator: str) -> str:
+    """The subject of an event for the bindings of a namespace: any text is good, different ones never share a subject."""
+    return f"pointsman.bindings.{_bounded(namespace)}.{_bounded(discriminator)}"
 
 
 def durable(namespace: str, sensor: str) -> str:
@@ -68,6 +91,11 @@ def _token(name: str, what: str) -> str:
     if len(name.encode()) > _MAX_TOKEN_BYTES:
         raise SpecError(f"the {what} {name[:40]!r}… is longer than {_MAX_TOKEN_BYTES} bytes", reason="InvalidName")
     return name
+
+
+def _bounded(text: str) -> str:
+    token = key(text)
+    return token if len(token) <= _MAX_TOKEN_BYTES else "=" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def _slug(namespace: str, name: str) -> str:

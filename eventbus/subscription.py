@@ -18,7 +18,6 @@ from eventbus.api import JetStreamApi
 from eventbus.connection import status_of
 from eventbus.messages import JetStreamMessage, header
 from eventbus.stream import nanoseconds
-from eventbus.subjects import STREAM
 from events.errors import PointsmanError, Unavailable
 
 __all__ = ["PullSubscription"]
@@ -50,12 +49,14 @@ class PullSubscription:
         subjects: Sequence[str],
         *,
         batch: int,
+        stream: str,
         ensure_stream: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = name
         self._api = api
         self._subjects = sorted(set(subjects))
         self._batch = batch
+        self._stream = stream
         self._ensure_stream = ensure_stream
         self._loop = asyncio.get_running_loop()
         self._inbox = ""
@@ -160,7 +161,7 @@ class PullSubscription:
         request = {"batch": room, "expires": nanoseconds(_EXPIRES), "idle_heartbeat": nanoseconds(_HEARTBEAT)}
         try:
             await self._api.connection.send(
-                f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.name}", orjson.dumps(request), reply=self._inbox
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self.name}", orjson.dumps(request), reply=self._inbox
             )
         except Unavailable:
             self._credit -= room
@@ -213,7 +214,7 @@ class PullSubscription:
             wanted["filter_subject"] = self._subjects[0]
         else:
             wanted["filter_subjects"] = self._subjects
-        info = await self._api.find(f"CONSUMER.INFO.{STREAM}.{self.name}")
+        info = await self._api.find(f"CONSUMER.INFO.{self._stream}.{self.name}")
         if info is None:
             await self._ensure_stream()
             config = {**wanted, **await self._starting_point()}
@@ -223,8 +224,8 @@ class PullSubscription:
             if config == info["config"]:
                 config = {}
         if config:
-            request = {"stream_name": STREAM, "config": config, "action": ""}
-            info = await self._api.call(f"CONSUMER.CREATE.{STREAM}.{self.name}", request)
+            request = {"stream_name": self._stream, "config": config, "action": ""}
+            info = await self._api.call(f"CONSUMER.CREATE.{self._stream}.{self.name}", request)
         if self._seen is None and info is not None:
             self._seen = int(info["ack_floor"]["stream_seq"])
         self._bound = True
@@ -233,7 +234,7 @@ class PullSubscription:
         """Where a consumer begins that does not exist: with new events, or where the one that was deleted under us stood."""
         if self._seen is None:
             return {"deliver_policy": "new"}
-        stream = await self._api.call(f"STREAM.INFO.{STREAM}")
+        stream = await self._api.call(f"STREAM.INFO.{self._stream}")
         position = min(self._unsettled, default=self._seen + 1)
         log.warning("consumer %s was deleted; it begins again at position %d", self.name, position)
         if int(stream["state"]["last_seq"]) + 1 < position:  # the stream was deleted, too: all in it is new to us
