@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import ClientError, web
 
@@ -59,6 +61,30 @@ class Budget:
             self._waiting.popleft()
             self.used += size
             turn.set_result(None)
+
+
+class Bodies:
+    """Reads bodies within the budget; ``deadline`` in seconds for each."""
+
+    def __init__(self, budget: Budget, deadline: float) -> None:
+        self.budget = budget
+        self._deadline = deadline
+
+    @asynccontextmanager
+    async def of(self, request: web.BaseRequest, limit: int, *, encoding: str = "") -> AsyncIterator[bytes]:
+        """The body of a request, of at most ``limit`` bytes; it counts in the budget until the end of the ``async with``.
+
+        ``encoding`` is the ``Content-Encoding`` that counts. Raises Rejected(400, 408, 413, 415, 503).
+        """
+        announced = request.headers.get("Content-Length")
+        check(encoding, int(announced or 0), limit)
+        # Without a length the body may become as long as the limit.
+        size = int(announced) if announced is not None else 0 if request.content.is_eof() else limit
+        size = await self.budget.take(size)
+        try:
+            yield await read(request, limit, self._deadline)
+        finally:
+            self.budget.give(size)
 
 
 async def read(request: web.BaseRequest, limit: int, deadline: float) -> bytes:
