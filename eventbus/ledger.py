@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from events.groupcommit import GroupCommit, connect, insert
+from events.errors import Unavailable
+from events.groupcommit import GroupCommit, connect, insert, read
 
 __all__ = ["Entry", "EventRecord", "Ledger", "open_ledger", "read_events", "read_outcomes"]
 
@@ -139,7 +140,7 @@ async def open_ledger(folder: Path) -> AsyncIterator[Ledger]:
 
 
 def forget(folder: Path, before: int) -> int:
-    """Drop what was recorded before this moment (seconds since 1970); returns how many rows went."""
+    """Drop what was recorded before this moment (seconds since 1970); returns how many rows went. Raises Unavailable."""
     path = folder / FILE
     if not path.exists():
         return 0
@@ -147,33 +148,19 @@ def forget(folder: Path, before: int) -> int:
     try:
         gone = connection.execute("DELETE FROM outcome WHERE recorded < ?", (before,)).rowcount
         return gone + connection.execute("DELETE FROM event WHERE recorded < ?", (before,)).rowcount
-    finally:
-        connection.close()
-
-
-def _rows(folder: Path, query: str, values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
-    path = folder / FILE
-    if not path.exists():
-        return
-    connection = connect(path, read_only=True)
-    try:
-        for row in connection.execute(query, values):
-            yield dict(row)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be written: {error}") from None
     finally:
         connection.close()
 
 
 def read_events(folder: Path, *, event_id: str = "", namespace: str = "") -> Iterator[dict[str, Any]]:
-    """Recorded events of a state folder, oldest first."""
-    return _rows(
-        folder,
-        "SELECT * FROM event WHERE (? = '' OR id = ?) AND (? = '' OR namespace = ?) ORDER BY recorded, time",
-        (event_id, event_id, namespace, namespace),
-    )
+    """Recorded events of a state folder, oldest first. Raises Unavailable when the file cannot be read."""
+    query = "SELECT * FROM event WHERE (? = '' OR id = ?) AND (? = '' OR namespace = ?) ORDER BY recorded, sequence"
+    return map(dict, read(folder / FILE, query, (event_id, event_id, namespace, namespace)))
 
 
 def read_outcomes(folder: Path, event_id: str = "") -> Iterator[dict[str, Any]]:
-    """What became of an event (or of all), by sensor and trigger."""
-    return _rows(
-        folder, "SELECT * FROM outcome WHERE ? = '' OR event = ? ORDER BY sensor, trigger", (event_id, event_id)
-    )
+    """What became of an event (or of all), by sensor and trigger. Raises Unavailable when the file cannot be read."""
+    query = "SELECT * FROM outcome WHERE ? = '' OR event = ? ORDER BY sensor, trigger"
+    return map(dict, read(folder / FILE, query, (event_id, event_id)))

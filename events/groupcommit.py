@@ -13,13 +13,13 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from events.errors import PointsmanError, Unavailable
 
-__all__ = ["GroupCommit", "connect", "insert"]
+__all__ = ["GroupCommit", "connect", "insert", "read"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,17 +32,33 @@ _MAX_ROWS = 500
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a database in WAL mode with full durability (a commit is on disk when it returns)."""
-    if read_only:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
-        )
-    else:
-        connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+    """Open a database in WAL mode with full durability (a commit is on disk when it returns). Raises Unavailable."""
+    try:
+        if read_only:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
+            )
+        else:
+            connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be opened: {error}") from None
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def read(path: Path, query: str, values: Sequence[str | int] = ()) -> Iterator[sqlite3.Row]:
+    """The rows of a query; none when the database has not been made yet. Another process may be writing. Raises Unavailable."""
+    if not path.exists():
+        return
+    connection = connect(path, read_only=True)
+    try:
+        yield from connection.execute(query, values)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from None
+    finally:
+        connection.close()
 
 
 def insert(connection: sqlite3.Connection, into: str, table: Sequence[Row], conflict: str = "") -> None:

@@ -104,11 +104,11 @@ class Located:
         return cls(finding, manifest, manifest.file, line, column)
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
         title = f"{self.manifest.title}: " if self.manifest else ""
         path = f"{self.finding.path}: " if self.finding.path else ""
         hint = f" ({self.finding.hint})" if self.finding.hint else ""
-        return f"{place}: {self.finding.severity}: {title}{path}{self.finding.message}{hint}"
+        return f"{place}{self.finding.severity}: {title}{path}{self.finding.message}{hint}"
 
 
 @dataclass
@@ -133,6 +133,7 @@ class Bundle:
 def load(paths: Iterable[str | os.PathLike[str]], *, namespace: str = "default", recursive: bool = False) -> Bundle:
     """Read files and folders. ``namespace`` is for objects that name none. What is wrong is in ``findings``."""
     bundle = Bundle()
+    seen: set[Path] = set()
     for given in paths:
         path = Path(given)
         try:
@@ -141,6 +142,9 @@ def load(paths: Iterable[str | os.PathLike[str]], *, namespace: str = "default",
             bundle.findings.append(Located(Finding("error", "", error.message, error.hint), None, str(path)))
             continue
         for file in files:
+            if file.resolve() in seen:  # given twice, say by its name and with its folder
+                continue
+            seen.add(file.resolve())
             bundle.files.append(file)
             _read(file, namespace, bundle)
     _find_twins(bundle)
@@ -152,7 +156,8 @@ def _files(path: Path, recursive: bool) -> list[Path]:
         every = path.rglob("*") if recursive else path.iterdir()
         files = sorted(p for p in every if p.suffix in _SUFFIXES and p.is_file())
         if not files:
-            raise SpecError("no .yaml, .yml or .json file in this folder")
+            hint = "" if recursive else "--recursive looks in the folders below, too"
+            raise SpecError("no .yaml, .yml or .json file in this folder", hint=hint)
         return files
     if not path.exists():
         raise SpecError("no such file or folder")

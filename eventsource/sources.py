@@ -42,6 +42,9 @@ class Sources:
             self._add(source, source.metadata.namespace or namespace)
         wishes = [(_endpoint(listener), listener) for listener in self.listeners]
         self.tables, clashes = routes.build(wishes)
+        fields = {listener.owner: _field(listener) for listener in self.listeners}
+        for clash in clashes:
+            clash.path = fields[clash.path]
         self.errors += clashes
         if any(listener.webhook.config.registers_hooks for listener in self.listeners):
             self.warnings.append(
@@ -92,6 +95,11 @@ class Sources:
             if table.tls is not None:
                 namespace, certificate, key = table.tls
                 yield port, self.vault.get(namespace, certificate), self.vault.get(namespace, key)
+
+
+def _field(listener: Listener) -> str:
+    """Where an event is configured, as the paths of errors have it."""
+    return f"EventSource {listener.namespace}/{listener.source}: spec.{listener.kind}.{listener.name}"
 
 
 def _endpoint(listener: Listener) -> routes.Endpoint:

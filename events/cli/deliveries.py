@@ -65,13 +65,17 @@ class Request:
 
 
 def find_event(forge: str, event: str) -> str:
-    """The name of the sample for what a user wrote (``_`` and ``-`` are the same). Raises SpecError."""
+    """The name of the sample for what a user wrote: dashes are underscores, a merge request is a pull request. Raises SpecError."""
     known = EVENTS[forge]
     for name in known:
-        if name.replace("_", "-") == event.lower().replace("_", "-"):
+        if _meant(name) == _meant(event):
             return name
     hint = did_you_mean(event, list(known)) or f"known: {', '.join(known)}"
     raise SpecError(f"there is no sample of the {forge} event '{event}'", hint=hint, reason="UnknownKind")
+
+
+def _meant(event: str) -> str:
+    return event.lower().replace("_", "-").replace("merge-request", "pull-request")
 
 
 def read_sample(forge: str, event: str) -> str:

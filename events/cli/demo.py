@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 import shutil
-import signal
 import socket
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +25,10 @@ from eventbus import ledger
 from events import bundled, logs, manifests
 from events.cli import story
 from events.cli.deliveries import Request, make_request, read_sample
-from events.cli.get import as_yaml
 from events.cli.options import UpOptions
 from events.cli.posting import Answer, Sender
-from events.cli.up import running
+from events.cli.printing import as_yaml
+from events.cli.up import running, told_to_end
 from events.errors import InUse, PointsmanError
 from events.kube.local import read_workflows
 from events.models.base import parse
@@ -62,34 +61,22 @@ def command(once: bool, state: Path | None, port: int | None) -> None:
     """
     logs.configure("error")
     try:
-        with _folder(state) as folder:
-            code = asyncio.run(_demo(folder, port, once))
+        with tempfile.TemporaryDirectory(prefix="pointsman-demo-", ignore_cleanup_errors=True) as scratch:
+            code = asyncio.run(_demo(Path(scratch), state or Path(scratch) / "state", port, once))
     except PointsmanError as error:
         click.echo(f"error: {error}", err=True)
         code = 1
     sys.exit(code)
 
 
-@contextmanager
-def _folder(state: Path | None) -> Iterator[Path]:
-    if state is not None:
-        yield state
-        return
-    folder = Path(tempfile.mkdtemp(prefix="pointsman-demo-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _demo(folder: Path, port: int | None, once: bool) -> int:
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    example = _Example(folder, _free_port(port))
+async def _demo(scratch: Path, folder: Path, port: int | None, once: bool) -> int:
+    ended = told_to_end()
+    example = _Example(scratch / "manifests", _free_port(port))
     # What the manifests say wins over a variable that happens to be set.
     options = UpOptions((str(example.path),), state=folder, log_level="error", secrets=example.secrets)
     click.echo(f"Starting {EXAMPLE} with an embedded bus.")
+    if port is None and example.port != PORT:
+        click.echo(f"  Port {PORT} is in use by another program, so the webhook is on port {example.port}.")
     async with running(options, quiet=True) as up:
         for title, what, where in up.plan.lines:
             click.echo(f"  {title}: {what}, {where}")
@@ -109,15 +96,16 @@ async def _demo(folder: Path, port: int | None, once: bool) -> int:
 
 
 class _Example:
-    """The example's manifests, copied below the state folder with the port that is really free, and what they say."""
+    """The example's manifests, copied with the port that is really free, and what they say."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.path = folder / "demo"
-        self.path.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, port: int) -> None:
+        self.path = path
+        self.path.mkdir()
         for file in bundled.find(EXAMPLE).glob("*.yaml"):
             text = file.read_text(encoding="utf-8").replace(f'port: "{PORT}"', f'port: "{port}"')
             (self.path / file.name).write_text(text, encoding="utf-8")
         bundle = manifests.load([str(self.path)])
+        self.port = port
         self.url = f"http://127.0.0.1:{port}/push"
         self.sensor = parse(Sensor, bundle.of("Sensor")[0].body)
         values = dict(manifests.vault_values(bundle.manifests))
@@ -200,15 +188,24 @@ def _chapter(title: str, steps: Iterable[story.Step]) -> None:
 
 def _say_more(example: _Example, folder: Path) -> None:
     click.echo(f"\n{click.style('Running until Ctrl-C. In another terminal:', bold=True)}")
-    send = f"pointsman send github push --to {example.url} --secret {shlex.quote(example.secret.decode())}"
+    send = f"send github push --to {example.url} --secret {shlex.quote(example.secret.decode())}"
     state = shlex.quote(str(folder))
     for line in (
         send,
         f"{send} --set ref=refs/heads/other",
-        f"pointsman get events -o wide --state {state}",
-        f"pointsman get workflows -o yaml --state {state}",
+        f"get events -o wide --state {state}",
+        f"get workflows -o yaml --state {state}",
     ):
-        click.echo(f"  {line}")
+        click.echo(f"  {_program()} {line}")
+
+
+def _program() -> str:
+    """How this program is called from the shell: by its name where that is found, else as it was called now."""
+    called = Path(sys.argv[0])
+    if called.name != "pointsman":
+        return f"{shlex.quote(sys.executable)} -m events"
+    found = shutil.which("pointsman")
+    return "pointsman" if found and Path(found).resolve() == called.resolve() else shlex.quote(sys.argv[0])
 
 
 def _free_port(wanted: int | None) -> int:
@@ -222,4 +219,6 @@ def _free_port(wanted: int | None) -> int:
                 continue
             port: int = one.getsockname()[1]
             return port
-    raise InUse(f"port {wanted} cannot be opened", hint="choose another with --port")
+    raise InUse(
+        f"port {wanted} cannot be opened", hint="it is in use, or not for this user: choose another with --port"
+    )

@@ -5,30 +5,38 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import click
 import orjson
-import yaml
 
 from eventbus import jetstream, ledger
+from events.cli.printing import age, objects, plain, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError
-from events.kube.local import read_workflows
+from events.kube.local import parameters, read_workflows, template_name
 from events.models.event import Event
 
-__all__ = ["as_yaml", "command"]
+__all__ = ["command"]
 
 _OUTPUTS = click.Choice(["wide", "yaml", "json", "name"])
 
 
-@click.group("get", context_settings={"help_option_names": ["-h", "--help"]})
+class _Kinds(click.Group):
+    """Takes the singular and short names, as kubectl does."""
+
+    _ALIASES: ClassVar = {"event": "events", "ev": "events", "workflow": "workflows", "wf": "workflows"}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, self._ALIASES.get(cmd_name, cmd_name))
+
+
+@click.group("get", cls=_Kinds, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """Show events and Workflows of a state folder, also while `up` runs."""
 
@@ -46,16 +54,16 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@command.command("workflows")
+@command.command("workflows", short_help="Workflows of the local store")
 @_options
 def workflows(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
     """Workflows of the local store, oldest first."""
-    _must_exist(state)
+    StateFolder(state).check()
     found = list(read_workflows(state, namespace=namespace, name=name or ""))
     if name and not found:
         _not_found("workflow", name)
     if output in ("yaml", "json"):
-        _print_objects(found, output, one=bool(name))
+        objects(found, output, one=bool(name))
         return
     if output == "name":
         for w in found:
@@ -63,34 +71,33 @@ def workflows(name: str | None, output: str | None, namespace: str, state: Path,
         return
     rows = [_workflow_row(w, wide=output == "wide") for w in found]
     columns = ["NAMESPACE", "NAME", "TEMPLATE", "AGE", "STARTED BY"]
-    _table(columns + (["PARAMETERS"] if output == "wide" else []), rows, headers=not no_headers, what="workflows")
+    table(columns + (["PARAMETERS"] if output == "wide" else []), rows, headers=not no_headers, what="workflows")
 
 
 def _workflow_row(workflow: dict[str, Any], *, wide: bool) -> list[str]:
-    metadata, spec = workflow["metadata"], workflow.get("spec") or {}
-    annotations = metadata.get("annotations") or {}
+    metadata = workflow["metadata"]
     created = datetime.fromisoformat(metadata["creationTimestamp"])
     row = [
         metadata["namespace"],
         metadata["name"],
-        (spec.get("workflowTemplateRef") or {}).get("name", "-"),
-        _age(created.timestamp()),
-        annotations.get("pointsman/trigger", "-"),
+        template_name(workflow) or "-",
+        age(created.timestamp()),
+        (metadata.get("annotations") or {}).get("pointsman/trigger", "-"),
     ]
     if wide:
-        parameters = (spec.get("arguments") or {}).get("parameters") or []
-        row.append(",".join(f"{p.get('name')}={p.get('value', '')}" for p in parameters) or "-")
+        given = parameters(workflow.get("spec"))
+        row.append(",".join(f"{p.get('name')}={p.get('value', '')}" for p in given) or "-")
     return row
 
 
-@command.command("events")
+@command.command("events", short_help="Events that came, and what each trigger did with them")
 @_options
 def events(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
     """Events that came, oldest first, with what each trigger did with them. NAME is an event id.
 
     `-o yaml` and `-o json` add the event itself while `up` runs.
     """
-    _must_exist(state)
+    StateFolder(state).check()
     found = list(ledger.read_events(state, event_id=name or "", namespace=namespace))
     if name and not found:
         _not_found("event", name)
@@ -98,7 +105,9 @@ def events(name: str | None, output: str | None, namespace: str, state: Path, no
     for row in ledger.read_outcomes(state, name or ""):
         outcomes.setdefault(row["event"], []).append(row)
     if output in ("yaml", "json"):
-        _print_objects([_event_object(e, outcomes.get(e["id"], []), state) for e in found], output, one=bool(name))
+        stored = asyncio.run(_read_stored(found, StateFolder(state)))
+        shown = [_event_object(e, outcomes.get(e["id"], []), stored.get(e["id"])) for e in found]
+        objects(shown, output, one=bool(name))
         return
     if output == "name":
         for e in found:
@@ -106,7 +115,7 @@ def events(name: str | None, output: str | None, namespace: str, state: Path, no
         return
     rows = [_event_row(e, outcomes.get(e["id"], []), wide=output == "wide") for e in found]
     columns = ["NAMESPACE", "ID", "SOURCE", "EVENT", "TYPE", "AGE", "OUTCOME"]
-    _table(columns + (["DELIVERY", "DETAIL"] if output == "wide" else []), rows, headers=not no_headers, what="events")
+    table(columns + (["DELIVERY", "DETAIL"] if output == "wide" else []), rows, headers=not no_headers, what="events")
 
 
 def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: bool) -> list[str]:
@@ -118,7 +127,7 @@ def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: b
         event["source"],
         event["name"],
         event["type"],
-        _age(event["recorded"]),
+        age(event["recorded"]),
         summary or "no sensor",
     ]
     if wide:
@@ -127,7 +136,7 @@ def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: b
     return row
 
 
-def _event_object(event: dict[str, Any], outcomes: list[dict[str, Any]], state: Path) -> dict[str, Any]:
+def _event_object(event: dict[str, Any], outcomes: list[dict[str, Any]], stored: Event | None) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": event["id"],
         "namespace": event["namespace"],
@@ -142,30 +151,9 @@ def _event_object(event: dict[str, Any], outcomes: list[dict[str, Any]], state: 
             for o in outcomes
         ],
     }
-    stored = _stored(event, state)
     if stored is not None:
         shown["data"] = _data(stored)
     return shown
-
-
-def _stored(event: dict[str, Any], state: Path) -> Event | None:
-    """The event from the bus, while ``up`` runs."""
-    running = StateFolder(state).running()
-    if running is None:
-        return None
-    address = read_addresses(running).get((event["namespace"], event["bus"]))
-    if address is None:
-        return None
-
-    async def read() -> bytes | None:
-        async with jetstream.connect(address, name="pointsman get") as bus:
-            return await bus.read(event["sequence"])
-
-    try:
-        text = asyncio.run(read())
-        return Event.from_json(text) if text is not None else None
-    except (PointsmanError, EvaluationError):
-        return None
 
 
 def _data(event: Event) -> Any:
@@ -175,49 +163,23 @@ def _data(event: Event) -> Any:
         return base64.b64encode(event.data or b"").decode()
 
 
-# -- printing --------------------------------------------------------------------------------------------------------
+async def _read_stored(found: list[dict[str, Any]], state: StateFolder) -> dict[str, Event]:
+    """Events by id, from the bus; none when ``up`` does not run."""
+    stored: dict[str, Event] = {}
+    addresses = read_addresses(state.running() or {"buses": []})
+    for name, address in addresses.items():
+        wanted = [e for e in found if (e["namespace"], e["bus"]) == name]
+        try:
+            async with jetstream.connect(address, name="pointsman get") as bus:
+                for event in wanted:
+                    text = await bus.read(event["sequence"])
+                    if text is not None:
+                        stored[event["id"]] = Event.from_json(text)
+        except (PointsmanError, EvaluationError):
+            continue
+    return stored
 
 
-def _must_exist(state: Path) -> None:
-    if not (state / "version").exists():
-        raise click.UsageError(f"{state} is no state folder; `pointsman up` makes one, --state names another")
-
-
-def _not_found(kind: str, name: str) -> None:
-    click.echo(f'Error: {kind} "{name}" not found', err=True)
+def _not_found(kind: str, name: str) -> NoReturn:
+    click.echo(f"error: there is no {kind} '{plain(name)}' in this state folder", err=True)
     sys.exit(1)
-
-
-def as_yaml(value: Any) -> str:
-    """A value as YAML, keys in their order, long texts unbroken."""
-    return yaml.dump(
-        value, sort_keys=False, allow_unicode=True, width=10_000, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    )
-
-
-def _print_objects(objects: Sequence[dict[str, Any]], output: str, *, one: bool) -> None:
-    value: Any = objects[0] if one else {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    if output == "yaml":
-        click.echo(as_yaml(value), nl=False)
-    else:
-        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool, what: str) -> None:
-    rows = list(rows)
-    if not rows:
-        click.echo(f"No {what} found.", err=True)
-        return
-    lines = [list(columns), *rows] if headers else rows
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    for line in lines:
-        click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _age(moment: float) -> str:
-    """As kubectl: 12s, 5m, 3h, 2d."""
-    seconds = max(0, int(time.time() - moment))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -124,10 +124,8 @@ def _add_buses(plan: Plan, bundle: Bundle) -> dict[BusName, EventBus]:
     for manifest, bus in _decoded(bundle.of("EventBus"), decode_event_bus, plan):
         buses[manifest.namespace, manifest.name] = bus
         _add_findings(plan, manifest, validate_event_bus(bus), advise_event_bus(bus))
-        kinds |= {k for k in ("nats", "jetstream_exotic", "kafka") if getattr(bus.spec, k) is not None}
-    if "nats" in kinds:
-        plan.notes.append("EventBus of kind nats (NATS Streaming) runs on JetStream here")
-    if kinds & {"jetstream_exotic", "kafka"}:
+        kinds |= {k for k in ("jetstream_exotic", "kafka") if getattr(bus.spec, k) is not None}
+    if kinds:
         plan.notes.append(
             "EventBuses that name a server of yours run on the embedded bus here; --nats URL uses a server"
         )

@@ -157,9 +157,12 @@ class Up:
         """Forget records that are older than the retention."""
         while True:
             before = int(time.time() - self.options.retention)
-            gone = await asyncio.to_thread(ledger.forget, self.state.path, before)
-            if gone:
-                log.info("old records dropped", records=gone)
+            try:
+                gone = await asyncio.to_thread(ledger.forget, self.state.path, before)
+                if gone:
+                    log.info("old records dropped", records=gone)
+            except PointsmanError as error:
+                log.error("old records are not dropped", error=str(error))
             await asyncio.sleep(_HOUSEKEEPING)
 
     async def _watch(self) -> None:

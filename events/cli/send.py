@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import uuid
@@ -17,6 +18,8 @@ from events.cli.posting import Answer, Sender
 from events.errors import SpecError
 
 __all__ = ["command"]
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 
 
 def _read_secret(ctx: click.Context, param: click.Parameter, text: str | None) -> bytes | None:
@@ -54,14 +57,23 @@ def _read_headers(ctx: click.Context, param: click.Parameter, texts: tuple[str, 
     headers = {}
     for text in texts:
         name, colon, value = text.partition(":")
-        if not colon or not name.strip() or not text.isprintable() or not text.isascii():
+        if not colon or not _HEADER_NAME.fullmatch(name.strip()) or not text.isprintable() or not text.isascii():
             raise click.BadParameter(f"{text!r}: write 'Name: value'")
         headers[name.strip()] = value.strip()
     return headers
 
 
+_EXAMPLES = """\b
+Examples:
+  pointsman send github push --to http://127.0.0.1:12000/push --secret open-sesame
+  pointsman send gitlab merge-request --to URL --secret @token.txt --set object_attributes.state=closed
+  pointsman send github push --payload delivery.json --secret open-sesame --print
+"""
+
+
 def _epilog() -> str:
-    return "\b\nEvents:\n" + "\n".join(f"  {forge:<16} {', '.join(events)}" for forge, events in EVENTS.items())
+    events = "\n".join(f"  {forge:<16} {', '.join(events)}" for forge, events in EVENTS.items())
+    return f"\b\nEvents:\n{events}\n\n{_EXAMPLES}"
 
 
 @click.command("send", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_epilog())
@@ -104,14 +116,10 @@ def command(
     output: str | None,
     only_print: bool,
 ) -> None:
-    r"""Send a signed sample delivery of a Git server.
+    """Send a signed sample delivery of a Git server.
 
     FORGE is github, gitlab, bitbucket or bitbucketserver. The exit code is 0 when all deliveries were accepted (2xx), 1 when
     one was not, or nobody answered, and 2 when the command line is wrong.
-
-    \b
-    pointsman send github push --to http://127.0.0.1:12000/push --secret open-sesame
-    pointsman send gitlab merge-request --to … --secret @token --set object_attributes.state=closed
     """
     if delivery_id is not None and not (delivery_id.isascii() and delivery_id.isprintable() and delivery_id.strip()):
         raise click.BadParameter("must be plain text", param_hint="--delivery-id")
@@ -138,11 +146,11 @@ def command(
 
 
 def _read_payload(file: Path) -> str:
-    text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    name, text = ("stdin", sys.stdin.buffer.read()) if str(file) == "-" else (file, file.read_bytes())
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise SpecError(f"{file} is no JSON: {error}", path="--payload") from None
+        raise SpecError(f"{name} is no JSON: {error}", path="--payload") from None
     return text.decode()
 
 

@@ -36,9 +36,7 @@ class StateFolder:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SpecError(
-                f"the state folder {self.path} cannot be written: {error.strerror}", hint="choose another with --state"
-            ) from None
+            raise self._unwritable(error) from None
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,7 +45,7 @@ class StateFolder:
                     f"the state folder {self.path} is in use by another pointsman{self._holder()}",
                     hint="stop it, or choose another folder with --state",
                 ) from None
-            self._check_version()
+            self._mark_version()
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
             try:
@@ -63,28 +61,49 @@ class StateFolder:
         except (OSError, ValueError):
             return ""
 
-    def _check_version(self) -> None:
-        mark = self.path / "version"
+    def check(self) -> None:
+        """Raises SpecError unless this is a state folder that can be read."""
+        if self._version() is None:
+            raise SpecError(f"{self.path} is no state folder", hint="`pointsman up` makes one; --state names another")
+
+    def _version(self) -> str | None:
+        """The version mark, None when there is none. Raises SpecError when it is not ours."""
         try:
-            if mark.exists():
-                found = mark.read_text().strip()
-                if found != VERSION:
-                    raise SpecError(
-                        f"the state folder {self.path} is of version {found}, this program writes version {VERSION}",
-                        hint="use the program that made it, or another folder",
-                    )
-            else:
-                mark.write_text(f"{VERSION}\n")
+            found = (self.path / "version").read_text(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
-            raise SpecError(f"the state folder {self.path} cannot be written: {error.strerror}") from None
+            raise SpecError(f"the state folder {self.path} cannot be read: {error.strerror}") from None
+        if found != VERSION:
+            raise SpecError(
+                f"the state folder {self.path} is of version {found[:20]}, this program reads version {VERSION}",
+                hint="use the program that made it, or another folder with --state",
+            )
+        return found
+
+    def _mark_version(self) -> None:
+        if self._version() is None:
+            try:
+                (self.path / "version").write_text(f"{VERSION}\n")
+            except OSError as error:
+                raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> SpecError:
+        reason = "it is a file" if self.path.is_file() else error.strerror
+        return SpecError(
+            f"the state folder {self.path} cannot be written: {reason}", hint="choose another with --state"
+        )
 
     def write_running(self, facts: dict[str, Any]) -> None:
         """Say how to reach what runs (0600: it holds the credentials of the bus)."""
         path = self.path / "up.json"
-        descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(facts, file)
-        path.with_suffix(".new").replace(path)
+        try:
+            descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(facts, file)
+            path.with_suffix(".new").replace(path)
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def running(self) -> dict[str, Any] | None:
         """What ``write_running`` said, while it runs."""

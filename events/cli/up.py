@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -21,13 +22,13 @@ from events.cli.options import DAY, UpOptions, plan_of, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
 
-__all__ = ["command", "read_secrets", "running"]
+__all__ = ["command", "read_secrets", "running", "told_to_end"]
 
 
 def _retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
     units = {"h": 3600, "d": DAY, "m": 60}
     number, unit = value[:-1], value[-1:]
-    if unit not in units or not number.isdigit() or int(number) == 0:
+    if unit not in units or not re.fullmatch("[0-9]{1,5}", number) or int(number) == 0:
         raise click.BadParameter("write a number of days, hours or minutes, such as 7d, 12h, 30m")
     return int(number) * units[unit]
 
@@ -99,14 +100,20 @@ def command(**options: object) -> None:
 
 
 async def _until_told(options: UpOptions) -> int:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+    ended = told_to_end()
     async with running(options):
         await ended.wait()
         click.echo("Stopping: finishing what is under way.", err=True)
     return 0
+
+
+def told_to_end() -> asyncio.Event:
+    """Set by Ctrl-C, SIGTERM, and when the terminal is closed (unless `nohup` says that this is to be ignored)."""
+    ended = asyncio.Event()
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, *(() if nohup else (signal.SIGHUP,))):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended
 
 
 @asynccontextmanager

@@ -18,11 +18,11 @@ from typing import Any
 import orjson
 
 from events.errors import Refused
-from events.groupcommit import GroupCommit, connect, insert
+from events.groupcommit import GroupCommit, connect, insert, read
 from events.kube import AlreadyExists, Object
 from events.kube.rules import check_metadata, generated_base
 
-__all__ = ["LocalStore", "Templates", "open_store", "read_workflows"]
+__all__ = ["LocalStore", "Templates", "open_store", "parameters", "read_workflows", "template_name"]
 
 FILE = "workflows.db"
 
@@ -113,12 +113,13 @@ def _insert(connection: sqlite3.Connection, objects: list[Object]) -> list[Objec
         else:
             taken.add(key)
             answers.append(obj)
-            fresh.append((*key, now, _template_name(obj), orjson.dumps(obj)))
+            fresh.append((*key, now, template_name(obj), orjson.dumps(obj)))
     insert(connection, "INSERT INTO workflow", fresh)
     return answers
 
 
-def _template_name(obj: Object) -> str:
+def template_name(obj: Object) -> str:
+    """The template that a Workflow refers to; empty when it has none."""
     reference = _dict(_dict(obj.get("spec")).get("workflowTemplateRef"))
     return str(reference.get("name") or "")
 
@@ -141,8 +142,8 @@ def check_template(obj: Object, templates: Templates) -> None:
     title = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
     if template is None:
         raise Refused(f"{title} not found", hint="add it to the manifests", status=404)
-    given = {p["name"]: p for p in _parameters(spec) if "name" in p}
-    for parameter in _parameters(_dict(template.get("spec"))):
+    given = {p["name"]: p for p in parameters(spec) if "name" in p}
+    for parameter in parameters(_dict(template.get("spec"))):
         name = parameter.get("name")
         has_default = any(parameter.get(k) is not None for k in ("value", "default", "valueFrom"))
         own = given.get(name, {})
@@ -150,26 +151,20 @@ def check_template(obj: Object, templates: Templates) -> None:
             raise Refused(f"parameter '{name}' of {title} has no value", status=400)
 
 
-def _parameters(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    parameters = _dict(spec.get("arguments")).get("parameters")
-    return [p for p in parameters if isinstance(p, dict)] if isinstance(parameters, list) else []
+def parameters(spec: Any) -> list[dict[str, Any]]:
+    """The parameters among the arguments of a Workflow's or a template's ``spec``."""
+    found = _dict(_dict(spec).get("arguments")).get("parameters")
+    return [p for p in found if isinstance(p, dict)] if isinstance(found, list) else []
 
 
 def read_workflows(folder: Path, *, namespace: str = "", name: str = "", template: str = "") -> Iterator[Object]:
-    """Workflows of a state folder, oldest first."""
-    path = folder / FILE
-    if not path.exists():
-        return
-    connection = connect(path, read_only=True)
-    try:
-        where, values = [], []
-        for column, value in (("namespace", namespace), ("name", name), ("template", template)):
-            if value:
-                where.append(f"{column} = ?")
-                values.append(value)
-        condition = f" WHERE {' AND '.join(where)}" if where else ""
-        query = f"SELECT object FROM workflow{condition} ORDER BY created, rowid"  # noqa: S608 - columns are ours
-        for row in connection.execute(query, values):
-            yield orjson.loads(row["object"])
-    finally:
-        connection.close()
+    """Workflows of a state folder, oldest first. Raises Unavailable when the file cannot be read."""
+    where, values = [], []
+    for column, value in (("namespace", namespace), ("name", name), ("template", template)):
+        if value:
+            where.append(f"{column} = ?")
+            values.append(value)
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    query = f"SELECT object FROM workflow{condition} ORDER BY created, rowid"  # noqa: S608 - columns are ours
+    for row in read(folder / FILE, query, values):
+        yield orjson.loads(row["object"])

@@ -1,0 +1,60 @@
+"""What `get` and `demo` print: tables as kubectl has them, YAML and JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import orjson
+import yaml
+
+__all__ = ["age", "as_yaml", "objects", "plain", "table"]
+
+
+def as_yaml(value: Any) -> str:
+    """A value as YAML, keys in their order, long texts unbroken. Where it is nested too deeply for that, as JSON, which is YAML."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    try:
+        return yaml.dump(value, sort_keys=False, allow_unicode=True, width=10_000, Dumper=dumper)
+    except RecursionError:
+        return orjson.dumps(value).decode() + "\n"
+
+
+def objects(found: Sequence[dict[str, Any]], output: str, *, one: bool) -> None:
+    """Print objects as ``yaml`` or ``json``: one of them, or a List."""
+    value: Any = found[0] if one else {"apiVersion": "v1", "kind": "List", "items": list(found)}
+    if output == "yaml":
+        click.echo(as_yaml(value), nl=False)
+    else:
+        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool, what: str) -> None:
+    """Print rows in columns of equal width; without rows say so on stderr."""
+    lines = [[plain(cell) for cell in row] for row in rows]
+    if not lines:
+        click.echo(f"No {what} found.", err=True)
+        return
+    if headers:
+        lines.insert(0, list(columns))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def plain(text: str) -> str:
+    """A text without line ends and control characters: what a sender wrote must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def age(moment: float) -> str:
+    """As kubectl: 12s, 5m, 3h, 2d."""
+    seconds = max(0, int(time.time() - moment))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
