@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from events.kube.rules import generated_base
 from events.models.event import Event
 
-__all__ = ["ANNOTATION_DELIVERY", "ANNOTATION_EVENT", "ANNOTATION_TRIGGER", "Origin", "generated_name", "round_key"]
+__all__ = [
+    "ANNOTATION_DELIVERY",
+    "ANNOTATION_EVENT",
+    "ANNOTATION_TRIGGER",
+    "Origin",
+    "binding_key",
+    "generated_name",
+    "round_key",
+]
 
 
 ANNOTATION_EVENT = "pointsman/event-id"
@@ -35,7 +43,15 @@ class Origin:
 def round_key(origin: Origin, events: Mapping[str, Event]) -> str:
     """26 base32 characters that name these events (by dependency) meeting this trigger."""
     parts = [origin.namespace, origin.sensor, origin.trigger]
-    parts += [f"{dependency}={event.id}" for dependency, event in sorted(events.items())]
+    return _key(parts + [f"{dependency}={event.id}" for dependency, event in sorted(events.items())])
+
+
+def binding_key(namespace: str, name: str, event_id: str) -> str:
+    """26 base32 characters that name this event meeting this WorkflowEventBinding."""
+    return _key(["WorkflowEventBinding", namespace, name, event_id])
+
+
+def _key(parts: list[str]) -> str:
     digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
     return base64.b32encode(digest[:20]).decode().lower()[:26]
 

@@ -14,6 +14,7 @@ pytestmark = [needs_shared, pytest.mark.shared, pytest.mark.timeout(600)]
 
 CONFORMANCE = SHARED / "conformance"
 FILES = {
+    "bindings/dispatch.jsonl": 290,
     "bindings/expr.jsonl": 2990,
     "bindings/param.jsonl": 276,
     "eventsource/recordings.jsonl": 458,

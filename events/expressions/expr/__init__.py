@@ -12,8 +12,9 @@ floats as in the reference; whole numbers of a program are ``Int``.
 from events.expressions.expr.dialect import V1_15, V1_17, Dialect
 from events.expressions.expr.expanding import expand
 from events.expressions.expr.functions import HELPERS, PLAIN, Functions
-from events.expressions.expr.parameter import to_parameter
+from events.expressions.expr.parameter import clean, to_parameter, to_plain
 from events.expressions.expr.program import Program, Selector, compile, prepare  # noqa: A004 - the customary name, used as expr.compile
+from events.expressions.expr.reading import Path, reads
 
 __all__ = [
     "HELPERS",
@@ -22,10 +23,14 @@ __all__ = [
     "V1_17",
     "Dialect",
     "Functions",
+    "Path",
     "Program",
     "Selector",
+    "clean",
     "compile",
     "expand",
     "prepare",
+    "reads",
     "to_parameter",
+    "to_plain",
 ]
