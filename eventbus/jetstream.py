@@ -106,6 +106,10 @@ class JetStreamBus:
         await state.ensure()
         return state
 
+    async def peek(self, bucket: str, key: str) -> bytes | None:
+        """A value of a KV bucket; None also when there is no such bucket, which ``state`` would make."""
+        return await JetStreamState(self._api, bucket).get(key)
+
     async def read(self, sequence: int) -> bytes | None:
         """The stored message at this position, or None when it is gone."""
         found = await self._api.message(self._settings.name, {"seq": sequence})

@@ -20,7 +20,10 @@ from sensor.transform import transform
 
 log = structlog.get_logger("sensor")
 
-__all__ = ["CompiledDependency", "Decision", "compile_dependencies"]
+__all__ = ["TRANSFORM", "CompiledDependency", "Decision", "compile_dependencies"]
+
+TRANSFORM = "transform"
+"""The clause of a verdict on an event that the filters did not see, since the transform failed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,13 +58,18 @@ class CompiledDependency:
         """Whether the event is the one that this dependency names."""
         return event.subject == self.event_name and event.source == self.source
 
+    @property
+    def transform_language(self) -> str:
+        """``jq`` or ``script`` (Lua); empty without a transform."""
+        return "" if self._transform is None else "jq" if self._transform.jq else "script"
+
     def decide(self, event: Event) -> Decision:
         """Transform, then filter. A transform that fails is an error: the event does not count for this dependency."""
         if self._transform is not None:
             try:
                 data, content_type = transform(event.data, event.datacontenttype, self._transform, self._scripts)
             except (EvaluationError, ExpressionError) as problem:
-                return Decision(self.name, Verdict(VerdictKind.ERROR, "transform", str(problem)), event)
+                return Decision(self.name, Verdict(VerdictKind.ERROR, TRANSFORM, str(problem)), event)
             event = dataclasses.replace(event, data=data, datacontenttype=content_type)
         try:
             verdict = self._check(event)

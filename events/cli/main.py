@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "See the whole product work: a signed push arrives, a Workflow is submitted",
     "send": "Send a signed sample delivery of a Git server",
     "get": "Show events and Workflows of a state folder",
+    "explain": "Show what a delivery or an event would do, and why, without doing it",
     "lint": "Check manifests offline",
 }
 

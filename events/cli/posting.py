@@ -46,7 +46,7 @@ class Answer:
 
 
 class Sender:
-    """A connection to one address, kept open from one request to the next."""
+    """A connection to one address, kept open from one request to the next. ``host`` and ``target`` are what requests name."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -57,8 +57,9 @@ class Sender:
         if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
             raise SpecError(f"'{url}' is no URL of a webhook", path="--to", hint="such as http://127.0.0.1:12000/push")
         self.url = url
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        if not self._target.isascii():
+        self.host = parts.netloc.rpartition("@")[2]
+        self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if not self.target.isascii():
             raise SpecError(f"the path of '{url}' must be written in ASCII", path="--to", hint="escape it with %XX")
         self._where = f"{host}:{port or (443 if parts.scheme == 'https' else 80)}"
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -68,7 +69,7 @@ class Sender:
         """Send a delivery and wait for its answer. Raises Unavailable where there is none."""
         connection = self._connection
         try:
-            connection.putrequest(request.method, self._target, skip_accept_encoding=True)
+            connection.putrequest(request.method, self.target, skip_accept_encoding=True)
             for name, value in {**request.headers, "Content-Length": str(len(request.body))}.items():
                 connection.putheader(name, value)
             connection.endheaders(request.body)

@@ -17,7 +17,7 @@ from events.cli.deliveries import EVENTS, Request, change, make_request, read_sa
 from events.cli.posting import Answer, Sender
 from events.errors import SpecError
 
-__all__ = ["command"]
+__all__ = ["command", "read_headers"]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 
@@ -53,7 +53,8 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _read_headers(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+def read_headers(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """``Name: value`` of the command line."""
     headers = {}
     for text in texts:
         name, colon, value = text.partition(":")
@@ -94,7 +95,7 @@ def _epilog() -> str:
     help="Send this JSON file instead of the sample (- reads stdin).",
 )
 @click.option(
-    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_read_headers,
+    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=read_headers,
     help="Another value of a header, such as 'X-Event-Key: pullrequest:fulfilled'. Repeatable.",
 )  # fmt: skip
 @click.option(
@@ -102,7 +103,7 @@ def _epilog() -> str:
 )
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many deliveries to send.")
 @click.option("-o", "--output", type=click.Choice(["json"]), help="One JSON object for each delivery.")
-@click.option("--print", "only_print", is_flag=True, help="Show the request instead of sending it.")
+@click.option("--print", "only_print", is_flag=True, help="Show the request instead of sending it; `explain` reads it.")
 def command(
     forge: str,
     event: str,
@@ -130,7 +131,7 @@ def command(
         return make_request(forge, event, body, secret=secret, identity=identity, now=time.time(), extra=headers)
 
     if only_print:
-        _print_request(request(), output)
+        _print_request(request(), Sender(url) if url is not None else None, output)
         return
     if url is None:
         raise click.UsageError("missing option '--to' (the address of the webhook), or --print to only see the request")
@@ -154,15 +155,22 @@ def _read_payload(file: Path) -> str:
     return text.decode()
 
 
-def _print_request(request: Request, output: str | None) -> None:
-    body = request.body.decode()
+def _print_request(request: Request, sender: Sender | None, output: str | None) -> None:
+    """The request as it goes out; without an address it has no first line."""
+    headers = {**request.headers, "Content-Length": str(len(request.body))}
+    if sender is not None:
+        headers = {"Host": sender.host, **headers}
     if output == "json":
-        shown = {"method": request.method, "headers": request.headers, "body": orjson.loads(request.body)}
+        where = {"path": sender.target} if sender is not None else {}
+        # The body is what was signed: not a byte of it is written anew.
+        shown = {"method": request.method, **where, "headers": headers, "body": orjson.Fragment(request.body)}
         click.echo(orjson.dumps(shown).decode())
         return
-    for name, value in request.headers.items():
+    if sender is not None:
+        click.echo(f"{request.method} {sender.target} HTTP/1.1")
+    for name, value in headers.items():
         click.echo(f"{name}: {value}")
-    click.echo(f"\n{body}")
+    click.echo(f"\n{request.body.decode()}")
 
 
 def _print_answer(request: Request, answer: Answer, output: str | None) -> None:

@@ -1,0 +1,194 @@
+"""An explanation as an object, for ``-o json`` and ``-o yaml``. Pure. Keys may be added later; none goes or changes its meaning."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+
+from events.cli.explaining import EventExplanation, Explanation
+from events.models.event import Event, rfc3339
+from events.models.values import Submission, Verdict
+from eventsource.explain import Intake
+from sensor.explain import (
+    DependencyExplanation,
+    ParameterExplanation,
+    RoundExplanation,
+    SensorExplanation,
+    TriggerExplanation,
+)
+from sensor.kept import Match
+
+__all__ = ["as_object", "submitted"]
+
+Object = dict[str, Any]
+
+
+def as_object(explanation: Explanation) -> Object:
+    """``{"delivery": …, "events": […], "notes": […], "fires": n}``; ``delivery`` is null for an event that was on the bus already."""
+    return {
+        "delivery": _intake(explanation.intake) if explanation.intake is not None else None,
+        "events": [_event(event) for event in explanation.events],
+        "notes": list(explanation.notes),
+        "fires": explanation.fires,
+    }
+
+
+def _intake(intake: Intake) -> Object:
+    delivery, listener = intake.delivery, intake.route.listener
+    return {
+        "method": delivery.method,
+        "path": _text(delivery.path),
+        "port": intake.route.port,
+        "bytes": len(delivery.body),
+        "received": rfc3339(delivery.received),
+        "namespace": listener.namespace,
+        "eventSource": listener.source,
+        "event": listener.name,
+        "kind": listener.kind,
+        "deliveryId": _text(intake.delivery_id),
+        "steps": [
+            {"step": step.name, "outcome": step.outcome, "reason": _text(step.reason), "status": step.status}
+            for step in intake.steps
+        ],
+    }
+
+
+def _event(explanation: EventExplanation) -> Object:
+    event = explanation.event
+    return {
+        "id": explanation.id,
+        "namespace": explanation.namespace,
+        "eventBus": explanation.bus,
+        "deliveryId": _text(explanation.delivery_id),
+        "source": event.source if event else None,
+        "subject": event.subject if event else None,
+        "type": event.type if event else None,
+        "time": event.time if event else None,
+        "filter": _verdict(explanation.filter) if explanation.filter is not None else None,
+        "sensors": [_sensor(sensor, explanation) for sensor in explanation.sensors],
+    }
+
+
+def _sensor(sensor: SensorExplanation, explanation: EventExplanation) -> Object:
+    namespace, _, name = sensor.id.partition("/")
+    recorded = [row for row in explanation.recorded if row["sensor"] == sensor.id]
+    return {
+        "namespace": namespace,
+        "name": name,
+        "dependencies": [_dependency(dependency) for dependency in sensor.dependencies],
+        "triggers": [
+            {
+                **_trigger(trigger),
+                "recorded": [
+                    {key: _text(row[key]) for key in ("dependency", "outcome", "target", "detail")}
+                    for row in recorded
+                    if row["trigger"] == trigger.name
+                ],
+            }
+            for trigger in sensor.triggers
+        ],
+    }
+
+
+def _dependency(dependency: DependencyExplanation) -> Object:
+    transform = None
+    if dependency.transform and dependency.event is not None:
+        transform = {"language": dependency.transform, "data": _data(dependency.event)}
+    return {
+        "name": dependency.name,
+        "interested": dependency.verdict is not None,
+        "reason": _text(dependency.reason),
+        "transform": transform,
+        "verdict": _verdict(dependency.verdict) if dependency.verdict is not None else None,
+        "clauses": [_verdict(clause) for clause in dependency.clauses],
+    }
+
+
+def _verdict(verdict: Verdict) -> Object:
+    return {
+        "verdict": verdict.kind,
+        "clause": _text(verdict.clause),
+        "reason": _text(verdict.reason),
+        "seen": _plain(verdict.seen),
+    }
+
+
+def _trigger(trigger: TriggerExplanation) -> Object:
+    return {
+        "name": trigger.name,
+        "kind": trigger.kind,
+        "condition": trigger.condition,
+        "status": trigger.status,
+        "kept": [_match(match) for match in trigger.kept],
+        "missing": list(trigger.missing),
+        "rounds": [_round(one) for one in trigger.rounds],
+    }
+
+
+def _match(match: Match) -> Object:
+    return {"dependency": match.dependency, "eventId": match.event_id, "time": match.time.isoformat()}
+
+
+def _round(one: RoundExplanation) -> Object:
+    return {
+        "events": {dependency: match.event_id for dependency, match in one.matches.items()},
+        "parameters": [_parameter(parameter) for parameter in one.parameters],
+        "problem": _text(one.problem),
+        "submission": submitted(one.submission) if one.submission is not None else None,
+    }
+
+
+def _parameter(one: ParameterExplanation) -> Object:
+    parameter = one.parameter
+    return {
+        "field": one.field,
+        "source": parameter.src.model_dump(by_alias=True, exclude_unset=True, mode="json"),
+        "operation": parameter.operation or "overwrite",
+        "destination": parameter.dest,
+        "value": None if one.value is None else _text(one.value.text),
+        "type": None if one.value is None else one.value.type,
+        "problem": _text(one.problem),
+    }
+
+
+def submitted(submission: Submission) -> Object:
+    """What would be sent. ``body`` is the object, or the JSON of a request's body, or its text. Values of Secrets are put in
+    later, by the process that sends it: none is here.
+    """
+    meta = {key: value for key, value in submission.meta.items() if isinstance(value, str | int | float | dict | list)}
+    return {
+        "kind": submission.kind,
+        "namespace": submission.namespace,
+        "name": _text(submission.name),
+        "meta": _plain(meta),
+        "body": _plain(submission.body),
+    }
+
+
+def _data(event: Event) -> Any:
+    return None if event.data is None else _plain(event.data)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has: bytes as the JSON that they are, or as text, or in base64."""
+    if isinstance(value, bytes):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            pass
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {_text(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    """Without lone surrogates, which stand for bytes that are no UTF-8 and which no output takes."""
+    return text.encode("utf-8", "replace").decode()
