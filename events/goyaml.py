@@ -102,14 +102,15 @@ def _integer(plain: str) -> int | float:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, max_values: int) -> None:
+        self.max_values = max_values
         self.count = 0
         self.marks: Marks = {}
         self.duplicates: list[Path] = []
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         self.count += 1
-        if self.count > MAX_VALUES:
+        if self.count > self.max_values:
             raise SpecError("the document unfolds into too many values", hint="an alias is repeated too often")
         if len(path) > MAX_DEPTH:
             raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels")
@@ -154,28 +155,31 @@ class _Builder:
 
 def load_all(text: str | bytes) -> Iterator[YAMLDocument]:
     """The documents of a file, empty ones left out. Raises SpecError with line and column when it isn't YAML."""
+    return (document for document in _documents(text, MAX_VALUES) if document.value is not None)
+
+
+def load(text: str | bytes, *, max_values: int = MAX_VALUES) -> Any:
+    """The value of the first document, also an empty one; None when there is none."""
+    return next((document.value for document in _documents(text, max_values)), None)
+
+
+def _documents(text: str | bytes, max_values: int) -> Iterator[YAMLDocument]:
     try:
         loader = _LOADER(text)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise _not_yaml(error) from None
     try:
         while loader.check_node():
-            builder = _Builder()
+            builder = _Builder(max_values)
             node = loader.get_node()
             value = builder.build(node, ()) if isinstance(node, yaml.Node) else None
-            if value is not None:
-                yield YAMLDocument(value, builder.marks, builder.duplicates)
+            yield YAMLDocument(value, builder.marks, builder.duplicates)
     except yaml.YAMLError as error:
         raise _not_yaml(error) from None
     except RecursionError:
         raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels") from None
     finally:
         loader.dispose()
-
-
-def load(text: str | bytes) -> Any:
-    """The value of the first document; None when there is none."""
-    return next((document.value for document in load_all(text)), None)
 
 
 def _not_yaml(error: Exception) -> SpecError:

@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 
 def snake_case(kind: str) -> str:
-    """``argoWorkflow`` → ``argo_workflow``: from a wire name to its file."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", kind).lower()
+    """``argoWorkflow`` and ``argo-workflow`` → ``argo_workflow``: from a wire name to its file."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", kind).lower().replace("-", "_")
 
 
 def did_you_mean(word: str, known: Iterator[str] | list[str]) -> str:
@@ -85,7 +85,7 @@ class Registry(Generic[T]):
         return iter(sorted(self._kinds))
 
     def _load(self, kind: str) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", kind):
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", kind):
             return
         name = f"{self.package}.{snake_case(kind)}"
         try:

@@ -18,7 +18,16 @@ from collections.abc import Collection, Sequence
 
 from events.errors import Rejected
 
-__all__ = ["SIGNING_PREFIX", "TOLERANCE", "bearer", "hub_signature", "signing_key", "standard_webhook", "token_matches"]
+__all__ = [
+    "SIGNING_PREFIX",
+    "TOLERANCE",
+    "bearer",
+    "hub_signature",
+    "mac_matches",
+    "signing_key",
+    "standard_webhook",
+    "token_matches",
+]
 
 SIGNING_PREFIX = "whsec_"
 TOLERANCE = 300
@@ -40,6 +49,15 @@ def _any_equal(given: bytes, expected: Sequence[bytes]) -> bool:
     return found
 
 
+def mac_matches(
+    given: str | bytes, body: bytes, keys: Sequence[bytes], *, algorithm: str = "sha256", encoding: str = "hex"
+) -> bool:
+    """Whether ``given`` is the HMAC of ``body`` with one of ``keys``, as ``hex`` in small letters or as padded ``base64``."""
+    macs = [hmac.digest(key, body, algorithm) for key in keys if key]
+    expected = [base64.b64encode(mac) if encoding == "base64" else mac.hex().encode() for mac in macs]
+    return _any_equal(_bytes(given) if isinstance(given, str) else given, expected)
+
+
 def hub_signature(
     header: str, body: bytes, keys: Sequence[bytes], *, algorithms: Collection[str] = ("sha256",)
 ) -> None:
@@ -53,9 +71,7 @@ def hub_signature(
     if not equals or algorithm not in algorithms:
         known = " or ".join(f"{name}=" for name in algorithms)
         raise Rejected(401, f"the signature must begin with {known}", reason="SignatureMalformed")
-    given = _bytes(hexadecimal.lower())
-    expected = [hmac.new(key, body, algorithm).hexdigest().encode() for key in keys if key]
-    if not _any_equal(given, expected):
+    if not mac_matches(hexadecimal.lower(), body, keys, algorithm=algorithm):
         raise Rejected(401, "the signature does not match", reason="SignatureMismatch")
 
 

@@ -6,7 +6,6 @@ A kind is a subclass of ``Webhook`` in a file of its name. To add one: its ``Con
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -18,6 +17,7 @@ from events.models.shared import SecretKeySelector
 from events.registry import Registry
 from eventsource import signatures
 from eventsource.delivery import Delivery
+from eventsource.forges import Forge
 
 __all__ = [
     "Config",
@@ -149,8 +149,8 @@ class Webhook(Generic[C]):
     exclusive: ClassVar[bool] = False
     """Whether only one process may serve at a time; see ``eventsource.pollers.Poller``."""
     config_model: ClassVar[type[Any]]
-    event_header: ClassVar[str] = ""
-    """The header that names the event; a part of the digest that stands in for a missing delivery id."""
+    forge: ClassVar[Forge] = Forge()
+    """How its sender names events and deliveries."""
 
     def __init__(self, config: C, secrets: Secrets) -> None:
         self.context = config.context
@@ -205,12 +205,7 @@ class Webhook(Generic[C]):
 
     def delivery_id(self, delivery: Delivery) -> str:
         """The sender's id of this delivery, the same when it is sent again."""
-        return self.digest(delivery)
-
-    def digest(self, delivery: Delivery) -> str:
-        """Stands in for a missing id: the same event with the same body is the same delivery."""
-        event = delivery.header(self.event_header).encode("utf-8", "surrogateescape")
-        return hashlib.sha256(b"\x00".join((event, delivery.body))).hexdigest()
+        return self.forge.delivery_id(delivery)
 
     def envelope(self, delivery: Delivery, body: bytes, *, key: bytes = b"headers") -> bytes:
         """``{"headers": …, "body": …, "metadata"?: …}``."""

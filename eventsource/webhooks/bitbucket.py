@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from events.models.base import Finding, Spec
 from events.models.shared import BasicAuth, SecretKeySelector
-from eventsource import signatures
+from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, register
 
@@ -62,7 +62,7 @@ class Bitbucket(Webhook[BitbucketConfig]):
 
     kind = "bitbucket"
     config_model = BitbucketConfig
-    event_header = "X-Event-Key"
+    forge = forges.BITBUCKET
 
     @classmethod
     def validate(cls, config: BitbucketConfig, path: str = "") -> list[Finding]:
@@ -78,7 +78,3 @@ class Bitbucket(Webhook[BitbucketConfig]):
         """Check what the sender proved itself with. Raises Rejected(401)."""
         if self.secret is not None:
             signatures.hub_signature(delivery.header("X-Hub-Signature"), delivery.body, self.secrets(self.secret))
-
-    def delivery_id(self, delivery: Delivery) -> str:
-        """Not X-Hook-UUID: that names the hook."""
-        return delivery.header("X-Request-Uuid") or self.digest(delivery)

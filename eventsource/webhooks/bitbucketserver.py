@@ -16,7 +16,7 @@ from events.errors import EvaluationError, Rejected
 from events.expressions import gojson
 from events.models.base import Finding, Spec
 from events.models.shared import SecretKeySelector, TLSConfig, go_duration
-from eventsource import signatures
+from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, compacted, register
 
@@ -66,7 +66,7 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
 
     kind = "bitbucketserver"
     config_model = BitbucketServerConfig
-    event_header = "X-Event-Key"
+    forge = forges.BITBUCKET_SERVER
 
     @classmethod
     def validate(cls, config: BitbucketServerConfig, path: str = "") -> list[Finding]:
@@ -114,10 +114,6 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
             return [self.envelope(delivery, compacted(delivery.body))]
         bodies = (orjson.dumps({**event, "changes": [change]}) for change in event["changes"] or ())
         return [self.envelope(delivery, gojson.escape_html(body)) for body in bodies]
-
-    def delivery_id(self, delivery: Delivery) -> str:
-        """The sender's id of this delivery, the same when it is sent again."""
-        return delivery.header("X-Request-Id") or self.digest(delivery)
 
 
 # The reference's structs: a field is a type with its zero value, a struct (dict) or a list of structs (a list of one dict).

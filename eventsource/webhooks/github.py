@@ -12,7 +12,7 @@ from events.errors import EvaluationError, Rejected
 from events.expressions import gojson
 from events.models.base import Finding, Int64, Spec
 from events.models.shared import GithubAppCreds, SecretKeySelector
-from eventsource import signatures
+from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.forms import parse_query
 from eventsource.webhooks import ForgeConfig, Webhook, register
@@ -66,7 +66,7 @@ class GitHub(Webhook[GitHubConfig]):
 
     kind = "github"
     config_model = GitHubConfig
-    event_header = "X-Github-Event"
+    forge = forges.GITHUB
 
     @classmethod
     def validate(cls, config: GitHubConfig, path: str = "") -> list[Finding]:
@@ -101,10 +101,6 @@ class GitHub(Webhook[GitHubConfig]):
             return [self.envelope(delivery, gojson.normalise(_payload(delivery), extra))]
         except EvaluationError as error:
             raise Rejected(400, f"the payload cannot be used: {error.message}", reason=error.reason) from None
-
-    def delivery_id(self, delivery: Delivery) -> str:
-        """The sender's id of this delivery, the same when it is sent again."""
-        return delivery.header("X-Github-Delivery") or self.digest(delivery)
 
 
 def _payload(delivery: Delivery) -> bytes:

@@ -6,16 +6,18 @@ https://docs.gitlab.com/user/project/integrations/webhooks/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from events.errors import Rejected, SpecError
 from events.models.base import Finding
 from events.models.shared import SecretKeySelector
-from eventsource import signatures
+from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, register
 
-__all__ = ["GitLab", "GitLabConfig"]
+__all__ = ["GitLab", "GitLabConfig", "check_secret", "verify"]
 
 PREFIX = signatures.SIGNING_PREFIX.encode()
 
@@ -49,7 +51,7 @@ class GitLab(Webhook[GitLabConfig]):
 
     kind = "gitlab"
     config_model = GitLabConfig
-    event_header = "X-Gitlab-Event"
+    forge = forges.GITLAB
 
     @classmethod
     def validate(cls, config: GitLabConfig, path: str = "") -> list[Finding]:
@@ -67,33 +69,37 @@ class GitLab(Webhook[GitLabConfig]):
         """Raise SpecError when a Secret is missing or cannot be used."""
         super().check_secrets()
         for secret in self.secrets(self.secret) if self.secret else ():
-            if secret.startswith(PREFIX):
-                _key(secret)
+            check_secret(secret)
 
     def verify(self, delivery: Delivery, now: int) -> None:
         """Check what the sender proved itself with. Raises Rejected(401)."""
-        if self.secret is None:
-            return
-        secrets = self.secrets(self.secret)
-        tokens = [s for s in secrets if not s.startswith(PREFIX)]
-        signing = [s for s in secrets if s.startswith(PREFIX)]
-        # Both kinds at once only while one replaces the other: then either will do.
-        if tokens and signatures.token_matches(delivery.header("X-Gitlab-Token"), tokens):
-            return
-        if not signing:
-            raise Rejected(401, "X-Gitlab-Token is missing or does not match", reason="TokenMismatch")
-        signatures.standard_webhook(
-            identifier=delivery.header("Webhook-Id"),
-            timestamp=delivery.header("Webhook-Timestamp"),
-            signatures=delivery.header("Webhook-Signature"),
-            body=delivery.body,
-            keys=[_key(s) for s in signing],
-            now=now,
-        )
+        if self.secret is not None:
+            verify(delivery, self.secrets(self.secret), now)
 
-    def delivery_id(self, delivery: Delivery) -> str:
-        """Not X-Gitlab-Event-UUID: hooks that trigger each other share it."""
-        return delivery.header("Idempotency-Key") or delivery.header("Webhook-Id") or self.digest(delivery)
+
+def verify(delivery: Delivery, secrets: Sequence[bytes], now: int) -> None:
+    """Check a delivery with the secrets that are good now: tokens, or signing secrets (``whsec_…``). Raises Rejected(401)."""
+    tokens = [s for s in secrets if not s.startswith(PREFIX)]
+    signing = [s for s in secrets if s.startswith(PREFIX)]
+    # Both kinds at once only while one replaces the other: then either will do.
+    if tokens and signatures.token_matches(delivery.header("X-Gitlab-Token"), tokens):
+        return
+    if not signing:
+        raise Rejected(401, "X-Gitlab-Token is missing or does not match", reason="TokenMismatch")
+    signatures.standard_webhook(
+        identifier=delivery.header("Webhook-Id"),
+        timestamp=delivery.header("Webhook-Timestamp"),
+        signatures=delivery.header("Webhook-Signature"),
+        body=delivery.body,
+        keys=[_key(s) for s in signing],
+        now=now,
+    )
+
+
+def check_secret(secret: bytes) -> None:
+    """Raise SpecError for a signing secret that is none."""
+    if secret.startswith(PREFIX):
+        _key(secret)
 
 
 def _key(secret: bytes) -> bytes:
