@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from events.errors import Refused
 
-__all__ = ["AlreadyExists", "Kube", "Object"]
+__all__ = ["AlreadyExists", "ClusterApi", "Kube", "Object"]
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -30,3 +30,16 @@ class Kube(Protocol):
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
+
+
+class ClusterApi(Kube, Protocol):
+    """What else a whole API server can do: the event endpoint asks it, also in the name of others."""
+
+    async def find(self, api_version: str, kind: str, namespace: str, *, labels: str = "") -> list[Object]:
+        """The objects of a kind in a namespace (empty: in all), where the label selector holds, in order of their names."""
+
+    async def rehearse(self, obj: Object) -> None:
+        """Ask for a create without its effect (a dry run): returns when the server would create the object, or raises as ``create``."""
+
+    def acting(self, authorization: str) -> ClusterApi:
+        """The same server, asked with these credentials (an ``Authorization`` header) and none of our own."""

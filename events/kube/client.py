@@ -6,11 +6,13 @@ Objects go as they are, without the library's models. Its exceptions, and those 
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from kubernetes_asyncio import client, config
@@ -44,16 +46,34 @@ async def open_cluster(context: str | None = None) -> AsyncIterator[Cluster]:
         except ConfigException:
             raise SpecError(f"no cluster: {problem}", hint="set KUBECONFIG, or leave --kube out") from None
     configuration.retries = False
-    async with client.ApiClient(configuration) as api:
-        yield Cluster(api)
+    async with client.ApiClient(configuration) as api, client.ApiClient(_without_credentials(configuration)) as bare:
+        yield Cluster(api, bare)
+
+
+def _without_credentials(configuration: client.Configuration) -> client.Configuration:
+    """The same server without our token and client certificate, for requests in the name of others."""
+    bare = copy.copy(configuration)
+    bare.api_key, bare.api_key_prefix, bare.refresh_api_key_hook = {}, {}, None
+    bare.username = bare.password = bare.cert_file = bare.key_file = None
+    return bare
 
 
 class Cluster:
-    """Create and get on a real API server."""
+    """A real API server (see ``events.kube.ClusterApi``), as ourselves or, when made by ``acting``, with another's credentials."""
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: client.ApiClient, bare: client.ApiClient) -> None:
         self._api = api
+        self._bare = bare
+        self._ourselves = self
+        self._authorization = ""
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def acting(self, authorization: str) -> Cluster:
+        """The same server, asked with these credentials and none of our own."""
+        other = Cluster(self._bare, self._bare)
+        other._ourselves = self._ourselves  # which tells what kinds there are: not everybody may ask that
+        other._authorization = authorization
+        return other
 
     async def create(self, obj: Object) -> Object:
         """Create an object. A repeated create after a timeout is safe when the object has a name of its own."""
@@ -61,11 +81,23 @@ class Cluster:
         created: Object = await self._call("POST", path, obj)
         return created
 
+    async def rehearse(self, obj: Object) -> None:
+        """A create without its effect; raises as ``create`` does."""
+        path = await self._path(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
+        await self._call("POST", path, obj, [("dryRun", "All")])
+
+    async def find(self, api_version: str, kind: str, namespace: str, *, labels: str = "") -> list[Object]:
+        """The objects of a kind in a namespace (empty: in all), in order of their names."""
+        path = await self._path(api_version, kind, namespace)
+        found = await self._call("GET", path, query=[("labelSelector", labels)] if labels else [])
+        objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in found["items"]]
+        return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
         path = await self._path(api_version, kind, namespace)
         try:
-            found: Object = await self._call("GET", f"{path}/{name}")
+            found: Object = await self._call("GET", f"{path}/{_segment(name)}")
         except Refused as error:
             if error.status == 404:
                 return None
@@ -79,6 +111,8 @@ class Cluster:
 
     async def _path(self, api_version: str, kind: str, namespace: str) -> str:
         """The collection of a kind, found by discovery (the reference guesses the plural, its quirk 18)."""
+        if self._ourselves is not self:
+            return await self._ourselves._path(api_version, kind, namespace)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         if (api_version, kind) not in self._resources:
             found = await self._call("GET", base)
@@ -88,15 +122,20 @@ class Cluster:
         if (api_version, kind) not in self._resources:
             raise Refused(f"the cluster knows no {kind} of {api_version}", hint="is its CRD installed?", status=404)
         plural, namespaced = self._resources[api_version, kind]
-        return f"{base}/namespaces/{namespace}/{plural}" if namespaced else f"{base}/{plural}"
+        return f"{base}/namespaces/{_segment(namespace)}/{plural}" if namespaced and namespace else f"{base}/{plural}"
 
-    async def _call(self, method: str, path: str, body: Object | None = None) -> Any:
+    async def _call(
+        self, method: str, path: str, body: Object | None = None, query: Sequence[tuple[str, str]] = ()
+    ) -> Any:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 response = await self._api.call_api(
                     path,
                     method,
-                    header_params=dict(_FORMAT),
+                    query_params=list(query),
+                    header_params={**_FORMAT, "Authorization": self._authorization}
+                    if self._authorization
+                    else dict(_FORMAT),
                     body=body,
                     auth_settings=["BearerToken"],
                     response_types_map={},
@@ -111,6 +150,13 @@ class Cluster:
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"the API server cannot be reached: {error}") from None
         return _decoded(status, text)
+
+
+def _segment(name: str) -> str:
+    """A part of a path; a request may have brought it."""
+    if name in ("", ".", "..") or "/" in name:
+        raise Refused(f"'{name}' cannot be the name of anything in a cluster", status=404)
+    return quote(name, safe="")
 
 
 def _decoded(status: int, text: bytes | str) -> Any:

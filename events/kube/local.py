@@ -58,9 +58,9 @@ class LocalStore:
         return await self._commits.submit(_completed(obj))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
-        """The Workflow of this name."""
+        """The Workflow or template of this name."""
         if kind != "Workflow":
-            return None
+            return self._templates.get((kind, namespace, name))
         with connect(self._path, read_only=True) as connection:
             row = connection.execute(
                 "SELECT object FROM workflow WHERE namespace = ? AND name = ?", (namespace, name)

@@ -87,9 +87,9 @@ def _refused(message: str) -> answers.Refusal:
 def _go_words(text: str, error: json.JSONDecodeError) -> str:
     """What Go's decoder says of the same mistake."""
     if error.doc is not text:  # NaN, Infinity
-        return (
-            f"invalid character {_quoted(error.doc[-8 if error.doc[0] == '-' else 0])} looking for beginning of value"
-        )
+        if error.doc.startswith("-"):
+            return "invalid character 'I' in numeric literal"
+        return f"invalid character {_quoted(error.doc[0])} looking for beginning of value"
     at, message = error.pos, error.msg
     if message.startswith("Unterminated string"):
         return "unexpected EOF"
