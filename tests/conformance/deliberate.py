@@ -258,3 +258,96 @@ def _bitbucket_without_credentials(case: Inputs) -> bool:
 def _(case: Inputs) -> Any:
     """Valid, as any other forge without credentials."""
     return True, ""
+
+
+# -- webhook clients of the event endpoint -----------------------------------------------------------------------------
+
+
+def _clients(case: Inputs) -> Any:
+    """The clients that may have a say about a request; None when nobody asks them."""
+    from eventsource.endpoint import clients, paths
+    from tests.conformance.formats import interceptor
+
+    delivery = interceptor.delivery_of(case)
+    namespace = paths.webhook_namespace(delivery.method, delivery.path)
+    if namespace != interceptor.NAMESPACE or case.get("noClientsSecret") or "authorization" in _fields(case):
+        return None
+    return clients.read({name: text.encode() for name, text in case["clients"].items()})
+
+
+def _fields(case: Inputs) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in case["headers"]:
+        fields.setdefault(name.lower(), value)
+    return fields
+
+
+def _proves(kind: str, secret: bytes, fields: dict[str, str], body: bytes) -> bool:
+    """Whether a request comes from a client of one of the reference's types, whatever its event and body."""
+    event = {"github": "x-github-event", "gitlab": "x-gitlab-event"}.get(kind, "x-event-key")
+    mac = hmac.new(secret, body, "sha256").hexdigest()
+    proven = {
+        "github": fields.get("x-hub-signature-256", "").removeprefix("sha256=") == mac or not secret,
+        "gitlab": fields.get("x-gitlab-token", "") == secret.decode(),
+        "bitbucket": fields.get("x-hook-uuid") == secret.decode() or not secret,
+        "bitbucketserver": fields.get("x-hub-signature", "")[7:] == mac or not secret,
+    }
+    return bool(fields.get(event)) and proven.get(kind, False)
+
+
+def _client(case: Inputs) -> str | None:
+    """The name of the first client that the request comes from."""
+    from tests.conformance.formats import interceptor
+
+    clients = _clients(case)
+    body = interceptor.body_of(case)
+    if clients is None or len(body) > 2 << 20:
+        return None
+    proving = (e.name for e in clients.entries if _proves(e.signer.type, e.signer.secret, _fields(case), body))
+    return next(proving, None)
+
+
+@rule("interceptor", "events-of-any-kind", lambda case: _client(case) is not None)
+def _(case: Inputs) -> Any:
+    """Let in with the token of the account; where the reference lets in as well, its token counts (see the format)."""
+    name = _client(case)
+    account = case["serviceAccounts"].get(name)
+    if account is None:
+        return "forbidden", None
+    annotated = account["annotations"].get("workflows.argoproj.io/service-account-token.name")
+    secret = [*account["secrets"], annotated or f"{name}.service-account-token"][0]
+    tokens = case["tokenSecrets"]
+    return ("authorized", f"Bearer {tokens[secret] or ''}") if secret in tokens else ("forbidden", None)
+
+
+@rule(
+    "interceptor",
+    "more-types-of-clients",
+    lambda case: any(
+        entry.signer.type in ("gitea", "hmac", "standard-webhooks") for entry in getattr(_clients(case), "entries", ())
+    ),
+)
+def _(case: Inputs) -> Any:
+    """None of them knows the deliveries of the recordings."""
+    return "anonymous", None
+
+
+@rule(
+    "interceptor",
+    "unknown-types-of-clients",
+    lambda case: any(problem.path == "type" for problem in getattr(_clients(case), "problems", {}).values()),
+)
+def _(case: Inputs) -> Any:
+    return "forbidden", None
+
+
+@rule(
+    "interceptor",
+    "short-signatures",
+    lambda case: (
+        0 < len(_fields(case).get("x-hub-signature", "")) < 7
+        and any(entry.signer.type == "bitbucketserver" for entry in getattr(_clients(case), "entries", ()))
+    ),
+)
+def _(case: Inputs) -> Any:
+    return "anonymous", None
