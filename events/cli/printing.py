@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
-import orjson
 import yaml
 
-__all__ = ["age", "as_yaml", "objects", "plain", "table"]
+__all__ = ["age", "as_json", "as_yaml", "objects", "plain", "table"]
 
 
 def as_yaml(value: Any) -> str:
-    """A value as YAML, keys in their order, long texts unbroken. Where it is nested too deeply for that, as JSON, which is YAML."""
+    """A value as YAML, keys in their order, long texts unbroken."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    try:
+    with _deep_recursion():
         return yaml.dump(value, sort_keys=False, allow_unicode=True, width=10_000, Dumper=dumper)
-    except RecursionError:
-        return orjson.dumps(value).decode() + "\n"
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON for people to read."""
+    with _deep_recursion():  # orjson writes 254 levels and reads 1024
+        return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for values as deep as the parser reads them."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 10_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def objects(found: Sequence[dict[str, Any]], output: str, *, one: bool) -> None:
@@ -28,7 +45,7 @@ def objects(found: Sequence[dict[str, Any]], output: str, *, one: bool) -> None:
     if output == "yaml":
         click.echo(as_yaml(value), nl=False)
     else:
-        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+        click.echo(as_json(value))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool, what: str) -> None:
