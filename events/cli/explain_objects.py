@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import orjson
@@ -23,6 +24,9 @@ from sensor.kept import Match
 __all__ = ["as_object", "submitted"]
 
 Object = dict[str, Any]
+
+_MAX_DEPTH = 150
+"""Values within values that are shown as such; YAML and JSON libraries take no more than some hundreds."""
 
 
 def as_object(explanation: Explanation) -> Object:
@@ -172,20 +176,47 @@ def _data(event: Event) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has: bytes as the JSON that they are, or as text, or in base64."""
+    """A value that JSON has: bytes as the JSON that they are, or as text, or in base64; what is nested very deeply as its text."""
     if isinstance(value, bytes):
         try:
-            return orjson.loads(value)
+            value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            pass
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
+            return _decoded(value)
+    return _dumped(value) if _is_deep(value) else _cleaned(value)
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def _dumped(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return "(nested too deeply to be shown)"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            v for one in level if isinstance(one, dict | list) for v in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _cleaned(value: Any) -> Any:
     if isinstance(value, dict):
-        return {_text(str(key)): _plain(item) for key, item in value.items()}
+        return {_text(str(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_cleaned(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return _text(value) if isinstance(value, str) else value
 
 
