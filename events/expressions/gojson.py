@@ -48,7 +48,7 @@ _BEGUN = _STRING + b"?+"  # also one without an end, in what may be no JSON
 _STRINGS = re.compile(_BEGUN, re.DOTALL)
 _IS_COMPACT = re.compile(rb"(?:[^\" \t\n\r]++|" + _STRING + rb")*+", re.DOTALL)
 _COMPACT_PARTS = re.compile(_STRING + rb"|[^\" \t\n\r]++", re.DOTALL)
-_MAYBE_MINUS_ZERO = re.compile(rb"(?:\A-0|-0(?<=[:,\[ \n\t\r]-0))(?![0-9.eE])")
+_MAYBE_MINUS_ZERO = re.compile(rb"-0(?<![^:,\[ \n\t\r]-0)(?![0-9.eE])")  # begins with a literal: fast
 _MINUS_ZERO = re.compile(_BEGUN + rb"|(-0)(?![0-9.eE])", re.DOTALL)
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in _STEP)

@@ -64,11 +64,18 @@ def _quantifier(stop_at: bool, negate: bool) -> Callable[[BuiltinNode, Compile],
 
     def build(node: BuiltinNode, compile_node: Compile) -> Run:
         source, test = _parts(node, compile_node)
+        proceed = not stop_at
 
         def body(m: Machine, scope: Scope, items: list[Any]) -> bool:
-            for _ in _rounds(m, scope, items):
-                if _truth(test(m)) is stop_at:
+            for scope.index, scope.item in enumerate(items):  # as _rounds, in place: this is the loop of most selectors
+                m.steps -= 1
+                if m.steps < 0:
+                    m.spend(0)
+                value = test(m)
+                if value is stop_at:
                     return stop_at is not negate
+                if value is not proceed:
+                    raise not_bool(value)
             return stop_at is negate
 
         return _loop(body, source)
