@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.errors import Unavailable
 from events.groupcommit import GroupCommit, connect, insert, read
@@ -54,8 +54,7 @@ class EventRecord:
     sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What became of one event for one trigger, by the dependency that it came through.
 
     ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``duplicate`` or

@@ -1,71 +1,91 @@
-"""Metrics of sensors, with the reference's names (spec §6) and ours. Label lookups happen once, at start."""
+"""Metrics of sensors, with the reference's names (spec §6) and ours.
+
+Counting is adding to plain numbers: a sensor may have a hundred triggers for one event. Prometheus reads them when it asks.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from prometheus_client import Counter, Summary
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
 
 from events.models.values import OutcomeKind, VerdictKind
 
-__all__ = ["SensorMetrics", "of_sensor"]
+__all__ = ["SensorMetrics", "TriggerMetrics", "of_sensor"]
 
 _LABELS = ("sensor_name", "trigger_name")
-TRIGGERED = Counter("argo_events_action_triggered", "Submissions that succeeded", _LABELS)
-FAILED = Counter("argo_events_action_failed", "Attempts that failed", _LABELS)
-GIVEN_UP = Counter("argo_events_action_retries_failed", "Submissions that were refused for good", _LABELS)
-DURATION = Summary("argo_events_action_duration_milliseconds", "Time of an attempt", _LABELS)
-VERDICTS = Counter("pointsman_verdicts", "What dependencies said of events", ("sensor_name", "verdict"))
-OUTCOMES = Counter("pointsman_outcomes", "What became of rounds", (*_LABELS, "outcome"))
 
 
-class _Milliseconds:
-    """Observes the time of a ``with`` block in milliseconds."""
+@dataclass(slots=True)
+class TriggerMetrics:
+    """What became of a trigger's rounds; how many attempts there were, and their time in seconds."""
 
-    def __init__(self, summary: Summary) -> None:
-        self._summary = summary
+    outcomes: dict[OutcomeKind, int] = field(default_factory=lambda: dict.fromkeys(OutcomeKind, 0))
+    attempts: int = 0
+    failed: int = 0
+    seconds: float = 0.0
 
-    def __enter__(self) -> None:
-        self._begin = time.perf_counter()
+    def settled(self, kind: OutcomeKind) -> None:
+        """A round has settled."""
+        self.outcomes[kind] += 1
 
-    def __exit__(self, *exc: object) -> None:
-        self._summary.observe((time.perf_counter() - self._begin) * 1_000)
+    def attempted(self, seconds: float, *, failed: bool = False) -> None:
+        """An attempt has ended."""
+        self.attempts += 1
+        self.seconds += seconds
+        self.failed += failed
 
 
 class SensorMetrics:
-    """The counters of one sensor."""
+    """The numbers of one sensor, by verdict and by trigger."""
 
-    def __init__(self, sensor: str, triggers: Sequence[str]) -> None:
-        self._verdicts = {kind: VERDICTS.labels(sensor, kind.value) for kind in VerdictKind}
-        self._outcomes = {(t, kind): OUTCOMES.labels(sensor, t, kind.value) for t in triggers for kind in OutcomeKind}
-        self._triggered = {t: TRIGGERED.labels(sensor, t) for t in triggers}
-        self._failed = {t: FAILED.labels(sensor, t) for t in triggers}
-        self._given_up = {t: GIVEN_UP.labels(sensor, t) for t in triggers}
-        self._duration = {t: DURATION.labels(sensor, t) for t in triggers}
+    def __init__(self) -> None:
+        self.verdicts = dict.fromkeys(VerdictKind, 0)
+        self.triggers: dict[str, TriggerMetrics] = {}
 
-    def verdict(self, kind: VerdictKind) -> None:
-        """A dependency has looked at an event."""
-        self._verdicts[kind].inc()
 
-    def outcome(self, trigger: str, kind: OutcomeKind) -> None:
-        """A round has settled."""
-        self._outcomes[trigger, kind].inc()
-        if kind is OutcomeKind.SUBMITTED:
-            self._triggered[trigger].inc()
-        elif kind is OutcomeKind.REFUSED:
-            self._given_up[trigger].inc()
+class _Sensors(Collector):
+    """All sensors of this process."""
 
-    def failed(self, trigger: str) -> None:
-        """An attempt has failed."""
-        self._failed[trigger].inc()
+    def __init__(self) -> None:
+        self.by_name: dict[str, SensorMetrics] = {}
 
-    def timed(self, trigger: str) -> AbstractContextManager[None]:
-        """Measures an attempt."""
-        return _Milliseconds(self._duration[trigger])
+    def collect(self) -> Iterator[Metric]:
+        """The numbers of now."""
+        triggered = CounterMetricFamily("argo_events_action_triggered", "Submissions that succeeded", labels=_LABELS)
+        failed = CounterMetricFamily("argo_events_action_failed", "Attempts that failed", labels=_LABELS)
+        given_up = CounterMetricFamily(
+            "argo_events_action_retries_failed", "Submissions that were refused for good", labels=_LABELS
+        )
+        duration = SummaryMetricFamily("argo_events_action_duration_milliseconds", "Time of an attempt", labels=_LABELS)
+        verdicts = CounterMetricFamily(
+            "pointsman_verdicts", "What dependencies said of events", labels=("sensor_name", "verdict")
+        )
+        outcomes = CounterMetricFamily("pointsman_outcomes", "What became of rounds", labels=(*_LABELS, "outcome"))
+        for sensor, numbers in self.by_name.items():
+            for verdict, count in numbers.verdicts.items():
+                verdicts.add_metric((sensor, verdict.value), count)
+            for name, trigger in numbers.triggers.items():
+                labels = (sensor, name)
+                triggered.add_metric(labels, trigger.outcomes[OutcomeKind.SUBMITTED])
+                failed.add_metric(labels, trigger.failed)
+                given_up.add_metric(labels, trigger.outcomes[OutcomeKind.REFUSED])
+                duration.add_metric(labels, count_value=trigger.attempts, sum_value=trigger.seconds * 1_000)
+                for kind, count in trigger.outcomes.items():
+                    outcomes.add_metric((*labels, kind.value), count)
+        yield from (triggered, failed, given_up, duration, verdicts, outcomes)
+
+
+_SENSORS = _Sensors()
+REGISTRY.register(_SENSORS)
 
 
 def of_sensor(sensor: str, triggers: Sequence[str]) -> SensorMetrics:
-    """The counters of one sensor, created with 0."""
-    return SensorMetrics(sensor, triggers)
+    """The numbers of one sensor, those of each trigger begun with 0; of a known sensor they go on."""
+    metrics = _SENSORS.by_name.setdefault(sensor, SensorMetrics())
+    for name in triggers:
+        metrics.triggers.setdefault(name, TriggerMetrics())
+    return metrics

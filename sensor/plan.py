@@ -25,7 +25,7 @@ from sensor.parameters import Parameter, Seed, apply, compile_parameters
 from sensor.target import RoundContext
 from sensor.triggers import TriggerKind
 
-__all__ = ["CompiledSensor", "CompiledTrigger"]
+__all__ = ["AtOnce", "CompiledSensor", "CompiledTrigger"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ class CompiledTrigger:
     def joins(self) -> bool:
         """Whether it waits for several events (and so keeps state)."""
         return self.condition.has_and
+
+    @property
+    def at_once(self) -> type[TriggerKind[Any]] | None:
+        """Its kind, where it can be submitted together with others of that kind: nothing in it depends on the event."""
+        plain = not self._parameters and not self.joins and self.spec.rate_limit is None
+        return type(self._kind) if self._kind.at_once and plain else None
 
     @property
     def kind_name(self) -> str:
@@ -106,12 +112,21 @@ def build(template: TriggerTemplate, origin: Origin, policy: Policy | None) -> T
     return kind(parse(kind.Config, raw, wire_name), origin, policy or Policy())
 
 
+@dataclass(frozen=True)
+class AtOnce:
+    """Triggers of one kind that one dependency sets off and that are submitted together."""
+
+    kind: type[TriggerKind[Any]]
+    triggers: Sequence[CompiledTrigger]
+
+
 class CompiledSensor:
     """A sensor, ready to look at events. Raises SpecError for what cannot work, with the field's path."""
 
     def __init__(self, sensor: Sensor, namespace: str, scripts: Scripts) -> None:
         self.namespace = namespace
         self.name = sensor.metadata.name
+        self.id = f"{namespace}/{self.name}"
         self.bus = sensor.bus
         self.dependencies: list[CompiledDependency] = compile_dependencies(sensor.spec.dependencies, scripts)
         names = [d.name for d in self.dependencies]
@@ -119,14 +134,15 @@ class CompiledSensor:
             CompiledTrigger(t, Origin(namespace, self.name, _name(t)), names, f"spec.triggers[{i}]")
             for i, t in enumerate(sensor.spec.triggers)
         ]
+        self.one_by_one = [trigger for trigger in self.triggers if trigger.at_once is None]
+        """The triggers that are submitted each on its own."""
+        self.listeners = {name: [t for t in self.triggers if name in t.condition.names] for name in names}
+        """The triggers that a dependency may set off."""
+        self.at_once = {name: _together(found) for name, found in self.listeners.items()}
+        """Those of them that are submitted together."""
         self._by_event: dict[tuple[str, str], list[CompiledDependency]] = {}
         for dependency in self.dependencies:
             self._by_event.setdefault((dependency.source, dependency.event_name), []).append(dependency)
-
-    @property
-    def id(self) -> str:
-        """``namespace/name``."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def events(self) -> list[tuple[str, str]]:
@@ -136,6 +152,14 @@ class CompiledSensor:
     def decide(self, event: Event) -> list[Decision]:
         """What each interested dependency says of the event, in the order of the manifest."""
         return [d.decide(event) for d in self._by_event.get((event.source, event.subject), ())]
+
+
+def _together(triggers: Sequence[CompiledTrigger]) -> list[AtOnce]:
+    kinds: dict[type[TriggerKind[Any]], list[CompiledTrigger]] = {}
+    for trigger in triggers:
+        if trigger.at_once is not None:
+            kinds.setdefault(trigger.at_once, []).append(trigger)
+    return [AtOnce(kind, found) for kind, found in kinds.items()]
 
 
 def _name(trigger: Trigger) -> str:

@@ -1,7 +1,7 @@
 """Steps 5–10 · one sensor on one bus: consume, filter, join, render, submit, settle. Shell.
 
-A message is acknowledged only when every trigger has settled it and the ledger has that on disk. Filtered events are settled
-in the batch; a round becomes a task of its own, so that a slow target holds back nothing else.
+A message is acknowledged only when every trigger has settled it and the ledger has that on disk. What needs no
+waiting is settled in the batch; any other round becomes a task of its own, so that a slow target holds back nothing else.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ DRAIN = 4.0
 
 GIVE_UP_AFTER = 24 * 3600.0
 """Seconds for which a transient failure is retried."""
+
+
+Done = set[tuple[str, str, str]]
+"""What was submitted already: (event, trigger, dependency)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,52 +124,63 @@ class SensorRunner:
         if not decoded:
             return
         done = self._ledger.submitted(self.sensor.id, {work.event.id for work in decoded})
-        filtered: list[Work] = []
+        settled: list[Work] = []
         for work in decoded:
             self._offer(work, done)
             if work.open_parts == 0:
-                filtered.append(work)
+                settled.append(work)
             else:
                 self._held.add(work)
         if len(self._held) >= MAX_UNSETTLED:
             self._room.clear()
-        if filtered:
-            await self._settle(filtered)
+        if settled:
+            await self._settle(settled)
 
-    def _offer(self, work: Work, done: set[tuple[str, str, str]]) -> None:
+    def _offer(self, work: Work, done: Done) -> None:
         """Ask the dependencies, and hand what passed to the triggers."""
-        decisions = self.sensor.decide(work.event)
-        for decision in decisions:
-            self._metrics.verdict(decision.verdict.kind)
-            if decision.verdict.kind is VerdictKind.ERROR:
-                log.warning(
-                    "filter error",
-                    sensor=self.sensor.id,
-                    dependency=decision.dependency,
-                    event_id=work.event.id,
-                    clause=decision.verdict.clause,
-                    reason=decision.verdict.reason,
-                )
-        by_name = {d.dependency: d for d in decisions}
-        for trigger in self.sensor.triggers:
+        passed: dict[str, Decision] = {}
+        for decision in self.sensor.decide(work.event):
+            self._metrics.verdicts[decision.verdict.kind] += 1
+            if decision.verdict.passed:
+                passed[decision.dependency] = decision
+                self._submit_at_once(decision, work, done)
+            else:
+                self._drop(decision, work)
+        if not passed:
+            return
+        for trigger in self.sensor.one_by_one:
             for name in trigger.condition.names:
-                if name in by_name:
-                    self._offer_to(trigger, by_name[name], work, done)
+                if name in passed and not self._is_duplicate(trigger, passed[name], work, done):
+                    self._offer_to(trigger, passed[name], work)
 
-    def _offer_to(
-        self, trigger: CompiledTrigger, decision: Decision, work: Work, done: set[tuple[str, str, str]]
-    ) -> None:
+    def _drop(self, decision: Decision, work: Work) -> None:
+        """Write down for each trigger that a filter said no, and why."""
         verdict = decision.verdict
-        if not verdict.passed:
-            outcome = "error" if verdict.kind is VerdictKind.ERROR else "filtered"
-            seen = "" if verdict.seen is None else f" (seen: {verdict.seen!r:.200})"
-            detail = f"{verdict.clause}: {verdict.reason}{seen}"
-            work.entries.append(self._entry(trigger, decision.dependency, work.event, outcome, detail=detail))
-            return
-        if (work.event.id, trigger.name, decision.dependency) in done:
-            log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
-            self._metrics.outcome(trigger.name, OutcomeKind.DUPLICATE)
-            return
+        outcome = "filtered"
+        if verdict.kind is VerdictKind.ERROR:
+            outcome = "error"
+            log.warning(
+                "filter error",
+                sensor=self.sensor.id,
+                dependency=decision.dependency,
+                event_id=work.event.id,
+                clause=verdict.clause,
+                reason=verdict.reason,
+            )
+        seen = "" if verdict.seen is None else f" (seen: {verdict.seen!r:.200})"
+        detail = f"{verdict.clause}: {verdict.reason}{seen}"
+        listeners = self.sensor.listeners[decision.dependency]
+        work.entries += self._entries(listeners, decision.dependency, work.event, outcome, detail=detail)
+
+    def _is_duplicate(self, trigger: CompiledTrigger, decision: Decision, work: Work, done: Done) -> bool:
+        """Whether the ledger says that this was submitted before."""
+        if (work.event.id, trigger.name, decision.dependency) not in done:
+            return False
+        log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
+        self._metrics.triggers[trigger.name].settled(OutcomeKind.DUPLICATE)
+        return True
+
+    def _offer_to(self, trigger: CompiledTrigger, decision: Decision, work: Work) -> None:
         work.open_parts += 1
         if trigger.joins:
             self._joins[trigger.name].put(work, decision)
@@ -178,6 +193,29 @@ class SensorRunner:
             task.add_done_callback(self._rounds.discard)
 
     # -- steps 8 to 10 -----------------------------------------------------------------------------------------------
+
+    def _submit_at_once(self, decision: Decision, work: Work, done: Done) -> None:
+        """Submit the triggers that need no waiting: there may be many of them, and this is all that each of them costs."""
+        name = decision.dependency
+        for group in self.sensor.at_once[name]:
+            triggers = group.triggers
+            if done:
+                triggers = [t for t in triggers if not self._is_duplicate(t, decision, work, done)]
+            if not triggers:
+                continue
+            began = time.perf_counter()
+            try:
+                outcome = group.kind.submit_at_once({name: decision.event}, [t.origin for t in triggers])
+            except Exception as error:
+                outcome = self._fault(error, triggers[0], work.event.id)
+            seconds = (time.perf_counter() - began) / len(triggers)
+            for trigger in triggers:
+                numbers = self._metrics.triggers[trigger.name]
+                numbers.attempted(seconds, failed=outcome.kind is OutcomeKind.REFUSED)
+                numbers.settled(outcome.kind)
+            work.entries += self._entries(
+                triggers, name, work.event, outcome.kind.value, outcome.target, outcome.detail
+            )
 
     async def _fire(self, trigger: CompiledTrigger, context: RoundContext, work: Work) -> None:
         """Submit the round of an event that satisfies its trigger alone."""
@@ -200,7 +238,7 @@ class SensorRunner:
 
     async def _submit_round(self, trigger: CompiledTrigger, context: RoundContext) -> list[Entry]:
         outcome = await self._submit(trigger, context)
-        self._metrics.outcome(trigger.name, outcome.kind)
+        self._metrics.triggers[trigger.name].settled(outcome.kind)
         logged = log.info if outcome.kind is not OutcomeKind.REFUSED else log.error
         logged(
             outcome.kind.value,
@@ -211,10 +249,10 @@ class SensorRunner:
             detail=outcome.detail,
         )
         kept = "submitted" if outcome.kind is OutcomeKind.DUPLICATE else outcome.kind.value
-        return [
-            self._entry(trigger, dependency, event, kept, target=outcome.target, detail=outcome.detail)
-            for dependency, event in context.events.items()
-        ]
+        entries: list[Entry] = []
+        for dependency, event in context.events.items():
+            entries += self._entries([trigger], dependency, event, kept, outcome.target, outcome.detail)
+        return entries
 
     async def _submit(self, trigger: CompiledTrigger, context: RoundContext) -> Outcome:
         """Render and submit; transient failures are retried, everything else is an answer."""
@@ -222,18 +260,11 @@ class SensorRunner:
         deadline = time.monotonic() + GIVE_UP_AFTER
         while True:
             try:
-                limit = self._limits[trigger.name]
-                if limit is not None:
-                    await asyncio.sleep(limit.take(time.monotonic()))
-                async with self._slots:
-                    with self._metrics.timed(trigger.name):
-                        rendered = trigger.render(context)
-                        return await rendered.kind.submit(rendered.submission, self._tools)
+                return await self._attempt(trigger, context)
             except Unavailable as error:
                 if time.monotonic() > deadline:
                     return Outcome(OutcomeKind.REFUSED, detail=f"given up after 24 h: {error}")
                 pause = error.retry_after or next(pauses)
-                self._metrics.failed(trigger.name)
                 log.warning(
                     "trigger will be retried",
                     sensor=self.sensor.id,
@@ -244,16 +275,33 @@ class SensorRunner:
                 )
                 await asyncio.sleep(pause)
             except (EvaluationError, Refused) as error:
-                self._metrics.failed(trigger.name)
                 return Outcome(OutcomeKind.REFUSED, detail=str(error))
             except PointsmanError as error:
-                self._metrics.failed(trigger.name)
                 return Outcome(OutcomeKind.REFUSED, detail=f"{error.reason}: {error}")
             except Exception as error:
-                # A fault of ours must neither end the process nor come back for ever: it is told and kept as refused.
-                self._metrics.failed(trigger.name)
-                log.exception("internal error", sensor=self.sensor.id, trigger=trigger.name, event_id=context.event_ids)
-                return Outcome(OutcomeKind.REFUSED, detail=f"internal error: {type(error).__name__}: {error}")
+                return self._fault(error, trigger, context.event_ids)
+
+    async def _attempt(self, trigger: CompiledTrigger, context: RoundContext) -> Outcome:
+        """One attempt, when the rate limit and the other submissions let it through. Raises what ``submit`` raises."""
+        limit = self._limits[trigger.name]
+        if limit is not None:
+            await asyncio.sleep(limit.take(time.monotonic()))
+        async with self._slots:
+            began = time.perf_counter()
+            failed = False
+            try:
+                rendered = trigger.render(context)
+                return await rendered.kind.submit(rendered.submission, self._tools)
+            except Exception:
+                failed = True
+                raise
+            finally:
+                self._metrics.triggers[trigger.name].attempted(time.perf_counter() - began, failed=failed)
+
+    def _fault(self, error: Exception, trigger: CompiledTrigger, event_ids: str) -> Outcome:
+        """A fault of ours must neither end the process nor come back for ever: it is told and kept as refused."""
+        log.exception("internal error", sensor=self.sensor.id, trigger=trigger.name, event_id=event_ids)
+        return Outcome(OutcomeKind.REFUSED, detail=f"internal error: {type(error).__name__}: {error}")
 
     async def _settle(self, works: list[Work]) -> None:
         """Record, then acknowledge. When the ledger cannot be written the messages stay with the bus and come again."""
@@ -288,10 +336,17 @@ class SensorRunner:
             work.message.sequence,
         )
 
-    def _entry(
-        self, trigger: CompiledTrigger, dependency: str, event: Event, outcome: str, target: str = "", detail: str = ""
-    ) -> Entry:
-        return Entry(event.id, self.sensor.id, trigger.name, dependency, outcome, target, detail)
+    def _entries(
+        self,
+        triggers: Sequence[CompiledTrigger],
+        dependency: str,
+        event: Event,
+        outcome: str,
+        target: str = "",
+        detail: str = "",
+    ) -> list[Entry]:
+        identity, sensor = event.id, self.sensor.id
+        return [Entry(identity, sensor, t.name, dependency, outcome, target, detail) for t in triggers]
 
     async def _heartbeat(self) -> None:
         """Tell the bus that what is held is being worked on."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from events.models.base import Finding, Json, Spec
+from events.models.event import Event
 from events.models.sensor import Policy, TriggerTemplate
 from events.models.values import Outcome, Submission
 from events.registry import Registry
@@ -48,6 +49,8 @@ class TriggerKind(Generic[C]):
     kind: ClassVar[str]
     built: ClassVar[bool] = True
     Config: ClassVar[type[Spec]] = Spec
+    at_once: ClassVar[bool] = False
+    """Whether submitting needs no waiting, no tools and no parameters, and is done by ``submit_at_once`` for many triggers."""
     object_kind = ""
     """The kind of the Kubernetes object that it creates; empty when it creates none."""
 
@@ -67,6 +70,11 @@ class TriggerKind(Generic[C]):
 
     async def submit(self, submission: Submission, tools: Tools) -> Outcome:
         """Send it. Raises Unavailable when it may work later and Refused when it never will."""
+        raise NotImplementedError
+
+    @classmethod
+    def submit_at_once(cls, events: Mapping[str, Event], origins: Sequence[Origin]) -> Outcome:
+        """Submit these events (by dependency) for several triggers of one sensor; what became of each. Only where ``at_once``."""
         raise NotImplementedError
 
     @classmethod

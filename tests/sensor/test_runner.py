@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import open_ledger, read_outcomes
+from eventbus.ledger import Entry, open_ledger, read_outcomes
 from events.errors import Refused, Unavailable
 from events.kube import AlreadyExists, Object
 from events.models.base import parse
@@ -21,6 +22,7 @@ from sensor.plan import CompiledSensor
 from sensor.runner import SensorRunner
 from sensor.scripts import ScriptWorker
 from sensor.target import Tools
+from sensor.triggers.log import Log
 from tests.support.nats import bus, event, nats, until
 
 __all__ = ["bus", "nats"]
@@ -104,6 +106,43 @@ async def test_an_event_makes_one_workflow_named_after_it(bus: JetStreamBus, tmp
         "pointsman/delivery-id": "d1",
         "pointsman/trigger": "default/ci/start",
     }
+
+
+async def test_log_triggers_write_one_line_together_and_are_recorded_each(bus: JetStreamBus, tmp_path: Path) -> None:
+    notes = [{"template": {"name": f"note-{n}", "log": {}}} for n in range(3)]
+    limited = {"template": {"name": "limited", "log": {}}, "rateLimit": {"unit": "Second", "requestsPerUnit": 100}}
+    with structlog.testing.capture_logs() as lines:
+        async with run(sensor(*notes, limited), bus, Target(), tmp_path):
+            await bus.publish(event("e1", data=b'{"body":{"ref":"main"}}'))
+            await until(lambda: outcomes(tmp_path) == ["submitted"] * 4)
+
+    written = [line for line in lines if line["event"] == '{"body":{"ref":"main"}}']
+    assert sorted(line["triggers"] for line in written) == [["limited"], ["note-0", "note-1", "note-2"]]
+    assert {(line["dependencyName"], line["sensor"], line["eventContext"]["id"]) for line in written} == {
+        ("push", "default/ci", "e1")
+    }
+    assert sorted(row["trigger"] for row in read_outcomes(tmp_path)) == ["limited", "note-0", "note-1", "note-2"]
+
+
+async def test_what_was_submitted_at_once_is_not_submitted_again(bus: JetStreamBus, tmp_path: Path) -> None:
+    notes = [{"template": {"name": f"note-{n}", "log": {}}} for n in range(2)]
+    async with open_ledger(tmp_path) as ledger:
+        await ledger.record([], [Entry("e1", "default/ci", "note-0", "push", "submitted", "log")])
+    with structlog.testing.capture_logs() as lines:
+        async with run(sensor(*notes), bus, Target(), tmp_path):
+            await bus.publish(event("e1"))
+            await until(lambda: outcomes(tmp_path) == ["submitted"] * 2)
+
+    assert [line["triggers"] for line in lines if "triggers" in line] == [["note-1"]]
+
+
+async def test_a_fault_in_a_trigger_that_is_submitted_at_once_is_a_refusal(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Log, "submit_at_once", lambda events, origins: 1 / 0)
+    async with run(sensor({"template": {"name": "note", "log": {}}}), bus, Target(), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["refused"])
 
 
 async def test_what_a_filter_drops_is_recorded_with_the_clause_and_the_value(bus: JetStreamBus, tmp_path: Path) -> None:
