@@ -27,13 +27,13 @@ USED = (
     "EventBus",
     "EventSource",
     "Sensor",
+    "WorkflowEventBinding",
     "WorkflowTemplate",
     "ClusterWorkflowTemplate",
 )
 """Kinds of ``argoproj.io`` that we read."""
 
 _OTHER_ARGO = (
-    "WorkflowEventBinding",
     "Workflow",
     "CronWorkflow",
     "WorkflowTaskSet",

@@ -13,6 +13,8 @@ from events.models.sensor import Sensor
 from events.registry import did_you_mean
 from eventsource.validation import advise_event_source, decode_event_source, event_names, validate_event_source
 from sensor.advice import advise_sensor
+from sensor.bindings.dispatch import TemplateName
+from sensor.bindings.validation import check_template, decode_binding, validate_binding
 from sensor.validation import decode_sensor, validate_sensor
 
 __all__ = ["judge"]
@@ -52,6 +54,17 @@ def judge(bundle: Bundle, scripts: Scripts | None = None) -> list[Located]:
             told += validate_sensor(sensor, buses.get((manifest.namespace, sensor.bus), JETSTREAM))
             told += advise_sensor(sensor, scripts)
             told += _check_names(sensor, manifest.namespace, events)
+        tell(manifest, told)
+    templates = {
+        TemplateName(m.kind, m.namespace, m.name): m.body
+        for m in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate")
+    }
+    for manifest in bundle.of("WorkflowEventBinding"):
+        binding, told = decode_binding(manifest.body)
+        if binding is not None:
+            told += validate_binding(binding)
+            if templates:  # otherwise they are kept elsewhere
+                told += check_template(binding, manifest.namespace, templates)
         tell(manifest, told)
     return sorted(findings, key=lambda f: (f.file, f.line, f.column))
 
