@@ -152,6 +152,9 @@ class GroupCommit(Generic[Item, Result]):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             return [Unavailable(f"{self._path.name} cannot be written: {error}") for _ in items]
+        except Exception as error:  # a bug in ``apply``; without this thread everybody would wait for ever
+            connection.execute("ROLLBACK")
+            return [PointsmanError(f"{self._path.name} cannot be written: {error!r}") for _ in items]
         return answers
 
 

@@ -145,6 +145,8 @@ class Cluster:
                 status = response.status
         except TimeoutError:
             raise Unavailable(f"the API server did not answer within {_TIMEOUT:g} s") from None
+        except RecursionError:
+            raise Refused("the object is nested too deeply for the client of the API server") from None
         except ApiException as error:
             status, text = error.status or 0, (error.body or b"")
         except (aiohttp.ClientError, OSError) as error:

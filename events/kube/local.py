@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from events.errors import Refused
+from events.expressions.golang.jsons import encode_json
 from events.groupcommit import GroupCommit, connect, insert, read
 from events.kube import AlreadyExists, Object
 from events.kube.rules import check_metadata, generated_base
@@ -28,6 +29,9 @@ FILE = "workflows.db"
 
 Templates = Mapping[tuple[str, str, str], Object]
 """WorkflowTemplates by ``(kind, namespace, name)``; the namespace of a ClusterWorkflowTemplate is empty."""
+
+_New = tuple[Object, bytes]
+"""A Workflow, and its JSON text."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS workflow (
@@ -43,7 +47,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # as the API server: no vowels, nothi
 class LocalStore:
     """Create and get, as an API server that knows only Workflows."""
 
-    def __init__(self, path: Path, commits: GroupCommit[Object, Object], templates: Templates) -> None:
+    def __init__(self, path: Path, commits: GroupCommit[_New, Object], templates: Templates) -> None:
         self._path = path
         self._commits = commits
         self._templates = templates
@@ -55,7 +59,8 @@ class LocalStore:
                 f"{obj.get('kind')} cannot be created without a cluster", hint="start with --kube", status=404
             )
         check_template(obj, self._templates)
-        return await self._commits.submit(_completed(obj))
+        completed = _completed(obj)
+        return await self._commits.submit((completed, _encoded(completed)))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """The Workflow or template of this name."""
@@ -93,6 +98,13 @@ def _completed(obj: Object) -> Object:
     return {**obj, "metadata": metadata}
 
 
+def _encoded(obj: Object) -> bytes:
+    try:
+        return orjson.dumps(obj)
+    except orjson.JSONEncodeError:  # it writes 254 levels, and reads more
+        return encode_json(obj, escape_html=False).encode()
+
+
 # One row holds the answer: each row that is fetched costs as much as a statement.
 _TAKEN = """
 SELECT json_group_array(json_array(namespace, name)) FROM workflow
@@ -100,20 +112,20 @@ WHERE (namespace, name) IN (SELECT json_extract(value, '$[0]'), json_extract(val
 """
 
 
-def _insert(connection: sqlite3.Connection, objects: list[Object]) -> list[Object | AlreadyExists]:
-    keys = [(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in objects]
+def _insert(connection: sqlite3.Connection, new: list[_New]) -> list[Object | AlreadyExists]:
+    keys = [(obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj, _ in new]
     found = connection.execute(_TAKEN, (orjson.dumps(keys).decode(),)).fetchone()[0]
     taken = {(namespace, name) for namespace, name in orjson.loads(found)}
     now = int(time.time())
     answers: list[Object | AlreadyExists] = []
     fresh = []
-    for key, obj in zip(keys, objects, strict=True):
+    for key, (obj, text) in zip(keys, new, strict=True):
         if key in taken:
             answers.append(AlreadyExists(f'workflows.argoproj.io "{key[1]}" already exists', status=409))
         else:
             taken.add(key)
             answers.append(obj)
-            fresh.append((*key, now, template_name(obj), orjson.dumps(obj)))
+            fresh.append((*key, now, template_name(obj), text))
     insert(connection, "INSERT INTO workflow", fresh)
     return answers
 
