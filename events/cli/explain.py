@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import orjson
 
 from eventbus import ledger
 from events import manifests
@@ -21,7 +20,7 @@ from events.cli.explain_objects import as_object
 from events.cli.explain_text import lines
 from events.cli.explaining import Compiled, Explanation, Known, of_delivery, of_event
 from events.cli.plan import make_plan
-from events.cli.printing import as_yaml, plain
+from events.cli.printing import as_json, as_yaml, plain
 from events.cli.recorded import Recorded, Target
 from events.cli.send import read_headers
 from events.cli.state import StateFolder
@@ -243,7 +242,7 @@ def _known(compiled: Compiled, state: StateFolder) -> tuple[Known, tuple[str, ..
 
 def _printed(explanation: Explanation, output: str) -> Iterator[str]:
     if output == "json":
-        yield orjson.dumps(as_object(explanation), option=orjson.OPT_INDENT_2).decode()
+        yield as_json(as_object(explanation))
     elif output == "yaml":
         yield as_yaml(as_object(explanation)).rstrip("\n")
     else:

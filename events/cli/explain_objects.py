@@ -53,7 +53,7 @@ def _intake(intake: Intake) -> Object:
         "kind": listener.kind,
         "deliveryId": _text(intake.delivery_id),
         "steps": [
-            {"step": step.name, "outcome": step.outcome, "reason": _text(step.reason), "status": step.status}
+            {"step": step.name, "outcome": step.outcome.value, "reason": _text(step.reason), "status": step.status}
             for step in intake.steps
         ],
     }
@@ -112,7 +112,7 @@ def _dependency(dependency: DependencyExplanation) -> Object:
 
 def _verdict(verdict: Verdict) -> Object:
     return {
-        "verdict": verdict.kind,
+        "verdict": verdict.kind.value,
         "clause": _text(verdict.clause),
         "reason": _text(verdict.reason),
         "seen": _plain(verdict.seen),
@@ -124,7 +124,7 @@ def _trigger(trigger: TriggerExplanation) -> Object:
         "name": trigger.name,
         "kind": trigger.kind,
         "condition": trigger.condition,
-        "status": trigger.status,
+        "status": trigger.status.value,
         "kept": [_match(match) for match in trigger.kept],
         "missing": list(trigger.missing),
         "rounds": [_round(one) for one in trigger.rounds],
@@ -176,13 +176,13 @@ def _data(event: Event) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has: bytes as the JSON that they are, or as text, or in base64; what is nested very deeply as its text."""
+    """A value that JSON has: bytes as the JSON that they are, or as text, or in base64; nothing that is nested very deeply."""
     if isinstance(value, bytes):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             return _decoded(value)
-    return _dumped(value) if _is_deep(value) else _cleaned(value)
+    return "(nested too deeply to be shown)" if _is_deep(value) else _cleaned(value)
 
 
 def _decoded(value: bytes) -> str:
@@ -190,13 +190,6 @@ def _decoded(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return base64.b64encode(value).decode()
-
-
-def _dumped(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return "(nested too deeply to be shown)"
 
 
 def _is_deep(value: Any) -> bool:

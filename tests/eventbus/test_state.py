@@ -49,3 +49,10 @@ async def test_what_is_no_key_is_refused(bus: JetStreamBus, key: str) -> None:
 async def test_what_is_no_bucket_is_refused(bus: JetStreamBus, bucket: str) -> None:
     with pytest.raises(SpecError):
         await bus.state(bucket)
+
+
+async def test_a_look_makes_no_bucket(bus: JetStreamBus) -> None:
+    assert await bus.peek("b", "key") is None
+    assert await bus._api.find("STREAM.INFO.KV_b") is None
+    await (await bus.state("b")).put("key", b"value")
+    assert await bus.peek("b", "key") == b"value"
