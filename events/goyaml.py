@@ -8,6 +8,7 @@ https://github.com/kubernetes-sigs/yaml/tree/master/goyaml.v2
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -80,14 +81,17 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         return _SPECIAL[text]
     plain = text.replace("_", "")
     if plain[:1].isdigit() or plain[:1] in "+-.":
-        if _INT.fullmatch(plain):
-            return _integer(plain)
-        if _FLOAT.fullmatch(plain):
-            return float(plain)
+        number = _integer(plain) if _INT.fullmatch(plain) else None
+        if number is None and _FLOAT.fullmatch(plain):
+            number = float(plain)
+        # What no number of Go can hold stays a text.
+        if number is not None and not math.isinf(number):
+            return number
     return text
 
 
-def _integer(plain: str) -> int | float:
+def _integer(plain: str) -> int | float | None:
+    """The number, as a float when it has more than 64 bits; None when it has them in another base than ten."""
     sign = -1 if plain[0] == "-" else 1
     digits = plain.lstrip("+-")
     low = digits.lower()
@@ -98,7 +102,9 @@ def _integer(plain: str) -> int | float:
     else:
         value = int(digits) if len(digits) < 300 else 1 << 64
     value *= sign
-    return value if -(2**63) <= value < 2**64 else float(digits) * sign
+    if -(2**63) <= value < 2**64:
+        return value
+    return None if low.startswith(("0x", "0b", "0o")) else float(digits) * sign
 
 
 class _Builder:

@@ -24,7 +24,7 @@ SECRET_NAME = "argo-workflows-webhook-clients"
 
 MAX_ENTRIES = 250
 """Each entry may cost an HMAC over the whole body, for each request."""
-MAX_ENTRY = 16 << 10
+MAX_ENTRY = 4 << 10
 MAX_VALUES = 1_000
 """Bytes of an entry, and values in it: it is a type, a secret and a few options."""
 
