@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from events.models.base import Json, Spec
+from events.models.kubernetes import Labels
 from events.models.shared import Metadata
 
 __all__ = [
@@ -15,8 +18,10 @@ __all__ = [
     "Submit",
     "SubmitMetadata",
     "TemplateRef",
+    "TemplateSpec",
     "ValueFromEvent",
     "WorkflowEventBinding",
+    "WorkflowTemplate",
 ]
 
 CONVERSION = "pointsman/conversion"
@@ -90,3 +95,20 @@ class WorkflowEventBinding(Spec):
     kind: str = "WorkflowEventBinding"
     metadata: Metadata = Metadata()
     spec: BindingSpec = BindingSpec()
+
+
+class TemplateSpec(Spec):
+    """What a WorkflowTemplate gives to its Workflows' metadata."""
+
+    free_form: ClassVar[bool] = True
+
+    workflow_metadata: Labels = Labels()
+
+
+class WorkflowTemplate(Spec):
+    """The part of a WorkflowTemplate or ClusterWorkflowTemplate that counts when a Workflow is submitted."""
+
+    free_form: ClassVar[bool] = True
+
+    metadata: Metadata = Metadata()
+    spec: TemplateSpec = TemplateSpec()

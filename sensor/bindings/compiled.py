@@ -7,20 +7,21 @@ depends on the payload's own type only (object, list, text …), since the three
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from events.errors import EvaluationError, ExpressionError, SpecError
 from events.expressions import expr
+from events.expressions.golang.values import type_of
 from events.expressions.gotemplate.printf import sprintf
 from events.models.base import Json, parse
 from events.models.binding import ALLOW_TEMPLATES, Submit, WorkflowEventBinding
 from sensor.bindings.conversion import Conversion, conversion_of
 from sensor.bindings.environment import NAMES, Environment
 
-__all__ = ["INSTANCE_ID", "CompiledBinding", "CompiledSubmit", "Expression", "Named", "compile_binding", "explained"]
+__all__ = ["INSTANCE_ID", "CompiledBinding", "CompiledSubmit", "Expression", "compile_binding", "explained"]
 
 INSTANCE_ID = "workflows.argoproj.io/controller-instanceid"
 """Label that says which controller an object belongs to."""
@@ -59,27 +60,19 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """An expression and what it gives a value to: the key of a label or annotation, the name of a parameter.
-
-    A parameter without ``valueFrom`` has no expression.
-    """
-
-    name: str
-    expression: Expression | None
-
-
-@dataclass(frozen=True, slots=True)
 class CompiledSubmit:
-    """What a binding submits: the template, and expressions for metadata and parameters. Absent ones are None."""
+    """What a binding submits: the template, and expressions for metadata (None where not given) and parameters.
+
+    Labels and annotations are by key, parameters by name, in order; one without ``valueFrom`` has no expression.
+    """
 
     template: str
     cluster_scope: bool
     name: Expression | None
     generate_name: Expression | None
-    labels: Sequence[Named]
-    annotations: Sequence[Named]
-    parameters: Sequence[Named]
+    labels: Mapping[str, Expression]
+    annotations: Mapping[str, Expression]
+    parameters: Sequence[tuple[str, Expression | None]]
 
     @classmethod
     def of(cls, submit: Submit) -> CompiledSubmit:
@@ -90,10 +83,10 @@ class CompiledSubmit:
             cluster_scope=submit.workflow_template_ref.cluster_scope,
             name=_helped(metadata.name) if metadata.name else None,
             generate_name=_helped(metadata.generate_name) if metadata.generate_name else None,
-            labels=[Named(key, _helped(text)) for key, text in metadata.labels.items()],
-            annotations=[Named(key, _helped(text)) for key, text in metadata.annotations.items()],
+            labels={key: _helped(text) for key, text in metadata.labels.items()},
+            annotations={key: _helped(text) for key, text in metadata.annotations.items()},
             parameters=[
-                Named(p.name, Expression(p.value_from.event) if p.value_from is not None else None)
+                (p.name, Expression(p.value_from.event) if p.value_from is not None else None)
                 for p in submit.arguments.parameters
             ],
         )
@@ -142,6 +135,7 @@ class CompiledBinding:
         raise EvaluationError(f"{_SELECTOR}: {_cast(value)}")
 
 
+_LONGEST_SHOWN = 200
 _SELECTOR = "failed to evaluate workflow template expression"
 
 
@@ -149,7 +143,9 @@ def _cast(value: Any) -> str:
     try:
         shown = sprintf("%s", value)
     except EvaluationError:  # too large to print
-        shown = "…"
+        shown = type_of(value)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = f"{shown[:_LONGEST_SHOWN]}…"
     return f"unable to cast expression result '{shown}' to bool"
 
 

@@ -14,8 +14,7 @@ from events.errors import EvaluationError, ExpressionError, SpecError
 from events.expressions import expr
 from events.expressions.golang.values import type_of
 from events.models.base import Json, parse
-from events.models.binding import ALLOW_TEMPLATES
-from events.models.kubernetes import Labels
+from events.models.binding import ALLOW_TEMPLATES, WorkflowTemplate
 from events.models.values import Submission
 from sensor.bindings.compiled import INSTANCE_ID, CompiledBinding, CompiledSubmit, Expression, explained
 from sensor.bindings.conversion import convert
@@ -61,24 +60,21 @@ def render(
     generate_name = f"{submit.template}-"
     if submit.generate_name:
         generate_name = values.text(submit.generate_name, "generateName")
-    for label in submit.labels:
-        labels[label.name] = values.text(label.expression, f'label "{label.name}"')
-    for annotation in submit.annotations:
-        annotations[annotation.name] = values.text(annotation.expression, f'annotation "{annotation.name}"')
+    for key, expression in submit.labels.items():
+        labels[key] = values.text(expression, f'label "{key}"')
+    for key, expression in submit.annotations.items():
+        annotations[key] = values.text(expression, f'annotation "{key}"')
     _label_creator(labels, claims)
     labels[LABEL_BINDING] = binding.name
-    arguments = [
-        {"name": parameter.name, "value": value}
-        for parameter in submit.parameters
-        if (value := values.parameter(parameter.expression, parameter.name)) is not None
-    ]
+    parameters = [(parameter, values.parameter(source, parameter)) for parameter, source in submit.parameters]
+    given = [{"name": parameter, "value": value} for parameter, value in parameters if value is not None]
     annotations[ANNOTATION_EVENT] = environment.event_id
     annotations[ANNOTATION_TRIGGER] = f"{binding.namespace}/{binding.name}"
     if environment.delivery_id:
         annotations[ANNOTATION_DELIVERY] = environment.delivery_id
-    key = binding_key(binding.namespace, binding.name, environment.event_id)
+    origin_key = binding_key(binding.namespace, binding.name, environment.event_id)
     metadata = {
-        "name": name or generated_name(generate_name, key),
+        "name": name or generated_name(generate_name, origin_key),
         "generateName": generate_name,
         "namespace": binding.namespace,
         "labels": labels,
@@ -91,48 +87,30 @@ def render(
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": metadata,
-        "spec": {"workflowTemplateRef": reference, "arguments": {"parameters": arguments} if arguments else {}},
+        "spec": {"workflowTemplateRef": reference, "arguments": {"parameters": given} if given else {}},
     }
     return Submission(KIND, str(metadata["name"]), binding.namespace, workflow)
 
 
-def _from_template(submit: CompiledSubmit, template: Json, instance_id: str) -> tuple[dict[str, str], dict[str, str]]:
+def _from_template(submit: CompiledSubmit, raw: Json, instance_id: str) -> tuple[dict[str, str], dict[str, str]]:
     """Labels and annotations with which the Workflow begins."""
-    metadata = _part(template, "metadata", submit)
-    managed_by = (metadata.get("labels") or {}).get(INSTANCE_ID)
-    if managed_by != (instance_id or None):
+    try:
+        template = parse(WorkflowTemplate, raw)
+    except SpecError as error:
+        text = f"failed to get workflow template: {submit.template}: {error.path}: {error.message}"
+        raise EvaluationError(text, reason=error.reason) from None
+    if template.metadata.labels.get(INSTANCE_ID) != (instance_id or None):
         raise EvaluationError(
             f"failed to validate workflow template instanceid: '{submit.template}' is not managed by the current Argo Server",
             reason="OtherInstance",
         )
-    labels = {LABEL_CLUSTER_TEMPLATE if submit.cluster_scope else LABEL_TEMPLATE: submit.template}
-    own = _workflow_metadata(submit, template)
-    labels |= own.labels
+    own = template.spec.workflow_metadata
+    labels = {LABEL_CLUSTER_TEMPLATE if submit.cluster_scope else LABEL_TEMPLATE: submit.template, **own.labels}
     if instance_id:
         labels[INSTANCE_ID] = instance_id
     else:
         labels.pop(INSTANCE_ID, None)
     return labels, dict(own.annotations)
-
-
-def _workflow_metadata(submit: CompiledSubmit, template: Json) -> Labels:
-    """``spec.workflowMetadata`` of the template."""
-    try:
-        return parse(Labels, _part(template, "spec", submit).get("workflowMetadata"), "spec.workflowMetadata")
-    except SpecError as error:
-        raise EvaluationError(f"{_TEMPLATE} {submit.template}: {error.path}: {error.message}") from None
-
-
-def _part(template: Json, name: str, submit: CompiledSubmit) -> dict[str, Any]:
-    part = template.get(name) if isinstance(template, dict) else template
-    if part is None:
-        return {}
-    if not isinstance(part, dict) or not isinstance(part.get("labels") or {}, dict):
-        raise EvaluationError(f"{_TEMPLATE} {submit.template}: {name} is malformed")
-    return part
-
-
-_TEMPLATE = "failed to get workflow template:"
 
 
 class _Values:
@@ -143,9 +121,8 @@ class _Values:
         self._environment = environment
         self._seed = f"{environment.event_id}\x00{binding.namespace}\x00{binding.name}\x00"
 
-    def text(self, expression: Expression | None, what: str) -> str:
+    def text(self, expression: Expression, what: str) -> str:
         """A value that must be a text: of ``name``, ``label "k"`` …"""
-        assert expression is not None
         problem = f"failed to evaluate workflow {what} expression"
         value = self._evaluate(expression, what, problem, problem)
         if not isinstance(value, str):

@@ -77,13 +77,12 @@ def _expressions(submit: CompiledSubmit, path: str) -> Iterator[tuple[Expression
         yield submit.name, f"{path}.metadata.name"
     if submit.generate_name is not None:
         yield submit.generate_name, f"{path}.metadata.generateName"
-    for field, named in (("labels", submit.labels), ("annotations", submit.annotations)):
-        for item in named:
-            if item.expression is not None:
-                yield item.expression, join_path(f"{path}.metadata.{field}", (item.name,))
-    for index, parameter in enumerate(submit.parameters):
-        if parameter.expression is not None:
-            yield parameter.expression, f"{path}.arguments.parameters[{index}].valueFrom.event"
+    for field, expressions in (("labels", submit.labels), ("annotations", submit.annotations)):
+        for key, expression in expressions.items():
+            yield expression, join_path(f"{path}.metadata.{field}", (key,))
+    for index, (_, source) in enumerate(submit.parameters):
+        if source is not None:
+            yield source, f"{path}.arguments.parameters[{index}].valueFrom.event"
 
 
 _PAYLOADS: tuple[Json, ...] = ({}, [], "", 0.0, True, None)

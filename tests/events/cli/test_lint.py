@@ -138,3 +138,20 @@ def test_a_path_that_is_not_there_is_exit_2(lint):
     assert result.exit_code == 2
     assert "nothing.yaml: error: no such file or folder" in result.output
     assert lint().exit_code == 2
+
+
+def test_a_binding_is_checked_against_the_templates_beside_it(lint):
+    binding = """\
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowEventBinding
+metadata: {name: b}
+spec: {event: {selector: payload.x +}, submit: {workflowTemplateRef: {name: buld}}}
+"""
+    template = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: build}\n"
+    result = lint("b.yaml", "t.yaml", b=binding, t=template)
+    assert result.output.splitlines()[:2] == [
+        "b.yaml:4:16: error: WorkflowEventBinding default/b: spec.event.selector: unexpected token EOF (1:11)",
+        "b.yaml:4:71: warning: WorkflowEventBinding default/b: spec.submit.workflowTemplateRef.name: "
+        "no WorkflowTemplate 'buld' among these files (did you mean 'build'?)",
+    ]
+    assert "warning" not in lint("b.yaml", b=binding).output.splitlines()[0]
