@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -220,12 +221,13 @@ def _explain_event(compiled: Compiled, event_id: str, now: int | None, state: St
     known, notes = _known(compiled, state)
     buses = live.addresses(state)
     events = []
+    moment = time.time_ns() if now is None else now
     for row in rows:
         event = asyncio.run(live.read_event(buses, row))
         if now is not None:
             event = replace(event, time=rfc3339(now))
         bus = (row["namespace"], row["bus"])
-        events.append(of_event(compiled, event, bus, row["delivery"], now or time.time_ns(), known))
+        events.append(of_event(compiled, event, bus, row["delivery"], moment, known))
     return Explanation(None, tuple(events), notes)
 
 
@@ -237,7 +239,7 @@ def _known(compiled: Compiled, state: StateFolder) -> tuple[Known, tuple[str, ..
     notes: tuple[str, ...] = ()
     if not buses and any(trigger.joins for sensor in compiled.sensors for trigger in sensor.triggers):
         notes = ("what joins keep lies on the bus, which does not run: they count as empty",)
-    return Known(joins, list(ledger.read_outcomes(state.path))), notes
+    return Known(joins, partial(ledger.read_outcomes, state.path)), notes
 
 
 def _printed(explanation: Explanation, output: str) -> Iterator[str]:

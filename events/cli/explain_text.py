@@ -88,7 +88,7 @@ def _dependency(dependency: Object) -> Iterator[str]:
 
 def _verdict(verdict: Object, indent: str) -> Iterator[str]:
     seen = "" if verdict["seen"] is None else f"{_value(verdict['seen'])} "
-    yield f"{indent}{_word(verdict['verdict']):<6}  {plain(verdict['clause'])}: {seen}{plain(verdict['reason'])}"
+    yield f"{indent}{_word(verdict['verdict'])}{' ' * (8 - len(verdict['verdict']))}{plain(verdict['clause'])}: {seen}{plain(verdict['reason'])}"
 
 
 def _trigger(trigger: Object) -> Iterator[str]:
@@ -115,15 +115,19 @@ def _round(one: Object) -> Iterator[str]:
     if one["submission"] is None:
         yield f"    {_word('refused')}: {plain(one['problem'])}"
         return
-    submission = one["submission"]
-    yield f"    would submit {submission['kind']} {plain(submission['namespace'])}/{plain(submission['name'])}"
-    shown = submission["body"] if submission["kind"] in ("k8s", "argoWorkflow") else _request(submission)
+    yield from _submission(one["submission"])
+
+
+def _submission(submission: Object) -> Iterator[str]:
+    name, body = plain(submission["name"]), submission["body"]
+    if isinstance(body, dict) and "apiVersion" in body:
+        yield f"    would create {plain(str(body['kind']))} {plain(submission['namespace'])}/{name}"
+        shown = body
+    else:
+        yield f"    would submit {submission['kind']} {name}"
+        shown = {**submission["meta"], "body": body}
     for line in as_yaml(shown).splitlines():
         yield f"      {line}"
-
-
-def _request(submission: Object) -> Object:
-    return {**submission["meta"], "body": submission["body"]}
 
 
 def _source(source: Object) -> str:
@@ -138,7 +142,9 @@ def _resolved(parameter: Object) -> str:
     if parameter["value"] is None:
         return "gives nothing"
     verb = "→" if parameter["operation"] == "overwrite" else f"→ {parameter['operation']} to"
-    return f"= {_value(parameter['value'])} {verb} {plain(parameter['destination']) or 'the whole body'}"
+    raw = parameter["type"] != "String" and parameter["source"].get("useRawData")
+    value = plain(parameter["value"])[:_MAX_VALUE] if raw else _value(parameter["value"])
+    return f"= {value} {verb} {plain(parameter['destination']) or 'the whole body'}"
 
 
 def _value(value: Any) -> str:

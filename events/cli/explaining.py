@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,10 +46,12 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Known:
-    """What a state folder knows: what joins keep, and what became of events (rows of the ledger). Empty without one."""
+    """What a state folder knows: what joins keep, and what became of an event (rows of the ledger by its id). Nothing without
+    one.
+    """
 
     joins: Joins = field(default_factory=dict)
-    outcomes: Sequence[Mapping[str, Any]] = ()
+    outcomes: Callable[[str], Iterable[Mapping[str, Any]]] = lambda event_id: ()
 
 
 @dataclass(frozen=True)
@@ -121,5 +123,5 @@ def of_event(
     for sensor in compiled.sensors:
         kept = {trigger: state for (owner, trigger), state in known.joins.items() if owner == sensor.id}
         sensors.append(explain_sensor(sensor, event, bus, now=now, delivery_id=delivery_id, kept=kept))
-    recorded = tuple(row for row in known.outcomes if row["event"] == event.id)
+    recorded = tuple(known.outcomes(event.id))
     return EventExplanation(event.id, *bus, delivery_id, event, filter, tuple(sensors), recorded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -70,7 +71,7 @@ def test_a_push_from_its_signature_to_the_workflow() -> None:
         'passed  exprs[0] deleted == false: {"deleted":false} is true',
         "trigger start-ci (argoWorkflow) on push: fires",
         'push dataKey body.repository.clone_url = "https://github.com/acme/rocket.git" → spec.arguments.parameters.0.value',
-        "would submit argoWorkflow default/rocket-ci-",
+        "would create Workflow default/rocket-ci-",
         "1 trigger would fire; nothing was submitted",
     ):
         assert words in result.stdout
@@ -128,6 +129,55 @@ def test_a_forged_delivery_ends_at_its_signature_unless_nobody_asks(tmp_path: Pa
     assert explain(tmp_path, forged, "--no-verify").exit_code == 0, "then no Secret is needed"
     given = ("--secret", "github-secret/webhook-secret=wrong")
     assert explain(tmp_path, forged, *given).exit_code == 0
+
+
+REQUEST = """\
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hooks}
+spec:
+  webhook:
+    sent: {endpoint: /sent, port: "12000", method: POST, filter: {expression: body.n > 1}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: forward}
+spec:
+  dependencies:
+    - name: sent
+      eventSourceName: hooks
+      eventName: sent
+      transform: {jq: .body.n *= 2}
+  triggers:
+    - template:
+        name: call
+        http:
+          url: http://target.example/run
+          secureHeaders: [{name: X-Token, valueFrom: {secretKeyRef: {name: s, key: token}}}]
+          payload: [{src: {dependencyName: sent, dataKey: body.n, useRawData: true}, dest: number}]
+"""
+
+
+def test_a_request_is_shown_without_the_values_of_secrets(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(REQUEST)
+    given = ("--secret", "s/token=hidden", "--to", "/sent", "-H", "Webhook-Id: 7")
+    shown = submission(tree(tmp_path, b'{"n": 2}', *given))
+    assert (shown["kind"], shown["body"], shown["meta"]["url"]) == ("http", {"number": 4}, "http://target.example/run")
+    assert "Idempotency-Key" in shown["meta"]["headers"]
+    for output in ("text", "json"):
+        assert "hidden" not in explain(tmp_path, b'{"n": 2}', *given, "-o", output).stdout
+    text = explain(tmp_path, b'{"n": 2}', *given).stdout
+    assert "dependency sent (jq transform): passed, it has no filters" in text
+    assert "passed  filter body.n > 1: is true" in text
+    assert "sent dataKey body.n, useRawData True = 4 → number" in text
+    assert "would submit http http://target.example/run" in text
+
+
+def test_the_filter_of_the_source_may_drop_the_event(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(REQUEST)
+    result = explain(tmp_path, b'{"n": 1}')
+    assert result.exit_code == 3
+    assert "failed  filter body.n > 1: is not true\n  dropped by the filter of its source" in result.stdout
 
 
 # -- output ----------------------------------------------------------------------------------------------------------
@@ -288,6 +338,16 @@ def test_errors_in_manifests_exit_with_2_and_are_named(tmp_path: Path) -> None:
     assert "m.yaml:" in done.stderr
     assert "must be one of submit" in done.stderr
     assert done.stderr.endswith("error: 1 error in the manifests; nothing can be explained\n")
+
+
+def test_the_documented_output_is_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    block = (ROOT / "docs" / "explain.md").read_text().partition("```console\n")[2].partition("```")[0]
+    first, second, output = block.split("\n", 2)
+    to_send, to_explain = shlex.split(first)[3:-2], shlex.split(second)[3:]
+    delivery = CliRunner().invoke(send, to_send, catch_exceptions=False).stdout_bytes
+    options = ["-" if option == "push.http" else option for option in to_explain]
+    assert CliRunner().invoke(command, options, input=delivery).stdout == output
 
 
 # -- beside `up` -----------------------------------------------------------------------------------------------------
