@@ -11,7 +11,7 @@ import binascii
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -229,6 +229,7 @@ def _take(
     where = "" if kind in _CLUSTER_SCOPED else own_namespace or namespace
     manifest = Manifest(file, kind, api_version, where, name, body, document.marks, base)
     bundle.manifests.append(manifest)
+    bundle.findings += [Located.of(manifest, v) for _, v in _values(manifest) if isinstance(v, Finding)]
     for path in document.duplicates:
         if path[: len(base)] == base:
             text = ".".join(map(str, path[len(base) :]))
@@ -249,27 +250,37 @@ def _find_twins(bundle: Bundle) -> None:
 
 
 def vault_values(manifests: Iterable[Manifest]) -> Mapping[tuple[str, str, str, str], bytes]:
-    """The values of the Secrets and ConfigMaps among ``manifests``; raises SpecError for data that is no base64."""
-    values: dict[tuple[str, str, str, str], bytes] = {}
-    for manifest in manifests:
-        if manifest.kind not in ("Secret", "ConfigMap"):
+    """The values of the Secrets and ConfigMaps among ``manifests``, by kind, namespace, name and key.
+
+    A value that cannot be read is left out; ``load`` has told of it.
+    """
+    return {
+        (manifest.kind.lower(), manifest.namespace, manifest.name, key): value
+        for manifest in manifests
+        for key, value in _values(manifest)
+        if isinstance(value, bytes)
+    }
+
+
+def _values(manifest: Manifest) -> Iterator[tuple[str, bytes | Finding]]:
+    """The values of a Secret or ConfigMap by key, or what is wrong with them."""
+    if manifest.kind not in ("Secret", "ConfigMap"):
+        return
+    encoded, plain = ("data", "stringData") if manifest.kind == "Secret" else ("binaryData", "data")
+    for section, is_base64 in ((encoded, True), (plain, False)):
+        content = manifest.body.get(section) or {}
+        if not isinstance(content, dict):
+            yield "", Finding("error", section, "must be a mapping")
             continue
-        kind = manifest.kind.lower()
-        encoded, plain = ("data", "stringData") if kind == "secret" else ("binaryData", "data")
-        for section, is_base64 in ((encoded, True), (plain, False)):
-            content = manifest.body.get(section) or {}
-            if not isinstance(content, dict):
-                raise _at(manifest, section, "must be a mapping")
-            for key, value in content.items():
-                if not isinstance(value, str):
-                    raise _at(manifest, f"{section}.{key}", "must be a text", "quote numbers and true/false")
+        for key, value in content.items():
+            path = section + "." + key.replace(".", "\\.")
+            if not isinstance(value, str):
+                yield key, Finding("error", path, "must be a text", "quote numbers and true/false")
+            elif not is_base64:
+                yield key, value.encode("utf-8", "replace")
+            else:
                 try:
-                    raw = base64.b64decode("".join(value.split()), validate=True) if is_base64 else value.encode()
+                    yield key, base64.b64decode("".join(value.split()), validate=True)
                 except (binascii.Error, ValueError):
-                    raise _at(manifest, f"{section}.{key}", "is not base64", "use stringData for plain text") from None
-                values[kind, manifest.namespace, manifest.name, key] = raw
-    return values
-
-
-def _at(manifest: Manifest, path: str, message: str, hint: str = "") -> SpecError:
-    return SpecError(str(Located.of(manifest, Finding("error", path, message, hint))), path=path)
+                    hint = "use stringData for plain text" if section == "data" else "use data for plain text"
+                    yield key, Finding("error", path, "is not base64", hint)

@@ -79,10 +79,7 @@ def make_plan(
         plan.findings.append(
             Located(Finding("error", "", "no EventSource and no Sensor among the manifests"), None, names)
         )
-    try:
-        plan.vault = dict(manifests.vault_values(bundle.manifests))
-    except SpecError as error:
-        plan.findings.append(Located(Finding("error", "", error.message, error.hint), None))
+    plan.vault = dict(manifests.vault_values(bundle.manifests))
     buses = _add_buses(plan, bundle)
     sources = list(_decoded(bundle.of("EventSource"), decode_event_source, plan))
     sensors = list(_decoded(bundle.of("Sensor"), decode_sensor, plan))
@@ -92,6 +89,9 @@ def make_plan(
     _find_unread(plan, sources, sensors)
     for manifest in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate"):
         plan.templates.append((manifest.kind, manifest.namespace, manifest.name, manifest.body))
+    # What decoding says may be said again when it is compiled.
+    found = {str(located): located for located in plan.findings}.values()
+    plan.findings = sorted(found, key=lambda located: (located.file, located.line, located.column))
     return plan
 
 

@@ -57,7 +57,7 @@ class StateFolder:
 
     def _holder(self) -> str:
         try:
-            return f" (process {int((self.path / 'lock').read_text())})"
+            return f", process {int((self.path / 'lock').read_text())}"
         except (OSError, ValueError):
             return ""
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import io
+import json
+import os
+import re
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.support.up import ROOT, free_port, moved, pointsman, running
+from events.cli.deliveries import read_sample
+from tests.support.up import ROOT, RunningUp, eventually, free_port, moved, pointsman, running
 
 EXAMPLE = ROOT / "examples" / "01-github-push" / "manifests.yaml"
 
@@ -41,7 +49,7 @@ def manifest(folder: Path, *changes: tuple[str, str]) -> Path:
         ("operation: submit", "operation: launch", "must be one of submit"),
         ("eventName: push", "eventName: [push]", "spec.dependencies[0].eventName: must be a string, not a list"),
         ('port: "12000"', "port: 12000", "webhook.port: must be a string, not the number"),
-        ("argoWorkflow:", "argoWorkfow:", "argoWorkflow"),
+        ("argoWorkflow:", "argoWorkfow:", "spec.triggers[0].template: names no kind of trigger"),
         ("github:\n    push", "gitbub:\n    push", "gitbub"),
         ("webhook-secret: open-sesame", "another: open-sesame", "Secret 'github-secret' has no key 'webhook-secret'"),
         ("        name: start-ci\n", "        name: start-ci\n        conditions: push && pull\n", "pull"),
@@ -58,8 +66,47 @@ def test_a_mistake_in_a_manifest_is_named_with_file_and_field(
 
     said = refused(tmp_path, "manifests.yaml")
 
-    assert sentence in said
-    assert "manifests.yaml" in said
+    about = [line for line in said.splitlines() if sentence in line]
+    assert len(about) == 1, said
+    assert about[0].startswith("manifests.yaml:"), said
+    assert re.search(r"\d+ errors? in the manifests; nothing was started$", said.strip())
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "no EventSource and no Sensor among the manifests"),
+        (b"just a text", "no EventSource and no Sensor among the manifests"),
+        (b"\x00\xff\xfe", "not YAML: "),
+        (b"a: " + b"[" * 10_000 + b"]" * 10_000, "the document is nested deeper than 1000 levels"),
+        (b"a: *nowhere", "not YAML: found undefined alias"),
+        (b"x: &a [" + b"y," * 100 + b"]\n" + b"".join(b"%c: &%c [%s]\n" % (n, n, b"*%c," % (n - 1) * 9) for n in b"bcdefgh"),
+         "the document unfolds into too many values"),
+        (b"apiVersion: argoproj.io/v1alpha1\nmetadata: {name: x}", "kind is missing"),
+        (b"apiVersion: argoproj.io/v1alpha1\nkind: Sensor", "Sensor has no metadata.name"),
+        (b"apiVersion: argoproj.io/v1alpha1\nkind: Sensor\nmetadata: {name: x}", "spec"),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_something_else_is_named(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_bytes(content)
+    first, *_ = refused(tmp_path, "odd.yaml").splitlines()
+    assert first.startswith("odd.yaml:")
+    assert sentence in first
+
+
+def test_an_address_that_two_events_want_is_named_with_both(tmp_path: Path) -> None:
+    text = manifest(tmp_path).read_text()
+    [source] = [d for d in text.split("---\n") if "kind: EventSource" in d]
+    (tmp_path / "second.yaml").write_text(source.replace("name: github\n", "name: twin\n"))
+    said = refused(tmp_path, "manifests.yaml", "second.yaml")
+    assert "second.yaml:" in said
+    assert "EventSource default/twin: spec.github.push: " in said
+    assert "both want /push on port" in said
+
+
+def test_a_file_that_is_given_twice_is_read_once(tmp_path: Path) -> None:
+    manifest(tmp_path, ("kind: Sensor", "kind: Senser"))
+    assert "1 error in the manifests" in refused(tmp_path, "manifests.yaml", ".", str(tmp_path))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -82,9 +129,27 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         assert f"port {port} is in use" in refused(tmp_path, str(path))
 
 
-def test_a_state_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_state_folder(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    assert "state folder" in refused(tmp_path, str(manifest(tmp_path)))
+    said = refused(tmp_path, str(manifest(tmp_path)))
+    assert (
+        f"the state folder {tmp_path / 'state'} cannot be written: it is a file (choose another with --state)" in said
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_state_folder_without_permission_to_write(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o500)
+    said = refused(tmp_path, str(manifest(tmp_path)))
+    assert f"the state folder {tmp_path / 'state'} cannot be written: Permission denied" in said
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "workflows.db"])
+def test_a_damaged_database_in_the_state_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / name).write_text("no database, but long enough to be looked at" * 100)
+    said = refused(tmp_path, str(manifest(tmp_path)))
+    assert f"{name} cannot be opened: file is not a database" in said
 
 
 def test_a_state_folder_of_another_version(tmp_path: Path) -> None:
@@ -105,6 +170,32 @@ def test_a_kubeconfig_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     assert "no cluster" in refused(tmp_path, str(manifest(tmp_path)), "--kube")
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--retention 7", "write a number of days, hours or minutes, such as 7d, 12h, 30m"),
+        ("--retention 0d", "write a number of days"),
+        ("--retention 99999999999999999999d", "write a number of days"),
+        ("--context x", "--context goes with --kube"),
+        ("--host nowhere.invalid", "'nowhere.invalid' is no address of this computer"),
+        ("--host 192.0.2.1", "of 192.0.2.1 cannot be opened"),
+        ("--nats http://x", "--nats wants a URL such as nats://host:4222, not 'http://x'"),
+        ("--nats nats://127.0.0.1:1", "no bus at nats://127.0.0.1:1"),
+        ("--secret a/b=@nowhere", "nowhere cannot be read: No such file or directory"),
+        ("--sync sometimes", "'sometimes' is not one of"),
+        ("--sinc always", "No such option"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named(options: str, sentence: str, tmp_path: Path) -> None:
+    assert sentence in refused(tmp_path, str(manifest(tmp_path)), *options.split()).splitlines()[-1]
+
+
+def test_a_command_that_is_misspelt_gets_a_hint(tmp_path: Path) -> None:
+    done = pointsman("snd", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "did you mean 'send'?" in done.stderr
+
+
 def test_a_secret_of_the_command_line_is_not_repeated(tmp_path: Path) -> None:
     said = refused(tmp_path, str(manifest(tmp_path)), "--secret", "hunter2")
     assert "name/key=value" in said
@@ -113,24 +204,75 @@ def test_a_secret_of_the_command_line_is_not_repeated(tmp_path: Path) -> None:
 
 async def test_hostile_requests_get_their_status_and_the_next_honest_one_works(tmp_path: Path) -> None:
     moved(EXAMPLE.parent, tmp_path / "manifests")
+    deep = b"[" * 10_000 + b"]" * 10_000
     with running(tmp_path / "manifests", folder=tmp_path) as up:
-        headers = {"X-GitHub-Event": "push", "Content-Type": "application/json"}
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession() as session, slow_headers(up) as closed:
 
-            async def post(data: bytes, path: str = "/push", **more: str) -> int:
-                async with session.post(up.url(path), data=io.BytesIO(data), headers={**headers, **more}) as response:
+            async def post(data: bytes, *, path: str = "/push", **more: str) -> int:
+                request = session.post(up.url(path), data=io.BytesIO(data), headers={**signed(data), **more})
+                async with request as response:
                     text = await response.text()
-                    assert "Traceback" not in text
+                    assert list(json.loads(text)) == ["error"] or response.status == 200, text
+                    assert "\n" not in text
                     return response.status
 
-            assert await post(b"{}") == 401
-            assert await post(b"{}", "/nope") == 404
-            assert await post(b"{}", **{"Content-Encoding": "gzip"}) in (401, 415)
+            assert await post(b"{}", **{"X-Hub-Signature-256": ""}) == 401
+            assert await post(b"{}", **{"X-Hub-Signature-256": f"sha256={'0' * 64}"}) == 401
+            assert await post(deep, **{"X-Hub-Signature-256": ""}) == 401, "who it is comes first"
+            assert await post(deep) == 400
+            assert await post(b"not json") == 400
+            assert await post(b"") == 400
+            assert await post(b'{"a": "\xff"}') in (200, 400)
+            assert await post(b"{}", path="/nope") == 404
+            assert await post(b"{}", path="/push/../push") in (200, 404)
+            assert await post(b"{}", **{"Content-Encoding": "gzip"}) == 415
             assert await post(b"x" * 2_000_000) == 413
-            assert await post(b"[" * 10_000 + b"]" * 10_000) == 401  # who it is comes first
+            assert (
+                await raw(up, b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 999)
+                == 413
+            )
+            assert await raw(up, b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n") == 400
+            assert await raw(up, b"\x16\x03\x01 this is no HTTP\r\n\r\n") == 400
+            assert await raw(up, b"GET /push HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n") == 400
+
+            honest = read_sample("github", "push").encode()
+            assert await post(honest) == 200
+            eventually(lambda: [w["metadata"]["generateName"] for w in up.workflows()] == ["rocket-ci-"])
+            await asyncio.wait_for(closed, 15)
         assert up.process.poll() is None
+        assert "restart" not in up.log
+        assert "Traceback" not in up.log
         assert (await aiohttp_get(up.url("/health"))) == 200
         assert (await aiohttp_get(f"{up.admin}/readyz")) == 200
+
+
+def signed(body: bytes) -> dict[str, str]:
+    signature = "sha256=" + hmac.new(b"open-sesame", body, "sha256").hexdigest()
+    return {"X-GitHub-Event": "push", "Content-Type": "application/json", "X-Hub-Signature-256": signature}
+
+
+async def raw(up: RunningUp, request: bytes) -> int:
+    """The status of the answer to these bytes, which may come before they are all read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", up.ports[0])
+    try:
+        writer.write(request)
+        line = await asyncio.wait_for(reader.readline(), 5)
+        return int(line.split()[1])
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def slow_headers(up: RunningUp) -> AsyncIterator[asyncio.Task[bytes]]:
+    """A connection whose headers never end; the task is done when the server has hung up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", up.ports[0])
+    writer.write(b"POST /push HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    closed = asyncio.create_task(reader.read(-1))
+    try:
+        yield closed
+    finally:
+        writer.close()
+        await asyncio.gather(closed, return_exceptions=True)
 
 
 async def aiohttp_get(url: str) -> int:
