@@ -131,7 +131,7 @@ def test_a_join_fires_with_what_it_has_kept() -> None:
     compiled = sensor(trigger(parameter("review", "body.state")), dependencies=[PUSH, REVIEW])
     told = explained(compiled, event(), kept={"start": kept("review", event("e0", "review", state="approved"))})
     [one] = told.triggers
-    assert (one.status, [m.event_id for m in one.kept]) == (FIRES, ["e0"])
+    assert (one.status, [m.event_id for m in one.kept], one.missing) == (FIRES, ["e0"], ())
     assert {d: m.event_id for d, m in one.rounds[0].matches.items()} == {"push": "e1", "review": "e0"}
     assert told.submissions[0].body["spec"] == {"state": "approved"}
     annotations = told.submissions[0].body["metadata"]["annotations"]

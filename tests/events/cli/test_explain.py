@@ -15,9 +15,12 @@ import yaml
 from click.testing import CliRunner, Result
 
 from events.cli.explain import command
+from events.cli.explain_objects import as_object
+from events.cli.explaining import EventExplanation, Explanation
 from events.cli.recorded import read
 from events.cli.send import command as send
 from events.errors import PointsmanError
+from sensor.explain import SensorExplanation, TriggerExplanation, TriggerStatus
 from tests.support.up import ROOT, RunningUp, eventually, moved, pointsman, running
 
 EXAMPLES = ROOT / "examples"
@@ -250,6 +253,15 @@ def test_the_tree_has_its_shape_in_json_and_yaml(output: str) -> None:
     assert fits(shown, SHAPE)
 
 
+def test_what_is_recorded_stands_beside_its_trigger() -> None:
+    row = {"sensor": "ns/s", "trigger": "a", "dependency": "d", "outcome": "submitted", "target": "T", "detail": ""}
+    triggers = tuple(TriggerExplanation(name, "log", "d", TriggerStatus.IDLE, (), (), ()) for name in ("a", "b"))
+    sensors = tuple(SensorExplanation(name, (), triggers) for name in ("ns/s", "ns/other"))
+    event = EventExplanation("1", "ns", "default", "", None, None, sensors, (row,))
+    shown = as_object(Explanation(None, (event,)))["events"][0]["sensors"]
+    assert [[len(t["recorded"]) for t in s["triggers"]] for s in shown] == [[1, 0], [0, 0]]
+
+
 def test_values_of_a_sender_cannot_steer_the_terminal() -> None:
     result = explain(PUSH, made("github", "push", "--set", 'ref="\\u001b[31m\\n\\u009b"'))
     assert "\x1b" not in result.stdout
@@ -276,6 +288,11 @@ def test_a_bare_payload_with_what_is_missing_on_the_command_line() -> None:
     assert told["delivery"]["deliveryId"] == "d-1"
     assert tree(TWO, payload, *options, "--to", "/push")["delivery"]["event"] == "push"
     assert "nothing says where the delivery was sent" in refused(TWO, payload, *options)
+
+
+def test_headers_of_the_command_line_win() -> None:
+    shown = tree(PUSH, made("github", "push"), "-H", "x-github-delivery: another")
+    assert shown["delivery"]["deliveryId"] == "another"
 
 
 def test_a_delivery_as_json_is_the_same_delivery() -> None:
@@ -424,6 +441,9 @@ def test_what_a_join_keeps_counts_while_up_runs(tmp_path: Path) -> None:
         waiting = tree(tmp_path / "manifests", None, "--event", push["id"], *state)
         [trigger] = waiting["events"][0]["sensors"][0]["triggers"]
         assert (trigger["status"], trigger["missing"], trigger["kept"]) == ("waits", ["approved"], [])
+        assert waiting["events"][0]["time"] == push["time"]
+        later = tree(tmp_path / "manifests", None, "--event", push["id"], "--now", "2026-01-02T03:04:05Z", *state)
+        assert later["events"][0]["time"] == "2026-01-02T03:04:05Z"
 
         assert post(review, up) == 200
         [workflow] = eventually(up.workflows)
