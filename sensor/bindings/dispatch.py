@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from events.errors import EvaluationError, PointsmanError, Refused, Unavailable
+from events.expressions import expr
 from events.models.values import Submission, Verdict, VerdictKind
 from sensor.bindings.compiled import CompiledBinding
 from sensor.bindings.environment import Environment
@@ -121,7 +122,7 @@ def decide(bindings: Iterable[CompiledBinding], environment: Environment) -> Ite
         try:
             matched = binding.matches(environment)
         except EvaluationError as error:
-            yield Result(binding, environment, error=error)
+            yield Result(binding, environment, error=_readable(error))
         else:
             yield Result(binding, environment, matched)
 
@@ -138,7 +139,7 @@ def complete(
     try:
         return result._replace(submission=render(result.binding, result.environment, template, claims, instance_id))
     except EvaluationError as error:
-        return result._replace(error=error)
+        return result._replace(error=_readable(error))
 
 
 def dispatch(
@@ -158,6 +159,15 @@ def failure_text(results: Iterable[Result]) -> str | None:
     """All errors in one line, as the reference answers them with status 500; None when there are none."""
     texts = [result.error.message for result in results if result.error is not None]
     return f"failed to dispatch event: [{' '.join(texts)}]" if texts else None
+
+
+def _readable(error: EvaluationError) -> EvaluationError:
+    """The error without what is no Unicode: it may quote half a character of the event."""
+    return (
+        error
+        if error.message.isascii()
+        else EvaluationError(expr.clean(error.message), hint=error.hint, reason=error.reason)
+    )
 
 
 def _told(doing: str, error: PointsmanError) -> PointsmanError:

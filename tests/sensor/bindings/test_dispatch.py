@@ -120,3 +120,12 @@ def test_the_verdict_tells_what_the_selector_saw(selector: str, kind: VerdictKin
     verdict = decided(binding("b", selector)).verdict
 
     assert (verdict.kind, verdict.clause, verdict.seen) == (kind, selector, seen)
+
+
+def test_an_error_that_quotes_half_a_character_can_be_written() -> None:
+    event = Environment(event_id="1", namespace="ci", payload="hé")
+
+    (result,) = decide([binding("b", "payload[:2]")], event)
+
+    assert result.error is not None
+    assert "'h\ufffd'" in result.error.message
