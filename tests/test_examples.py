@@ -142,18 +142,36 @@ def test_the_guides_manifests_start_what_they_say(start: Start) -> None:
     assert len(running.workflows()) == 2
 
 
-@needs_shared
-@pytest.mark.shared
-def test_a_real_merge_request_starts_one_workflow(start: Start) -> None:
+MERGE_REQUESTS = [
+    pytest.param((), {"branch": "log-votes", "pr": "128"}, id="sample"),
+    pytest.param(
+        ("--payload", str(SHARED / "payloads/gitlab/merge-request-event.json")),
+        {"branch": "ms-viewport", "pr": "1"},
+        marks=[needs_shared, pytest.mark.shared],
+        id="real",
+    ),
+]
+
+
+@pytest.mark.parametrize(("payload", "expected"), MERGE_REQUESTS)
+def test_an_opened_merge_request_starts_one_workflow_and_a_closed_or_forged_one_none(
+    payload: tuple[str, ...], expected: dict[str, str], start: Start
+) -> None:
     running = start(GITLAB)
-    payload = ("--payload", str(SHARED / "payloads/gitlab/merge-request-event.json"))
     to = ("gitlab", "merge-request", "--to", running.url("/push"), *payload)
-    assert send(running, *to, "--secret", "wrong")[0] == 1
+    for forged in ((), ("--secret", "wrong")):
+        code, text = send(running, *to, *forged)
+        assert (code, text[:16]) == (1, "401 Unauthorized")
+    assert send(running, *to, *SECRET, "--set", "object_attributes.state=closed")[0] == 0
+    assert settled(running, 1) == ["filtered"]
+    assert running.workflows() == []
+
     assert send(running, *to, *SECRET)[0] == 0
-    assert settled(running, 1) == ["submitted"]
+    assert settled(running, 2) == ["filtered", "submitted"]
     [workflow] = running.workflows()
-    assert template(workflow) == "default"
-    assert parameters(workflow) == {"branch": "ms-viewport", "pr": "1"}
+    assert workflow["spec"]["workflowTemplateRef"] == {"name": "default"}
+    assert parameters(workflow) == expected, "both are texts, also the number"
+    assert len(running.events()) == 2
 
 
 @needs_shared

@@ -8,7 +8,10 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -137,11 +140,20 @@ def test_a_file_in_the_place_of_the_state_folder(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_state_folder_without_permission_to_write(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o500)
-    said = refused(tmp_path, str(manifest(tmp_path)))
-    assert f"the state folder {tmp_path / 'state'} cannot be written: Permission denied" in said
+    # Root may write everywhere, unless it gives that up.
+    capabilities = "-dac_override,-dac_read_search"
+    as_user = () if os.geteuid() else ("setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}")
+    if as_user and (shutil.which("setpriv") is None or subprocess.run([*as_user, "true"], check=False).returncode):
+        pytest.skip("root may write everywhere")
+    command = [*as_user, sys.executable, "-P", "-m", "events", "up", str(manifest(tmp_path)), "--state", "state"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    sentence = "error: the state folder state cannot be written: Permission denied (choose another with --state)\n"
+    assert done.stderr == sentence
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "workflows.db"])
