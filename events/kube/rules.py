@@ -33,6 +33,11 @@ def check_metadata(kind: str, metadata: dict[str, Any]) -> None:
             "lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
             status=422,
         )
+    generate_name = metadata.get("generateName")
+    if generate_name and (len(generate_name) > 253 or not _SUBDOMAIN.fullmatch(_without_dash(generate_name))):
+        raise Refused(
+            f'{kind} "{name[:80]}" is invalid: metadata.generateName: Invalid value: "{generate_name[:80]}"', status=422
+        )
     for field in ("labels", "annotations"):
         content = metadata.get(field) or {}
         if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
@@ -47,3 +52,8 @@ def check_metadata(kind: str, metadata: dict[str, Any]) -> None:
                     "empty string or consist of alphanumeric characters, '-', '_' or '.', at most 63",
                     status=422,
                 )
+
+
+def _without_dash(prefix: str) -> str:
+    """A prefix may end in what no name ends in."""
+    return f"{prefix[:-2]}a" if len(prefix) > 1 and prefix.endswith("-") else prefix

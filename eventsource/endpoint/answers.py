@@ -23,10 +23,13 @@ __all__ = [
     "dispatched",
     "failed_dispatch",
     "health",
+    "listed",
     "not_routed",
     "redirect",
     "refused",
+    "status",
     "unauthenticated",
+    "unavailable",
     "unreadable_path",
 ]
 
@@ -99,14 +102,22 @@ def health() -> Answer:
     return Answer(200, b"OK", {"Content-Type": _TEXT})
 
 
-def dispatched(event_id: str, stored: str, results: Sequence[Mapping[str, Any]]) -> Answer:
-    """200: the event is stored, and this is what the bindings did with it so far.
+def dispatched(event_id: str, stored: str, results: Sequence[Mapping[str, Any]] | None) -> Answer:
+    """200: the event is stored (``stored`` or ``duplicate``), and this is what the bindings did with it so far.
 
     Each result has ``name`` (and ``namespace``, where the event is for all) and either ``matched`` with ``workflow`` or ``error``, or
-    ``pending``.
+    ``pending``. None: nothing is known of any binding yet.
     """
-    body = {"id": event_id, "status": stored, "bindings": list(results)}
+    body: dict[str, Any] = {"id": event_id, "status": stored}
+    if results is None:
+        body["pending"] = True
+    body["bindings"] = list(results or ())
     return Answer(200, escape_html(orjson.dumps(body)), {"Content-Type": _JSON})
+
+
+def listed(bindings: Sequence[Mapping[str, Any]]) -> Answer:
+    """200: a ``WorkflowEventBindingList``."""
+    return Answer(200, escape_html(orjson.dumps({"metadata": {}, "items": list(bindings)})), {"Content-Type": _JSON})
 
 
 def failed_dispatch(errors: Sequence[str]) -> Answer:

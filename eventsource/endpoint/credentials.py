@@ -14,7 +14,7 @@ import orjson
 
 from eventsource.endpoint import answers
 
-__all__ = ["Claims", "Credentials", "Mode", "choose", "claims_of", "has_authorization"]
+__all__ = ["OURSELVES", "Claims", "Credentials", "Mode", "choose", "claims_of", "has_authorization"]
 
 Mode = Literal["client", "server"]
 """``client``: a request counts as what its token says. ``server``: any request counts as ourselves."""
@@ -29,12 +29,16 @@ _PREFIXES = ("Bearer ", "Basic ")
 
 
 class Credentials(NamedTuple):
-    """``authorization`` is the header value to ask the API server with; empty: our own account."""
+    """``authorization`` is the header value to ask the API server with; empty: our own account.
+
+    Without a cluster ``account`` names the ServiceAccount of a client that signed.
+    """
 
     authorization: str = ""
+    account: str = ""
 
     def __repr__(self) -> str:
-        return f"<Credentials of {'a token' if self.authorization else 'our own'}>"
+        return f"<Credentials of {self.account or ('a token' if self.authorization else 'our own')}>"
 
 
 OURSELVES = Credentials()

@@ -51,7 +51,7 @@ class Untouched:
 class Anonymous:
     """The request goes on without credentials.
 
-    ``refused`` has the reason, a CamelCase word, for each client (by name) to which the request brought a proof that is none.
+    ``refused`` has the reason, a CamelCase word, for each client (by name) that the request claims to come from, without proof.
     """
 
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def which(clients: Clients | None, delivery: Delivery, now: int) -> Matched | An
         try:
             entry.signer.verify(delivery, now)
         except Rejected as error:
-            if entry.signer.presented(delivery):
+            if entry.signer.presented(delivery) or entry.signer.named(delivery):
                 refused[entry.name] = error.reason
         else:
             return _matched(entry, delivery)

@@ -13,10 +13,13 @@ from events.errors import EvaluationError
 from events.expressions import gojson
 from eventsource.endpoint import answers
 
-__all__ = ["payload"]
+__all__ = ["OUT_OF_RANGE", "payload"]
 
 _LEVELS = 2
 """Levels of nesting around the payload within an event."""
+
+OUT_OF_RANGE = "NumberOutOfRange"
+"""The reason when the body is JSON, with a number that float64 cannot hold."""
 
 _SPACE = b" \t\r\n"
 _START = re.compile(rb"[ \t\r\n]*")
@@ -59,7 +62,7 @@ def _first(body: bytes) -> bytes:
     except RecursionError:
         raise _refused("exceeded max depth") from None
     except ValueError as error:
-        raise _refused(str(error)) from None
+        raise answers.refused(400, str(error), reason=OUT_OF_RANGE) from None
     if _BROKEN_NUMBER.match(body, begin) and text[end : end + 1] in (".", "e", "E"):
         rest = text[end + 1 : end + 2]
         raise _refused(f"invalid character {_quoted(rest)} in numeric literal" if rest else "unexpected EOF")

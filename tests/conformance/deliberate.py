@@ -351,3 +351,154 @@ def _(case: Inputs) -> Any:
 )
 def _(case: Inputs) -> Any:
     return "anonymous", None
+
+
+# -- requests to the event endpoint ------------------------------------------------------------------------------------
+
+NOT_LET_IN = {"status": 401, "workflows": []}
+
+
+class _Request:
+    """What the rules ask about a request to the event endpoint."""
+
+    def __init__(self, case: Inputs) -> None:
+        from eventsource.endpoint import clients, paths
+        from tests.conformance.formats import http
+
+        request = case["request"]
+        self.body = http.body_of(case) or b""
+        self.fields: dict[str, str] = {}
+        for name, value in request["headers"]:
+            self.fields.setdefault(name.lower(), value)
+        self.in_server_mode = "server" in case["server"]
+        namespace = paths.webhook_namespace(request["method"], request["path"])
+        asked = namespace == "wfeb-conf" and "authorization" not in self.fields and case["clients"] is not None
+        self.entries: Any = ()
+        self.problems: Any = {}
+        if asked:
+            found = clients.read({name: text.encode() for name, text in case["clients"].items()})
+            self.entries, self.problems = found.entries, found.problems
+        self.signable = namespace is not None and "authorization" not in self.fields
+
+    @property
+    def client(self) -> str | None:
+        """The client that it comes from."""
+        proving = (e.name for e in self.entries if _proves(e.signer.type, e.signer.secret, self.fields, self.body))
+        return None if len(self.body) > 2 << 20 else next(proving, None)
+
+    @property
+    def claims_a_client(self) -> bool:
+        """Whether it says that it comes from one of the clients."""
+        said = {
+            "github": ("x-github-event", "x-hub-signature-256"),
+            "gitlab": ("x-gitlab-event", "x-gitlab-token"),
+            "bitbucket": ("x-event-key", "x-hook-uuid"),
+            "bitbucketserver": ("x-event-key", "x-hub-signature"),
+        }
+        return any(self.fields.get(name) for e in self.entries for name in said.get(e.signer.type, ()))
+
+
+@rule("http", "bodies-that-are-too-large", lambda case: _Request(case).signable and len(_Request(case).body) > 2 << 20)
+def _(case: Inputs) -> Any:
+    return {"status": 413, "workflows": []}
+
+
+def _beyond_float64(case: Inputs) -> bool:
+    import json
+
+    try:
+        value, _ = json.JSONDecoder(parse_int=float).raw_decode(_Request(case).body.decode("latin-1").strip())
+    except ValueError:
+        return False
+    return "Infinity" in json.dumps(value) and b"Infinity" not in _Request(case).body
+
+
+@rule(
+    "http",
+    "requests-that-cannot-be-read",
+    lambda case: (
+        "authorization" in _Request(case).fields
+        and (
+            _beyond_float64(case)
+            or any(
+                name.startswith("x-") and not name.endswith("-bin") and not value.isascii()
+                for name, value in _Request(case).fields.items()
+            )
+        )
+    ),
+)
+def _(case: Inputs) -> Any:
+    """400, where the reference finds out too late and says 500."""
+    return {"status": 400, "workflows": None if "async" in case["server"] else []}
+
+
+@rule(
+    "http",
+    "events-of-any-kind",
+    lambda case: _Request(case).client in ("github.com", "gitlab.com", "bitbucket.org", "bitbucketserver"),
+)
+def _(case: Inputs) -> Any:
+    """As if it had been posted with the token of the client's ServiceAccount."""
+    from tests.conformance.formats import http
+
+    request = case["request"]
+    token = ["Authorization", f"Bearer ${{token:{_Request(case).client}}}"]
+    return http.run({**case, "request": {**request, "headers": [*request["headers"], token]}})
+
+
+@rule("http", "unknown-types-of-clients", lambda case: bool(_Request(case).problems))
+def _(case: Inputs) -> Any:
+    return {"status": 403, "workflows": []}
+
+
+@rule(
+    "http",
+    "short-signatures",
+    lambda case: (
+        0 < len(_Request(case).fields.get("x-hub-signature", "")) < 7
+        and any(entry.signer.type == "bitbucketserver" for entry in _Request(case).entries)
+    ),
+)
+def _(case: Inputs) -> Any:
+    return NOT_LET_IN
+
+
+@rule(
+    "http",
+    "more-types-of-clients",
+    lambda case: any(e.signer.type in ("gitea", "hmac", "standard-webhooks") for e in _Request(case).entries),
+)
+def _(case: Inputs) -> Any:
+    return NOT_LET_IN
+
+
+@rule(
+    "http",
+    "signatures-count-in-every-mode",
+    lambda case: _Request(case).in_server_mode and _Request(case).client is None and _Request(case).claims_a_client,
+)
+def _(case: Inputs) -> Any:
+    return NOT_LET_IN
+
+
+@rule(
+    "http",
+    "asynchronous-posts-are-stored",
+    lambda case: case["server"] == "client-async-full" and case.get("queuedBefore", 0) > 0,
+)
+def _(case: Inputs) -> Any:
+    """Nothing is full before the disk is."""
+    return {"status": 200, "workflows": None}
+
+
+def _generate_names(case: Inputs) -> list[str]:
+    submits = [binding.get("spec", {}).get("submit") or {} for binding in case["bindings"]]
+    return [submit.get("metadata", {}).get("generateName", "") for submit in submits]
+
+
+@rule(
+    "http", "names-follow-from-the-event", lambda case: any(250 <= len(name) <= 255 for name in _generate_names(case))
+)
+def _(case: Inputs) -> Any:
+    """Whichever Workflow it is, it is created: the name is as long as names of the API server may be."""
+    return {"status": 200, "workflows": None}

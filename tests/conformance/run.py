@@ -50,9 +50,9 @@ def load_formats() -> list[ModuleType]:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of one file, each knowing which file it came from (``_file``)."""
+    """The cases of one file, each knowing the file that it came from (``_file``) and its folder (``_folder``)."""
     lines = path.read_bytes().split(b"\n")
-    return [{**json.loads(line), "_file": path.name} for line in lines if line.strip()]
+    return [{**json.loads(line), "_file": path.name, "_folder": str(path.parent)} for line in lines if line.strip()]
 
 
 def run_cases(cases: list[Case]) -> Report:

@@ -17,6 +17,7 @@ FILES = {
     "bindings/dispatch.jsonl": 290,
     "bindings/expr.jsonl": 2990,
     "bindings/interceptor.jsonl": 409,
+    "bindings/http.jsonl": 247,
     "bindings/param.jsonl": 276,
     "eventsource/recordings.jsonl": 458,
     "sensor/filter.jsonl": 942,

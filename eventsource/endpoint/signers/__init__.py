@@ -64,6 +64,10 @@ class Signer(ABC):
         """Whether the delivery brings something that ought to be a proof of this type."""
         return any(delivery.header(name) for name in self.proofs)
 
+    def named(self, delivery: Delivery) -> bool:
+        """Whether the delivery says that it is an event of this sender."""
+        return bool(self.forge.event_header and delivery.header(self.forge.event_header))
+
     def delivery_id(self, delivery: Delivery) -> str:
         """The sender's id of this delivery, the same when it is sent again."""
         return self.forge.delivery_id(delivery)

@@ -1,0 +1,67 @@
+"""The gate without a cluster: Secrets come from the manifests, and one token, when it is given, is good for everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from events.kube import Object
+from events.secrets import Vault
+from eventsource import signatures
+from eventsource.delivery import Delivery
+from eventsource.endpoint import answers, clients
+from eventsource.endpoint.credentials import Credentials, has_authorization
+from eventsource.endpoint.gate import Poster, Proven
+from eventsource.endpoint.interceptor import Anonymous, Forbidden, which
+from eventsource.endpoint.paths import webhook_namespace
+
+__all__ = ["LocalGate"]
+
+
+class LocalGate:
+    """A client needs no ServiceAccount here; the labels of its Workflows are those it would have in a cluster."""
+
+    def __init__(self, vault: Vault, token: bytes | None, bindings: Mapping[str, Sequence[Object]]) -> None:
+        self._token = token
+        self._bindings = bindings
+        data: dict[str, dict[str, bytes]] = {}
+        for (kind, namespace, name, key), value in vault.items():
+            if kind == "secret" and name == clients.SECRET_NAME:
+                data.setdefault(namespace, {})[key] = value
+        self._clients = {namespace: clients.read(entries) for namespace, entries in data.items()}
+
+    async def prove(self, delivery: Delivery, now: int) -> Proven | None:
+        """See ``Gate``."""
+        namespace = webhook_namespace(delivery.method, delivery.path)
+        if namespace is None or has_authorization(delivery.headers):
+            return None
+        client = which(self._clients.get(namespace), delivery, now)
+        if isinstance(client, Forbidden):
+            raise answers.cannot_check(client.why)
+        if isinstance(client, Anonymous):
+            if client.bad_proof:
+                raise answers.unauthenticated()
+            return None
+        account = Credentials(account=f"system:serviceaccount:{namespace}:{client.name}")
+        return Proven(client.name, client.type, client.delivery_id, account)
+
+    async def admit(self, credentials: Credentials, namespace: str) -> Poster:
+        """See ``Gate``."""
+        if credentials.account:
+            return Poster({"sub": credentials.account})
+        if credentials.authorization:
+            self._check(credentials)
+        return Poster()
+
+    async def bindings(self, credentials: Credentials, namespace: str) -> list[Object]:
+        """See ``Gate``."""
+        if credentials.authorization:
+            self._check(credentials)
+        if namespace:
+            return list(self._bindings.get(namespace, ()))
+        return [one for _, several in sorted(self._bindings.items()) for one in several]
+
+    def _check(self, credentials: Credentials) -> None:
+        kind, _, value = credentials.authorization.partition(" ")
+        good = () if self._token is None else (self._token,)
+        if kind != "Bearer" or not signatures.token_matches(value.strip(), good):
+            raise answers.refused(401, "Unauthorized")

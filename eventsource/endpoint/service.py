@@ -1,0 +1,221 @@
+"""The event endpoint: ``POST /api/v1/events/{namespace}/{discriminator}`` as the reference serves it, but durable and once.
+
+path → signature or credentials → payload → event, stored on the bus → dispatched by the consumers while the poster waits → what each
+binding did (bindings spec §1). Nothing is answered with success before it is stored; a delivery that is sent again gets the answer of
+the first. Shell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod
+
+from eventbus import subjects
+from eventbus.interface import Bus
+from events.errors import PointsmanError, Refused, Rejected, Unavailable
+from events.models.dispatching import EVENT_TYPE, Post
+from events.models.event import Event, event_id, rfc3339
+from eventsource.body import Bodies
+from eventsource.delivery import Delivery, canonical
+from eventsource.endpoint import answers
+from eventsource.endpoint.answers import Answer, Refusal
+from eventsource.endpoint.credentials import Mode, choose, has_authorization
+from eventsource.endpoint.gate import Gate, Poster
+from eventsource.endpoint.interceptor import MAX_BODY
+from eventsource.endpoint.metadata import SECRET_HEADERS, metadata
+from eventsource.endpoint.metrics import EndpointMetrics
+from eventsource.endpoint.paths import Target, cleaned, routed, webhook_namespace
+from eventsource.endpoint.payload import OUT_OF_RANGE, payload
+from eventsource.endpoint.results import ResultsDesk
+
+__all__ = ["EndpointService", "EndpointSettings"]
+
+log = structlog.get_logger("bindings")
+
+IDENTITIES = ("Idempotency-Key", "Webhook-Id", "Ce-Id")
+"""The header fields in which a poster with a token may name its delivery."""
+
+_UNPROVEN_PAYLOAD = 64 << 10
+"""Bytes up to which the body of a request without credentials is looked at, to tell what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """``wait`` is how long a poster waits for the bindings, in seconds, with everything; 0: not at all.
+
+    ``error_status`` is what is answered when a binding failed: ``results``, 200 with all results, or ``argo``, the reference's 500.
+    """
+
+    modes: tuple[Mode, ...] = ("client",)
+    error_status: Literal["results", "argo"] = "results"
+    max_body: int = 5_000_000
+    wait: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    """An accepted post, and how it is told apart from others: by the client or user that sent it, and its id there."""
+
+    post: Post
+    sender: str
+    delivery_id: str
+
+
+class EndpointService:
+    """Answers the requests of one port. See ``eventsource.server.Service``."""
+
+    def __init__(self, gate: Gate, bus: Bus, desk: ResultsDesk, bodies: Bodies, settings: EndpointSettings) -> None:
+        self._gate = gate
+        self._bus = bus
+        self._desk = desk
+        self._bodies = bodies
+        self._settings = settings
+        self._metrics = EndpointMetrics()
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """One request, from its headers to the answer."""
+        begin = time.perf_counter()
+        try:
+            answer = await self._answer(request)
+            self._metrics.duration.observe((time.perf_counter() - begin) * 1e3)
+        except Refusal as refusal:
+            answer = refusal.answer
+            self._tell(request, answer.status, refusal)
+        except Rejected as error:
+            answer = answers.status(error.status, error.message)
+            if error.retry_after is not None:
+                answer = answers.unavailable(error.message, error.retry_after)
+            self._tell(request, answer.status, error)
+        except Unavailable as error:
+            answer = answers.unavailable("the event cannot be taken now", error.retry_after)
+            self._tell(request, answer.status, error)
+        except PointsmanError as error:
+            status = 413 if isinstance(error, Refused) and error.status == 413 else 503
+            answer = answers.status(status, error.message)
+            self._tell(request, status, error)
+        except Exception as error:
+            return self.broken(500, error, request)
+        return _response(answer, request)
+
+    def broken(self, status: int, error: BaseException | None, request: web.BaseRequest) -> web.Response:
+        """The answer to what is no HTTP, and when we have a bug."""
+        if isinstance(error, BadHttpMethod):
+            return _response(answers.not_routed().answer, request)
+        if status == 400:
+            self._metrics.rejected("BrokenHttp")
+            return _response(answers.status(400, "this is not HTTP as we know it"), request)
+        self._metrics.rejected("InternalError")
+        log.error("post failed", exc_info=error, path=request.raw_path[:200])
+        return _response(answers.status(500, "internal error"), request)
+
+    def _tell(self, request: web.BaseRequest, status: int, error: PointsmanError) -> None:
+        self._metrics.rejected(error.reason)
+        tell = log.warning if status >= 500 and status != 501 else log.info
+        tell("post refused", status=status, reason=error.reason, error=str(error), path=request.raw_path[:200])
+
+    async def _answer(self, request: web.BaseRequest) -> Answer:
+        path = cleaned(_raw_path(request))
+        headers = _headers(request)
+        namespace = webhook_namespace(request.method, path)
+        if namespace is None or has_authorization(headers):
+            target = _routed(request, path)
+            if target.action == "health":
+                return answers.health()
+            if target.action == "list":
+                return await self._list(headers, target.namespace)
+            limit = self._settings.max_body
+        else:
+            limit = min(self._settings.max_body, MAX_BODY)
+        async with self._bodies.of(request, limit) as body:
+            delivery = Delivery(request.method, path, headers, body, "", time.time_ns())
+            deadline = asyncio.get_running_loop().time() + self._settings.wait
+            return await self._receive(request, delivery, deadline)
+
+    async def _list(self, headers: tuple[tuple[str, str], ...], namespace: str) -> Answer:
+        found = await self._gate.bindings(choose(headers, self._settings.modes), namespace)
+        return answers.listed(found)
+
+    # -- an event ----------------------------------------------------------------------------------------------------
+
+    async def _receive(self, request: web.BaseRequest, delivery: Delivery, deadline: float) -> Answer:
+        posted = await self._accepted(request, delivery)
+        post = posted.post
+        identity = event_id(EVENT_TYPE, post.namespace, posted.sender, post.discriminator, posted.delivery_id)
+        event = Event(
+            identity, post.namespace, EVENT_TYPE, post.discriminator, rfc3339(delivery.received), post.to_json()
+        )
+        with self._desk.expect(identity) as expected:
+            subject = subjects.binding_subject(post.namespace, post.discriminator)
+            stored = await self._bus.publish(event, delivery_id=posted.delivery_id, subject=subject)
+            results = await expected.wait(deadline, look_first=stored.duplicate)
+        status = "duplicate" if stored.duplicate else "stored"
+        self._metrics.result(status)
+        if results is not None and results.errors and self._settings.error_status == "argo":
+            return answers.failed_dispatch(results.errors)
+        shown = None if results is None else [one.shown(post.namespace) for one in results.bindings]
+        return answers.dispatched(identity, status, shown)
+
+    async def _accepted(self, request: web.BaseRequest, delivery: Delivery) -> _Posted:
+        """The post, when its sender may post it. In the order of the reference: signature, body, credentials."""
+        proven = await self._gate.prove(delivery, delivery.received // 1_000_000_000)
+        target = _routed(request, delivery.path)
+        try:
+            credentials = choose(delivery.headers, self._settings.modes) if proven is None else proven.credentials
+        except Refusal:
+            if len(delivery.body) <= _UNPROVEN_PAYLOAD:
+                _must_be_json(delivery.body)
+            raise
+        host = request.host.encode("utf-8", "replace").decode()
+        secrets = SECRET_HEADERS if proven is not None else ()
+        seen = metadata(delivery.headers, host, request.remote or "", secrets=secrets)
+        text = payload(delivery.body)
+        if proven is not None and "client" not in self._settings.modes:
+            poster = Poster()  # as in the reference: all posts count as ours
+        else:
+            poster = await self._gate.admit(credentials, target.namespace)
+        post = Post(target.namespace, target.discriminator, seen, text, poster.claims, poster.grants)
+        if proven is not None:
+            return _Posted(post, proven.client, proven.delivery_id)
+        named = next((value for name in IDENTITIES if (value := delivery.header(name))), "")
+        return _Posted(post, poster.claims.get("sub", ""), named or uuid.uuid4().hex)
+
+
+def _must_be_json(body: bytes) -> None:
+    """The reference tells what is wrong with the body before it looks at credentials."""
+    try:
+        payload(body)
+    except Refusal as refusal:
+        if refusal.reason != OUT_OF_RANGE:
+            raise
+
+
+def _routed(request: web.BaseRequest, path: str) -> Target:
+    return routed(
+        request.method,
+        path,
+        override=request.headers.get("X-HTTP-Method-Override", ""),
+        content_type=request.headers.get("Content-Type", ""),
+    )
+
+
+def _raw_path(request: web.BaseRequest) -> str:
+    raw = request.raw_path
+    return raw if raw.startswith("/") else request.rel_url.raw_path_qs  # the absolute form
+
+
+def _headers(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (canonical(name.decode("latin-1")), value.decode("utf-8", "surrogateescape").strip())
+        for name, value in request.raw_headers
+    )
+
+
+def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers={**answer.headers, "Server": "pointsman"})
