@@ -5,6 +5,12 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
+
+from events import bundled
+from events.cli import demo
+from events.errors import SpecError
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -14,6 +20,18 @@ def test_exactly_four_packages_are_installed() -> None:
 
     assert sorted(wheel["packages"]) == ["eventbus", "events", "eventsource", "sensor"]
     assert all(target.startswith("events/_bundled/") for target in wheel["force-include"].values())
+
+
+def test_what_the_demo_runs_is_in_the_wheel_and_in_a_checkout() -> None:
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert included[demo.EXAMPLE] == f"events/_bundled/{demo.EXAMPLE}"
+    assert bundled.find(demo.EXAMPLE).samefile(ROOT / demo.EXAMPLE)
+
+
+def test_a_file_that_an_installation_lacks_is_named() -> None:
+    with pytest.raises(SpecError, match=r"this installation lacks 'examples/none' \(install pointsman again\)"):
+        bundled.find("examples/none")
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
