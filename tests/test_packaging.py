@@ -24,8 +24,10 @@ def test_exactly_four_packages_are_installed() -> None:
 
 def test_what_the_demo_runs_is_in_the_wheel_and_in_a_checkout() -> None:
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    read = [f"{demo.EXAMPLE}/{file.name}" for file in (ROOT / demo.EXAMPLE).glob("*.yaml")]
 
-    assert included[demo.EXAMPLE] == f"events/_bundled/{demo.EXAMPLE}"
+    assert {name: included.get(name) for name in read} == {name: f"events/_bundled/{name}" for name in read}
+    assert all((ROOT / name).is_file() for name in included)
     assert bundled.find(demo.EXAMPLE).samefile(ROOT / demo.EXAMPLE)
 
 
