@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,14 @@ from events.kube import Kube
 from events.models.event import Event
 from events.models.sensor import Sensor
 from events.secrets import Vault
+from sensor.bindings.runner import BindingRunner
+from sensor.bindings.sources import BindingSource
 from sensor.plan import CompiledSensor
 from sensor.runner import SensorRunner
 from sensor.scripts import ScriptWorker
 from sensor.target import Tools
 
-__all__ = ["Recorded", "SensorProcess", "open_process"]
+__all__ = ["Bindings", "Recorded", "SensorProcess", "open_process"]
 
 log = structlog.get_logger("sensor")
 
@@ -42,11 +44,22 @@ class Recorded:
     event: str
 
 
+@dataclass(frozen=True)
+class Bindings:
+    """WorkflowEventBindings and the bus of their events. ``notices``: failures are told as Kubernetes Events."""
+
+    source: BindingSource
+    address: Address
+    stream: StreamSettings
+    instance_id: str = ""
+    notices: bool = False
+
+
 class SensorProcess:
     """Runners of one process; made by ``open_process``, where their consumers are created."""
 
-    def __init__(self, runners: list[SensorRunner], recorders: list[Recorder]) -> None:
-        self._parts: list[SensorRunner | Recorder] = [*runners, *recorders]
+    def __init__(self, parts: Sequence[SensorRunner | Recorder | BindingRunner]) -> None:
+        self._parts = parts
 
     async def start(self) -> None:
         """Create all consumers; afterwards no event is missed."""
@@ -76,6 +89,7 @@ async def open_process(
     vault: Vault,
     recorded: Iterable[Recorded] = (),
     stream: StreamSettings = OURS,
+    bindings: Bindings | None = None,
 ) -> AsyncIterator[SensorProcess]:
     """Compile the sensors (each with its namespace) and connect their buses. Raises SpecError for what cannot work."""
     async with AsyncExitStack() as stack:
@@ -99,7 +113,23 @@ async def open_process(
             Recorder(name, buses[name], ledger, [r for r in recorded if r.bus == name])
             for name in sorted({r.bus for r in recorded})
         ]
-        yield SensorProcess(runners, recorders)
+        parts: list[SensorRunner | Recorder | BindingRunner] = [*runners, *recorders]
+        if bindings is not None:
+            bus = await stack.enter_async_context(
+                jetstream.connect(bindings.address, name="pointsman bindings", stream=bindings.stream)
+            )
+            await bus.ensure_stream()
+            runner = BindingRunner(
+                bindings.source,
+                bus,
+                ledger,
+                tools,
+                instance_id=bindings.instance_id,
+                notices=bindings.notices,
+                max_age=bindings.stream.max_age,
+            )
+            parts.append(runner)
+        yield SensorProcess(parts)
 
 
 class Recorder:

@@ -33,7 +33,7 @@ def start(up: Start, tmp_path: Path) -> Start:
 
     def run(name: str) -> RunningUp:
         moved(ROOT / "examples" / name, tmp_path / name)
-        return up(tmp_path / name)
+        return up(tmp_path / name, "--bindings-port", "0")
 
     return run
 
@@ -86,8 +86,7 @@ def test_an_example_compiles(name: str) -> None:
     plan = make_plan(bundle, host="127.0.0.1", secrets={}, environment={}, has_cluster=False)
     assert plan.errors == []
     assert [str(f) for f in plan.findings if "NATS Streaming is at its end of life" not in str(f)] == []
-    assert plan.sensors
-    assert plan.sources
+    assert (plan.sensors and plan.sources) or plan.bindings
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -224,3 +223,78 @@ def test_the_script_of_two_dependencies_completes_a_round(start: Start) -> None:
     run_script("03-two-dependencies", running)
     assert settled(running, 2) == ["submitted", "submitted"]
     assert len(running.workflows()) == 1
+
+
+BINDING = "04-event-binding"
+FOLDERS = "05-path-filter"
+POSTED = "/api/v1/events/default/"
+CLIENT = ("--secret", "argo-workflow-secret")
+
+
+def test_the_guides_binding_starts_what_it_says(start: Start) -> None:
+    running = start(BINDING)
+    run_script(BINDING, running)
+    [workflow] = running.workflows()
+    assert template(workflow) == "gogit"
+    assert parameters(workflow) == {"branch": "log-votes"}
+    labels = workflow["metadata"]["labels"]
+    assert labels["workflows.argoproj.io/workflow-event-binding"] == "pull-request-binding"
+    assert labels["workflows.argoproj.io/creator"] == "system-serviceaccount-default-gitlab.com"
+    assert settled(running, 2) == ["filtered", "submitted"]
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_guides_binding_starts_one_workflow_for_a_real_merge_request(start: Start) -> None:
+    running = start(BINDING)
+    payload = ("--payload", str(SHARED / "payloads/gitlab/merge-request-event.json"), "--set", "project.name=gogit")
+    to = ("gitlab", "merge-request", "--to", running.url(POSTED), *payload)
+
+    assert send(running, *to, "--secret", "forged")[1][:3] == "401"
+    assert send(running, *to)[1][:3] == "401"
+    assert send(running, *to, *CLIENT, "--set", "object_attributes.state=closed")[0] == 0
+    assert running.workflows() == []
+
+    code, text = send(running, *to, *CLIENT, "--delivery-id", "one", "--count", "10")
+    assert code == 0
+    assert text.count('"status":"stored"') == 1
+    assert text.count('"status":"duplicate"') == 9
+    [workflow] = running.workflows()
+    assert workflow["metadata"]["name"].startswith("gogit-")
+    assert parameters(workflow) == {"branch": "ms-viewport"}
+    assert text.count(workflow["metadata"]["name"]) == 10  # each delivery gets the same answer
+
+
+def test_a_push_that_the_guides_binding_was_not_made_for_is_told(start: Start) -> None:
+    running = start(BINDING)
+    push = ("gitlab", "push", "--to", running.url(POSTED), *CLIENT)
+    code, text = send(running, *push, "--set", "project.name=gogit")
+    assert (code, text[:3]) == (0, "200")
+    assert "cannot fetch state from" in text
+    assert '"pull-request-binding"' in text
+    assert settled(running, 1) == ["error"]
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_guides_binding_is_unchanged_but_for_what_the_readme_says() -> None:
+    [guide] = (SHARED / "founding-documents").glob("000_*.txt")
+    block = guide.read_text().partition("cat <<EOF kubectl apply -n default -f -\n")[2].partition("EOF\n")[0]
+    expected = list(
+        yaml.safe_load_all(block.replace("github.com", "gitlab.com").replace("type: github", "type: gitlab"))
+    )
+    ours = list(yaml.safe_load_all((ROOT / "examples" / BINDING / "manifests.yaml").read_text()))
+    [token] = [o for o in ours if o["metadata"]["name"] == "gitlab.com.service-account-token"]
+    ours.remove(token)
+    for obj in (*expected, *ours):
+        for key, text in obj.get("stringData", {}).items():
+            obj["stringData"][key] = yaml.safe_load(text)
+    assert ours == expected
+
+
+def test_only_the_folders_that_changed_start_something(start: Start) -> None:
+    running = start(FOLDERS)
+    run_script(FOLDERS, running)
+    started = [(template(w), w["metadata"]["annotations"].get("acme.example/changed")) for w in running.workflows()]
+    assert sorted(started, key=str) == [("build-services", "cart"), ("publish-docs", None), ("publish-docs", None)]
+    assert settled(running, 6) == ["filtered", "filtered", "filtered", "submitted", "submitted", "submitted"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from events import manifests
+from events.cli.endpoint import EndpointOptions
 from events.cli.plan import Plan, Signature, make_plan
 
 __all__ = ["DAY", "UpOptions", "plan_of", "show_findings", "signature"]
@@ -36,6 +37,8 @@ class UpOptions:
     sync: str = "always"
     log_level: str = "info"
     log_style: str = "auto"
+    bindings_port: int | None = None
+    endpoint: EndpointOptions = field(default_factory=EndpointOptions)
 
 
 def plan_of(options: UpOptions) -> Plan:

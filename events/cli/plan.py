@@ -14,6 +14,7 @@ from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
 from events import manifests
+from events.cli.endpoint import BINDINGS_BUS
 from events.errors import SpecError
 from events.manifests import Bundle, Located, Manifest
 from events.models.base import Finding, Spec, parse
@@ -22,9 +23,12 @@ from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from events.models.shared import ConfigMapKeySelector, SecretKeySelector
 from events.secrets import Vault
+from eventsource.endpoint import clients
 from eventsource.process import Sources
 from eventsource.validation import decode_event_source
 from sensor.advice import advise_sensor
+from sensor.bindings.dispatch import TemplateName
+from sensor.bindings.validation import check_template, decode_binding, validate_binding
 from sensor.plan import CompiledSensor
 from sensor.scripts import ScriptWorker
 from sensor.validation import decode_sensor, validate_sensor
@@ -44,6 +48,7 @@ class Plan:
     sources: list[dict[str, Any]] = field(default_factory=list)
     sensors: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     templates: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
+    bindings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     vault: dict[VaultKey, bytes] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
     source_buses: set[BusName] = field(default_factory=set)
@@ -53,6 +58,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     """What a user is shown of what runs: object, event or trigger, address or condition."""
+    binding_lines: list[tuple[str, str, str]] = field(default_factory=list)
+    """Of each binding its title, its namespace and what it submits."""
     signature: Signature = ()
     """The files as they were when they were read."""
 
@@ -63,8 +70,13 @@ class Plan:
 
     @property
     def buses(self) -> set[BusName]:
-        """All EventBuses in use, by namespace and name."""
-        return self.source_buses | self.sensor_buses
+        """All EventBuses in use, by namespace and name, and the one of posted events."""
+        return self.source_buses | self.sensor_buses | self.posted
+
+    @property
+    def posted(self) -> set[BusName]:
+        """The bus of posted events, where there are bindings that wait for them."""
+        return {BINDINGS_BUS} if self.bindings else set()
 
 
 def make_plan(
@@ -74,10 +86,12 @@ def make_plan(
     plan = Plan(findings=list(bundle.findings))
     if bundle.skipped:
         plan.notes.append("skipped: " + ", ".join(f"{n} × {kind}" for kind, n in sorted(bundle.skipped.items())))
-    if not plan.errors and not bundle.of("EventSource", "Sensor"):
+    if not plan.errors and not bundle.of("EventSource", "Sensor", "WorkflowEventBinding"):
         names = ", ".join(str(f) for f in bundle.files) or "these files"
         plan.findings.append(
-            Located(Finding("error", "", "no EventSource and no Sensor among the manifests"), None, names)
+            Located(
+                Finding("error", "", "no EventSource, Sensor or WorkflowEventBinding among the manifests"), None, names
+            )
         )
     plan.vault = dict(manifests.vault_values(bundle.manifests))
     buses = _add_buses(plan, bundle)
@@ -89,6 +103,7 @@ def make_plan(
     _find_unread(plan, sources, sensors)
     for manifest in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate"):
         plan.templates.append((manifest.kind, manifest.namespace, manifest.name, manifest.body))
+    _add_bindings(plan, bundle, secrets, has_cluster)
     # What decoding says may be said again when it is compiled.
     found = {str(located): located for located in plan.findings}.values()
     plan.findings = sorted(found, key=lambda located: (located.file, located.line, located.column))
@@ -198,6 +213,39 @@ def _add_sensors(
                     Located.of(manifest, Finding("error", f"{path}.template.k8s", message, "start with --kube"))
                 )
             plan.lines.append((manifest.title, f"{kind} {trigger.name}", f"on {trigger.condition.text}"))
+
+
+def _add_bindings(plan: Plan, bundle: Bundle, secrets: Mapping[str, bytes], has_cluster: bool) -> None:
+    """Bindings, and the Secrets that say who may post to their namespaces."""
+    templates = {TemplateName(kind, namespace, name): body for kind, namespace, name, body in plan.templates}
+    for manifest, binding in _decoded(bundle.of("WorkflowEventBinding"), decode_binding, plan):
+        advice = validate_binding(binding)
+        if templates or not has_cluster:
+            advice += check_template(binding, manifest.namespace, templates)
+        _add_findings(plan, manifest, [], advice)
+        metadata = {**manifest.body["metadata"], "namespace": manifest.namespace}
+        plan.bindings.append((manifest.namespace, {**manifest.body, "metadata": metadata}))
+        submit = binding.spec.submit
+        plan.binding_lines.append(
+            (manifest.title, manifest.namespace, submit.workflow_template_ref.name if submit is not None else "")
+        )
+    for namespace in sorted({namespace for namespace, _ in plan.bindings}):
+        for given, value in secrets.items():
+            *where, name, key = given.split("/", 2) if given.count("/") > 1 else ("", *given.split("/"))
+            if name == clients.SECRET_NAME and where[0] in ("", namespace):
+                plan.vault["secret", namespace, name, key] = value
+        data = {
+            k: v
+            for (kind, ns, n, k), v in plan.vault.items()
+            if (kind, ns, n) == ("secret", namespace, clients.SECRET_NAME)
+        }
+        if not data:
+            text = (
+                f"namespace {namespace} has no Secret {clients.SECRET_NAME}: only posts with --token are let in there"
+            )
+            plan.notes.append(text)
+        for finding in clients.read(data).findings():
+            plan.notes.append(f"Secret {namespace}/{clients.SECRET_NAME}: {finding}")
 
 
 def _find_unread(

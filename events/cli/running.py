@@ -21,6 +21,7 @@ from eventbus import ledger
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
 from events.cli.admin import Admin
+from events.cli.endpoint import DEFAULT_PORT
 from events.cli.options import UpOptions, plan_of, show_findings, signature
 from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
@@ -45,6 +46,9 @@ class Up:
         self.state = state
         self.server: EmbeddedNats | None = None
         self.sockets: dict[int, socket.socket] = {}
+        self.posts: socket.socket | None = None
+        """Where events for WorkflowEventBindings are posted."""
+        self.posts_moved = False
         self.sensor = Role("sensor", self._sensor_config)
         self.source = Role("source", self._source_config)
         self._seen = plan.signature
@@ -61,6 +65,8 @@ class Up:
             stack.callback(up._close_sockets)
             for port in sorted(plan.ports):
                 up.sockets[port] = _reserve(options.host, port)
+            if plan.bindings:
+                up._reserve_posts()
             up._check_buses()
             if options.nats is None:
                 up.server = await stack.enter_async_context(
@@ -105,18 +111,28 @@ class Up:
             "sensors": plan.sensors,
             "templates": plan.templates,
             "recorded": plan.recorded,
+            "bindings": plan.bindings,
             "kube": {"context": options.context} if options.kube else None,
         }
         return config, []
 
     async def _source_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
         sockets = {str(port): [s.fileno()] for port, s in self.sockets.items()}
-        config = {**self._shared_config(self.plan.source_buses), "sources": self.plan.sources, "sockets": sockets}
-        return config, list(self.sockets.values())
+        buses = self.plan.source_buses | self.plan.posted
+        config = {**self._shared_config(buses), "sources": self.plan.sources, "sockets": sockets}
+        if self.posts is None or not self.plan.bindings:
+            return config, list(self.sockets.values())
+        config["endpoint"] = {
+            **self.options.endpoint.to_wire(),
+            "bindings": self.plan.bindings,
+            "socket": self.posts.fileno(),
+        }
+        return config, [*self.sockets.values(), self.posts]
 
     def _check_buses(self) -> None:
-        if self.options.nats is not None and len(self.plan.buses) > 1:
-            names = ", ".join(f"{ns}/{bus}" for ns, bus in sorted(self.plan.buses))
+        own = self.plan.buses - self.plan.posted
+        if self.options.nats is not None and len(own) > 1:
+            names = ", ".join(f"{ns}/{bus}" for ns, bus in sorted(own))
             raise SpecError(
                 f"--nats gives one bus, and these manifests use several: {names}",
                 hint="use the embedded bus, or one `up` for each",
@@ -126,12 +142,32 @@ class Up:
 
     # -- ports -------------------------------------------------------------------------------------------------------
 
+    def _reserve_posts(self) -> None:
+        """The port of posted events: 2746, or a free one when that is taken; or the one that was asked for."""
+        wanted = self.options.bindings_port
+        try:
+            self.posts = _reserve(self.options.host, DEFAULT_PORT if wanted is None else wanted)
+        except InUse:
+            if wanted is not None:
+                raise
+            self.posts = _reserve(self.options.host, 0)
+            self.posts_moved = True
+
+    @property
+    def posts_url(self) -> str:
+        """Where events are posted, without the namespace."""
+        assert self.posts is not None
+        return f"{self.options.endpoint.scheme}://{self.options.host}:{self.posts.getsockname()[1]}/api/v1/events"
+
+    def _all_sockets(self) -> list[socket.socket]:
+        return [*self.sockets.values(), *([] if self.posts is None else [self.posts])]
+
     def _listen(self) -> None:
-        for one in self.sockets.values():
-            one.listen(_BACKLOG)
+        for one in self._all_sockets():
+            _listen_on(one)
 
     def _close_sockets(self) -> None:
-        for one in self.sockets.values():
+        for one in self._all_sockets():
             one.close()
 
     def _write_running(self) -> None:
@@ -202,6 +238,8 @@ class Up:
             for one in added.values():
                 one.close()
             raise
+        if plan.bindings and self.posts is None:
+            self._reserve_posts()
         gone = [self.sockets[port] for port in sorted(old.ports - plan.ports)]
         self.plan = plan
         self._check_buses()
@@ -209,8 +247,8 @@ class Up:
             await self.server.reload(sorted(plan.buses))
         await self.sensor.change(overlap=False)
         self.sockets = {p: s for p, s in {**self.sockets, **added}.items() if p in plan.ports}
-        for one in added.values():
-            one.listen(_BACKLOG)
+        for one in [*added.values(), *([] if self.posts is None else [self.posts])]:
+            _listen_on(one)
         await self.source.change(overlap=True)
         for one in gone:
             one.close()
@@ -219,7 +257,7 @@ class Up:
 
 
 def _same(one: Plan, other: Plan) -> bool:
-    fields = ("sources", "sensors", "templates", "vault", "ports", "recorded", "errors")
+    fields = ("sources", "sensors", "templates", "bindings", "vault", "ports", "recorded", "errors")
     return all(getattr(one, f) == getattr(other, f) for f in fields)
 
 
@@ -227,6 +265,17 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+def _listen_on(one: socket.socket) -> None:
+    try:
+        one.listen(_BACKLOG)
+    except OSError:  # two may bind an address, as long as none listens
+        raise _in_use(one.getsockname()[1]) from None
+
+
+def _in_use(port: int) -> InUse:
+    return InUse(f"port {port} is in use by another program", hint="stop it, or change webhook.port")
 
 
 def _reserve(host: str, port: int) -> socket.socket:
@@ -243,7 +292,7 @@ def _reserve(host: str, port: int) -> socket.socket:
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:
-            raise InUse(f"port {port} is in use by another program", hint="stop it, or change webhook.port") from None
+            raise _in_use(port) from None
         if error.errno == errno.EACCES:
             raise SpecError(f"port {port} may not be opened by this user", hint="use a port above 1023") from None
         raise SpecError(f"port {port} of {host} cannot be opened: {error.strerror}") from None

@@ -18,6 +18,8 @@ from pathlib import Path
 import click
 
 from events import logs
+from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
+from events.cli.endpoint import options as endpoint_options
 from events.cli.options import DAY, UpOptions, plan_of, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
@@ -66,6 +68,14 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     "--secret", "secrets", multiple=True, callback=read_secrets, metavar="NAME/KEY=VALUE",
     help="A Secret's value (=@FILE reads a file). Also from the environment: POINTSMAN_SECRET__NAME__KEY.",
 )  # fmt: skip
+@click.option(
+    "--bindings-port", type=click.IntRange(0, 65535),
+    help="Port of posted events, for WorkflowEventBindings.  [default: 2746, or a free one]",
+)  # fmt: skip
+@click.option(
+    "--token", envvar="POINTSMAN_TOKEN", help="Take events that are posted with `Authorization: Bearer TOKEN`, too."
+)
+@endpoint_options
 @click.option("--watch", is_flag=True, help="Take up edited manifests without losing a request.")
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
@@ -89,12 +99,16 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 def command(**options: object) -> None:
     """Run everything in these manifests, here.
 
-    EventSources are served on the ports that they name, Sensors are run, events go over an embedded NATS JetStream. Workflows
+    EventSources are served on the ports that they name, events for WorkflowEventBindings are taken at the path of Argo Server
+    (/api/v1/events/NAMESPACE/…), Sensors are run, events go over an embedded NATS JetStream. Workflows
     go to the local store of the state folder (see `pointsman get workflows`), or with --kube to a cluster.
     """
     if options["context"] and not options["kube"]:
         raise click.UsageError("--context goes with --kube")
-    given = UpOptions(**options)  # type: ignore[arg-type]  # click has checked them
+    token = options.pop("token")
+    endpoint = {name: options.pop(name) for name in ("error_status", "max_payload", "wait", "tls_cert", "tls_key")}
+    endpoint["token"] = os.fsencode(str(token)) if token else None
+    given = UpOptions(**options, endpoint=EndpointOptions(**endpoint))  # type: ignore[arg-type]  # click has checked them
     logs.configure(given.log_level, style=given.log_style)
     sys.exit(asyncio.run(_until_told(given)))
 
@@ -133,9 +147,14 @@ async def running(options: UpOptions, *, quiet: bool = False) -> AsyncIterator[U
 
 
 def _show(up: Up) -> None:
-    width = [max(len(line[i]) for line in up.plan.lines) for i in (0, 1)]
-    for title, what, where in up.plan.lines:
+    lines = [*up.plan.lines]
+    for title, namespace, template in up.plan.binding_lines:
+        lines.append((title, f"submits {template}" if template else "submits nothing", f"{up.posts_url}/{namespace}/"))
+    width = [max(len(line[i]) for line in lines) for i in (0, 1)]
+    for title, what, where in lines:
         click.echo(f"  {title:<{width[0]}}  {what:<{width[1]}}  {where}")
+    if up.posts_moved:
+        click.echo(f"note: port {DEFAULT_PORT} is taken, so events are posted to {up.posts_url}", err=True)
     if up.admin_moved:
         click.echo(f"note: port 7777 is taken, so /readyz and /metrics are on {up.admin_port}", err=True)
     click.echo(f"Ready. State in {up.options.state}, /readyz and /metrics on http://127.0.0.1:{up.admin_port}")

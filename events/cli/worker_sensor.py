@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from eventbus.stream import StreamSettings
+from events.cli.endpoint import BINDINGS_BUS, stream_of
 from events.cli.wire import read_addresses, read_vault
 from events.kube import Kube
 from events.kube.local import open_store
 from events.models.base import parse
 from events.models.sensor import Sensor
-from sensor.process import Recorded, SensorProcess, open_process
+from sensor.bindings.compiled import compile_binding
+from sensor.bindings.sources import FixedBindings
+from sensor.process import Bindings, Recorded, SensorProcess, open_process
 
 __all__ = ["open_part"]
 
@@ -24,16 +27,25 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
     folder = Path(config["folder"])
     sensors = [(parse(Sensor, body), namespace) for namespace, body in config["sensors"]]
     recorded = [Recorded((r[0], r[1]), r[2], r[3]) for r in config["recorded"]]
+    addresses = read_addresses(config)
+    posted = addresses.pop(BINDINGS_BUS, None)
+    bindings = None
+    if posted is not None:
+        compiled = [compile_binding(body, namespace) for namespace, body in config["bindings"]]
+        bindings = Bindings(
+            FixedBindings(compiled), posted, stream_of(config["retention"]), notices=bool(config["kube"])
+        )
     async with AsyncExitStack() as stack:
         process = await stack.enter_async_context(
             open_process(
                 sensors,
-                read_addresses(config),
+                addresses,
                 folder=folder,
                 kube=await _kube(config, folder, stack),
                 vault=read_vault(config),
                 recorded=recorded,
                 stream=StreamSettings(max_age=config["retention"]),
+                bindings=bindings,
             )
         )
         await process.start()

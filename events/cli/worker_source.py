@@ -14,6 +14,7 @@ from typing import Any
 from eventbus import jetstream
 from eventbus.interface import Bus
 from eventbus.stream import StreamSettings
+from events.cli.endpoint import BINDINGS_BUS, serve_locally
 from events.cli.wire import read_addresses, read_vault
 from events.models.base import parse
 from events.models.eventsource import EventSource
@@ -41,15 +42,22 @@ class _Serving:
 @asynccontextmanager
 async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
     """Requests are answered once this is entered."""
-    sources = Sources([parse(EventSource, body) for body in config["sources"]], read_vault(config))
+    vault = read_vault(config)
+    sources = Sources([parse(EventSource, body) for body in config["sources"]], vault)
     for error in sources.errors:
         raise error
     sockets = {int(port): [socket.socket(fileno=fd) for fd in fds] for port, fds in config["sockets"].items()}
     async with AsyncExitStack() as stack:
         buses: dict[tuple[str, str], Bus] = {}
-        for name, address in read_addresses(config).items():
+        addresses = read_addresses(config)
+        posted = addresses.pop(BINDINGS_BUS, None)
+        for name, address in addresses.items():
             buses[name] = bus = await stack.enter_async_context(
                 jetstream.connect(address, name="pointsman source", stream=StreamSettings(max_age=config["retention"]))
             )
             await bus.ensure_stream()
-        yield _Serving(await start(sources, sockets, lambda namespace, bus: buses[namespace, bus]))
+        server = await start(sources, sockets, lambda namespace, bus: buses[namespace, bus])
+        if posted is not None:
+            endpoint = {**config["endpoint"], "retention": config["retention"]}
+            await serve_locally(stack, server, endpoint, posted, vault)
+        yield _Serving(server)
