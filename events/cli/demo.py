@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from events.cli.deliveries import Request, make_request, read_sample
 from events.cli.options import UpOptions
 from events.cli.posting import Answer, Sender
 from events.cli.printing import as_yaml
+from events.cli.running import Up
 from events.cli.up import running, told_to_end
 from events.errors import InUse, PointsmanError
 from events.kube.local import read_workflows
@@ -71,13 +72,10 @@ def command(once: bool, state: Path | None, port: int | None) -> None:
 
 async def _demo(scratch: Path, folder: Path, port: int | None, once: bool) -> int:
     ended = told_to_end()
-    example = _Example(scratch / "manifests", _free_port(port))
-    # What the manifests say wins over a variable that happens to be set.
-    options = UpOptions((str(example.path),), state=folder, log_level="error", secrets=example.secrets)
     click.echo(f"Starting {EXAMPLE} with an embedded bus.")
-    if port is None and example.port != PORT:
-        click.echo(f"  Port {PORT} is in use by another program, so the webhook is on port {example.port}.")
-    async with running(options, quiet=True) as up:
+    async with _running_example(scratch / "manifests", folder, port) as (up, example):
+        if port is None and example.port != PORT:
+            click.echo(f"  Port {PORT} is in use by another program, so the webhook is on port {example.port}.")
         for title, what, where in up.plan.lines:
             click.echo(f"  {title}: {what}, {where}")
         telling = asyncio.create_task(_Demo(folder, example).tell())
@@ -95,16 +93,33 @@ async def _demo(scratch: Path, folder: Path, port: int | None, once: bool) -> in
         return 0
 
 
+@asynccontextmanager
+async def _running_example(path: Path, folder: Path, port: int | None) -> AsyncIterator[tuple[Up, _Example]]:
+    """The example on the port that was asked for; without one on 12000, or on any when that is taken. Raises InUse."""
+    choices = [PORT, 0, 0] if port is None else [port]
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                example = _Example(path, _free_port(choices.pop(0)))
+                # What the manifests say wins over a variable that happens to be set.
+                options = UpOptions((str(path),), state=folder, log_level="error", secrets=example.secrets)
+                up = await stack.enter_async_context(running(options, quiet=True))
+                break
+            except InUse:
+                if not choices:
+                    raise
+        yield up, example
+
+
 class _Example:
     """The example's manifests, copied with the port that is really free, and what they say."""
 
     def __init__(self, path: Path, port: int) -> None:
-        self.path = path
-        self.path.mkdir()
+        path.mkdir(exist_ok=True)
         for file in bundled.find(EXAMPLE).glob("*.yaml"):
             text = file.read_text(encoding="utf-8").replace(f'port: "{PORT}"', f'port: "{port}"')
-            (self.path / file.name).write_text(text, encoding="utf-8")
-        bundle = manifests.load([str(self.path)])
+            (path / file.name).write_text(text, encoding="utf-8")
+        bundle = manifests.load([path])
         self.port = port
         self.url = f"http://127.0.0.1:{port}/push"
         self.sensor = parse(Sensor, bundle.of("Sensor")[0].body)
@@ -208,17 +223,14 @@ def _program() -> str:
     return "pointsman" if found and Path(found).resolve() == called.resolve() else shlex.quote(sys.argv[0])
 
 
-def _free_port(wanted: int | None) -> int:
-    """The port that was asked for; without one 12000, or any when that is taken. Raises InUse."""
-    for choice in (wanted,) if wanted is not None else (PORT, 0):
-        with socket.socket() as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                one.bind(("127.0.0.1", choice))
-            except OSError:
-                continue
-            port: int = one.getsockname()[1]
-            return port
-    raise InUse(
-        f"port {wanted} cannot be opened", hint="it is in use, or not for this user: choose another with --port"
-    )
+def _free_port(wanted: int) -> int:
+    """The port that is wanted, or for 0 any that is free. Raises InUse."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            hint = "choose another with --port"
+            raise InUse(f"port {wanted} cannot be opened: {error.strerror}", hint=hint) from None
+        port: int = one.getsockname()[1]
+        return port
