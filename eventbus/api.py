@@ -90,15 +90,7 @@ class JetStreamApi:
         self, stream: str, subject: str, data: bytes, headers: dict[str, str] | None = None
     ) -> tuple[int, bool]:
         """Publish to a stream: (sequence, whether it was there already). Raises NoStream, and Refused when it is too large."""
-        limit = self.connection.max_payload
-        size = (
-            len(data) + sum(len(name) + len(value) + 4 for name, value in headers.items()) + 12
-            if headers
-            else len(data)
-        )
-        if size > limit:
-            # The server would close the connection, with everything that is under way on it.
-            raise Refused(f"{size} bytes are more than the bus takes in one message ({limit})", status=413)
+        self.check_size(data, headers)
         reply = await self.connection.request(subject, data, headers=headers)
         if reply.status:
             raise NoStream(f"no stream takes {subject}")
@@ -107,6 +99,15 @@ class JetStreamApi:
         if ack.get("stream") != stream or not isinstance(sequence, int) or sequence <= 0:
             raise Unavailable(f"the bus acknowledged for the stream {ack.get('stream')!r} instead of {stream!r}")
         return sequence, ack.get("duplicate") is True
+
+    def check_size(self, data: bytes, headers: dict[str, str] | None) -> None:
+        """Raises Refused for more than the server takes: it would close the connection, with everything that is under way on it."""
+        limit = self.connection.max_payload
+        size = len(data)
+        if headers:
+            size += sum(len(name) + len(value) + 4 for name, value in headers.items()) + 12
+        if size > limit > 0:
+            raise Refused(f"{size} bytes are more than the bus takes in one message ({limit})", status=413)
 
     async def message(self, stream: str, query: Mapping[str, Any]) -> tuple[bytes, bytes] | None:
         """(data, raw headers) of one stored message, or None; ``query`` is ``{"seq": …}`` or ``{"last_by_subj": …}``."""

@@ -75,6 +75,9 @@ class Connection:
         self._client = _Client()
         self._up = asyncio.Event()
         self._down_since: float | None = None
+        self._was_up = False
+        self.replies = 0
+        """Answers that came, to tell a bus that is slow from one that hangs."""
         self._closing = False
         self._last_error = ""
         self._subscriptions: dict[str, tuple[Handler, NatsSubscription]] = {}
@@ -92,8 +95,19 @@ class Connection:
 
     @property
     def max_payload(self) -> int:
-        """Headers and data of one message may have this many bytes together."""
-        return int(self._client.max_payload)
+        """Headers and data of one message may have this many bytes together; 0 while no server has said so."""
+        return int(self._client.max_payload) if self._was_up else 0
+
+    @property
+    def waiting(self) -> str:
+        """The oldest request without an answer, as a token; empty when there is none."""
+        return next(iter(self._waiting), "")
+
+    def give_up(self, reason: str) -> None:
+        """Fail all requests that wait for an answer, as if the connection had broken."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Lost(reason))
 
     def listen(self, listener: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``listener(True)`` when the connection is back and ``listener(False)`` when it breaks; returns how to stop that."""
@@ -123,6 +137,8 @@ class Connection:
                 await self.send(subject, data, reply=self._inbox + token, headers=headers)
                 return await future
         except TimeoutError:
+            if future.done() and not future.cancelled():
+                future.exception()  # it failed while we were still sending; nobody else will look at it
             raise Unavailable(f"the bus gave no answer within {self._timeout:g} s{self._because()}") from None
         finally:
             del self._waiting[token]
@@ -182,6 +198,13 @@ class Connection:
                 self._closing = True
                 await _close(self._client)
 
+    def _open_later(self) -> None:
+        """Go on trying after ``_open`` has failed."""
+        self._closing = False
+        self._down_since = self._loop.time() - self._timeout  # nobody waits for what never was
+        self._client = _Client()
+        self._reopening = asyncio.create_task(self._reopen())
+
     async def _connect(self, client: _Client) -> None:
         """Connect this client and make it ours, with all subscriptions."""
         address = self._address
@@ -203,6 +226,7 @@ class Connection:
                 return  # one that never came up
             self._went_down()
             if not self._closing:  # nats-py gives up for good when the server says -ERR
+                log.warning("the bus closed the connection%s; opening a new one", self._because())
                 self._reopening = asyncio.create_task(self._reopen())
 
         await client.connect(
@@ -239,21 +263,25 @@ class Connection:
         """A new client in place of one that is closed for good, with the same subscriptions."""
         wait, most = _RECONNECT_SECONDS
         while not self._closing:
-            log.warning("the bus closed the connection%s; opening a new one", self._because())
             client = _Client()
             try:
                 await self._connect(client)
             except (nats.errors.Error, OSError) as error:
                 self._last_error = str(error) or type(error).__name__
                 await _close(client)
+                log.warning("no connection to the bus%s; trying again", self._because())
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, most)
+            except asyncio.CancelledError:
+                await _close(client)
+                raise
             else:
                 return
 
     def _came_up(self) -> None:
         self._down_since = None
         self._last_error = ""
+        self._was_up = True
         self._up.set()
         for listener in tuple(self._listeners):
             listener(True)
@@ -263,13 +291,12 @@ class Connection:
             return
         self._up.clear()
         self._down_since = self._loop.time()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(Lost(f"the connection to the bus broke{self._because()}"))
+        self.give_up(f"the connection to the bus broke{self._because()}")
         for listener in tuple(self._listeners):
             listener(False)
 
     def _on_reply(self, subject: str, reply: str, data: bytes, headers: bytes) -> None:
+        self.replies += 1
         future = self._waiting.get(subject[len(self._inbox) :])
         if future is not None and not future.done():
             future.set_result(Reply(status_of(headers) if headers else 0, data))
@@ -293,14 +320,26 @@ class Connection:
 
 @asynccontextmanager
 async def open_connection(
-    address: Address, *, name: str, request_timeout: float = 2.0, connect_timeout: float = 5.0
+    address: Address,
+    *,
+    name: str,
+    request_timeout: float = 2.0,
+    connect_timeout: float = 5.0,
+    patient: bool = False,
 ) -> AsyncIterator[Connection]:
     """A connection to the bus. Raises Unavailable when there is none within ``connect_timeout``, Refused for wrong credentials.
 
-    Later it comes back by itself whatever happens. ``request_timeout`` bounds each request in seconds.
+    Later it comes back by itself whatever happens. ``request_timeout`` bounds each request in seconds. A ``patient`` one is handed out
+    without a server, too, and comes up when there is one.
     """
     connection = Connection(address, name, request_timeout)
-    await connection._open(connect_timeout)
+    try:
+        await connection._open(connect_timeout)
+    except Unavailable as error:
+        if not patient:
+            raise
+        log.warning("%s; going on without it until it comes", error)
+        connection._open_later()
     try:
         yield connection
     finally:

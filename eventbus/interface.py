@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from events.models.event import Event
 
-__all__ = ["Address", "Bus", "Connector", "Message", "State", "Stored", "Subscription", "Tls"]
+__all__ = ["SPOOLED", "Address", "Bus", "Connector", "Message", "State", "Stored", "Subscription", "Tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,16 @@ class Stored(NamedTuple):
     """The bus has the event on disk. ``duplicate``: it had it already, under the same id."""
 
     sequence: int
+    """Position in the stream, from 1; 0 when the event was spooled."""
     duplicate: bool
+
+    @property
+    def spooled(self) -> bool:
+        """It is on our own disk, and the bus will get it; whether it is a duplicate nobody knows yet."""
+        return self.sequence == 0
+
+
+SPOOLED = Stored(0, False)
 
 
 class Message(Protocol):

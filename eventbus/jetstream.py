@@ -24,9 +24,17 @@ from events.errors import Unavailable
 if TYPE_CHECKING:
     from events.models.event import Event
 
-__all__ = ["JetStreamBus", "connect"]
+__all__ = ["JetStreamBus", "connect", "outgoing"]
 
 _HEADER_ESCAPES = {code: f"%{code:02X}" for code in (*range(32), 127)}
+
+
+def outgoing(event: Event, delivery_id: str, subject: str) -> tuple[str, dict[str, str], bytes]:
+    """An event as a message: subject, headers, data. Raises SpecError for names that no subject can carry."""
+    headers = {"Nats-Msg-Id": _header(event.id)}
+    if delivery_id:
+        headers[DELIVERY_HEADER] = _header(delivery_id)
+    return subject or subjects.subject(event.source, event.subject), headers, event.to_json()
 
 
 class JetStreamBus:
@@ -60,11 +68,7 @@ class JetStreamBus:
         Within the time limit a broken connection and a missing stream are mended, and the event is sent again under the same id.
         Raises SpecError for names that no subject can carry, Refused for an event that is too large, Unavailable.
         """
-        subject = subject or subjects.subject(event.source, event.subject)
-        data = event.to_json()
-        headers = {"Nats-Msg-Id": _header(event.id)}
-        if delivery_id:
-            headers[DELIVERY_HEADER] = _header(delivery_id)
+        subject, headers, data = outgoing(event, delivery_id, subject)
         before, began = self._last_sequence, self._loop.time()
         try:
             sequence, duplicate = await self._api.store(self._settings.name, subject, data, headers)

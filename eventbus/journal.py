@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from eventbus.disk import Disk
 from eventbus.segments import Folders
@@ -55,7 +56,7 @@ class Journal:
         self._descriptor = -1
         self._size = 0
 
-    async def __aenter__(self) -> Journal:
+    async def __aenter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -208,7 +208,9 @@ class Folders:
         ends = boundaries(data)
         size = ends[-1] if ends else 0
         kept = False
-        if size < len(data):  # the last write was torn by a crash (then nobody was told that it is kept), or the disk is bad
+        if size < len(
+            data
+        ):  # the last write was torn by a crash (then nobody was told that it is kept), or the disk is bad
             kept = not self.set_aside(path, size)
             if not kept:
                 with path.open("r+b") as file:

@@ -7,6 +7,7 @@ are ``done``; a segment (16 MiB) is removed when all of it is. Everything here r
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections import deque
@@ -167,7 +168,7 @@ class Spool:
                     break
                 await self._remove(segment)
                 continue
-            batch = await asyncio.to_thread(segment.read, most, _READ_BYTES)
+            batch = await asyncio.to_thread(_read, segment, most)
             if batch.records:
                 self._oldest = batch.records[0].accepted
                 return batch
@@ -176,7 +177,7 @@ class Spool:
         return None
 
     async def done(self, batch: Batch, count: int) -> None:
-        """The first ``count`` records of a batch need not be kept any longer. Raises OSError."""
+        """The first ``count`` records of a batch need not be kept any longer."""
         segment, end = batch.segment, batch.ends[count - 1]
         self.bytes -= end - segment.position
         self.records -= count
@@ -188,11 +189,17 @@ class Spool:
         if segment.is_done and segment.sealed:
             await self._remove(segment)
         else:
-            await asyncio.to_thread(segment.write_position)
+            try:
+                await asyncio.to_thread(segment.write_position)
+            except OSError as error:  # at worst they are forwarded again by the next process
+                log.warning("how far %s was forwarded cannot be kept: %s", segment.path, error)
         self._settle()
 
     async def _remove(self, segment: Segment) -> None:
-        await asyncio.to_thread(self._folders.remove, segment)
+        try:
+            await asyncio.to_thread(self._folders.remove, segment)
+        except OSError as error:
+            log.warning("%s was forwarded and cannot be removed: %s", segment.path, error)
         self._segments.remove(segment)
         self._used -= segment.size
 
@@ -254,6 +261,16 @@ class Spool:
         segment = Segment(path, sealed=False)
         self._segments.append(segment)
         return segment
+
+
+def _read(segment: Segment, most: int) -> Batch:
+    """The next records of a segment; none when the disk has lost them. Raises OSError for what may pass."""
+    try:
+        return segment.read(most, _READ_BYTES)
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.ENOENT):
+            return Batch(segment, [], [])
+        raise
 
 
 def _answer(futures: list[asyncio.Future[None]], error: SpoolFailed | None) -> None:

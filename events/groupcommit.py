@@ -1,4 +1,4 @@
-"""SQLite with group commit: many writers share one transaction and one fsync.
+"""Group commit: many writers share one fsync. ``Gathering`` makes the groups, ``GroupCommit`` commits them to SQLite.
 
 A thread takes what has gathered, applies it in one transaction, commits, and only then answers all of it. While a commit
 runs, the next group gathers, so that the number of fsyncs follows the disk and not the number of writes.
@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from events.errors import PointsmanError, Unavailable
 
-__all__ = ["GroupCommit", "connect", "insert", "read"]
+__all__ = ["Gathering", "GroupCommit", "connect", "insert", "read"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -79,6 +79,41 @@ def _storable(value: str | bytes | int) -> str | bytes | int:
     return value
 
 
+class Gathering(Generic[Item]):
+    """Puts items of any thread into groups for one other thread, which iterates over them; it ends after ``end``."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+
+    def put(self, item: Item) -> None:
+        """Into the next group."""
+        self._queue.put(item)
+
+    def end(self) -> None:
+        """What was put before is still handed out."""
+        self._queue.put(None)
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        group: list[Item] = []
+        while True:
+            entry = self._queue.get()
+            if len(group) > 1 and entry is not None:
+                time.sleep(_GATHER_SECONDS)
+            group = []
+            while entry is not None:
+                group.append(entry)
+                if len(group) >= _MAX_GROUP:
+                    break
+                try:
+                    entry = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if group:
+                yield group
+            if entry is None:
+                return
+
+
 class GroupCommit(Generic[Item, Result]):
     """Applies items in the order in which they are submitted. Use it as ``async with``; closing waits for what is queued.
 
@@ -95,7 +130,7 @@ class GroupCommit(Generic[Item, Result]):
         self._path = path
         self._schema = schema
         self._apply = apply
-        self._queue: queue.SimpleQueue[tuple[Item, asyncio.Future[Result]] | None] = queue.SimpleQueue()
+        self._gathering: Gathering[tuple[Item, asyncio.Future[Result]]] = Gathering()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -108,7 +143,7 @@ class GroupCommit(Generic[Item, Result]):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._queue.put(None)
+        self._gathering.end()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
@@ -116,31 +151,15 @@ class GroupCommit(Generic[Item, Result]):
         """Queue an item; the future is done after the commit that holds it."""
         assert self._loop is not None, "use it as a context manager"
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._queue.put((item, future))
+        self._gathering.put((item, future))
         return future
 
     def _run(self, connection: sqlite3.Connection) -> None:
         assert self._loop is not None
-        ended = False
-        group: list[tuple[Item, asyncio.Future[Result]]] = []
-        while not ended:
-            entry = self._queue.get()
-            if len(group) > 1 and entry is not None:
-                time.sleep(_GATHER_SECONDS)
-            group = []
-            while entry is not None:
-                group.append(entry)
-                if len(group) >= _MAX_GROUP:
-                    break
-                try:
-                    entry = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            ended = entry is None
-            if group:
-                answers = self._commit(connection, [item for item, _ in group])
-                futures = [future for _, future in group]
-                self._loop.call_soon_threadsafe(_answer, futures, answers)
+        for group in self._gathering:
+            answers = self._commit(connection, [item for item, _ in group])
+            futures = [future for _, future in group]
+            self._loop.call_soon_threadsafe(_answer, futures, answers)
         connection.close()
 
     def _commit(self, connection: sqlite3.Connection, items: list[Item]) -> Sequence[Result | PointsmanError]:

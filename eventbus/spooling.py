@@ -1,0 +1,156 @@
+"""Step 4 when the bus is away: a bus whose ``publish`` always keeps the event, on the bus or in the spool.
+
+An event goes to the bus when the connection stands and the spool is empty; otherwise it goes to the spool, behind what is there. So the
+spool itself is the breaker: one event that the bus did not take sends all that follow to the local disk, at the cost of one sync for all
+that gather, while the forwarder tries the bus once a second. And events keep their order, at the price that the first ones after an outage
+arrive when those before them have been forwarded. As long as events come in there is always one in the spool; therefore the last few steps
+of catching up are waited for, for a moment, and then the bus is used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eventbus.api import NoStream
+from eventbus.connection import Connection, open_connection
+from eventbus.forwarder import Forwarder
+from eventbus.interface import SPOOLED, Address, Stored
+from eventbus.jetstream import JetStreamBus, outgoing
+from eventbus.records import Record
+from eventbus.rejects import Rejects
+from eventbus.spool import DEFAULT_LIMIT, Spool, SpoolFailed
+from eventbus.stream import OURS, StreamSettings
+from events.errors import Unavailable
+
+if TYPE_CHECKING:
+    from events.models.event import Event
+
+__all__ = ["SpoolingBus", "connect"]
+
+log = logging.getLogger(__name__)
+
+_REQUEST_SECONDS = 2.0
+_CONNECT_SECONDS = 1.0
+_LOOK_SECONDS = 0.2
+_STALL_LOOKS = 4
+"""A bus that answered nothing in so many looks, though it was asked, hangs: after 0.6 to 0.8 s."""
+_CATCH_UP_RECORDS = 256
+_CATCH_UP_SECONDS = 0.25
+_KEEP_SECONDS = 1.0
+_FLUSH_SECONDS = 1.5
+
+
+class SpoolingBus(JetStreamBus):
+    """See ``eventbus.interface.Bus``; made by ``connect``."""
+
+    def __init__(self, connection: Connection, settings: StreamSettings, timeout: float, spool: Spool) -> None:
+        super().__init__(connection, settings, timeout)
+        self.spool = spool
+        self.rejects = Rejects(spool.root, spool.disk)
+        self.forwarder = Forwarder(spool, self.rejects, self._forward, connection.wait_up)
+
+    async def publish(self, event: Event, *, delivery_id: str = "", subject: str = "") -> Stored:
+        """Keep an event: ``spooled`` says where. Raises SpecError, Refused for one that is too large, SpoolFull and SpoolFailed."""
+        spool = self.spool
+        subject, headers, data = outgoing(event, delivery_id, subject)
+        if spool.records and self.forwarder.is_flowing and spool.records <= _CATCH_UP_RECORDS:
+            await self._catch_up()
+        if not spool.records and self._connection.is_up:
+            try:
+                return Stored(*await self._api.store(self._settings.name, subject, data, headers))
+            except Unavailable as error:
+                log.debug("the event goes to the spool: %s", error)
+        else:
+            self._api.check_size(data, headers)
+        await spool.append(Record(time.time_ns(), subject, headers, data))
+        return SPOOLED
+
+    def unready(self) -> str:
+        """Why deliveries would be refused now; empty when they can be kept, here or there."""
+        if self.is_up and self.spool.is_empty:
+            return ""
+        if self.spool.is_full:
+            return "the bus is away and the spool is full"
+        return self.spool.problem
+
+    async def flush(self, seconds: float) -> None:
+        """Wait a moment for the spool to become empty, if the bus is there."""
+        if self.is_up:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.spool.wait_empty()
+
+    async def _catch_up(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                await self.spool.wait_empty()
+
+    async def _forward(self, subject: str, headers: dict[str, str], data: bytes) -> None:
+        try:
+            await self._api.store(self._settings.name, subject, data, headers)
+        except NoStream:
+            await self.ensure_stream()
+            await self._api.store(self._settings.name, subject, data, headers)
+
+    async def watch(self) -> None:
+        """Notice a bus that is connected and answers nothing: who waits for it need not wait for the whole time limit."""
+        connection = self._connection
+        looks, seen = 0, ("", 0)
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = (connection.waiting, connection.replies)
+            looks = looks + 1 if now == seen and now[0] and connection.is_up else 0
+            seen = now
+            if looks == _STALL_LOOKS - 1:
+                log.warning("the bus hangs: it gives no answer")
+                connection.give_up("the bus hangs")
+
+    async def keep(self) -> None:
+        """Look after the spool: what a process left that has ended meanwhile, and a disk that could not be written."""
+        while True:
+            await asyncio.sleep(_KEEP_SECONDS)
+            try:
+                await self.spool.adopt()
+                if self.spool.problem:
+                    await self.spool.check()
+            except (OSError, SpoolFailed) as error:
+                log.debug("the spool is not well: %s", error)
+
+
+@asynccontextmanager
+async def connect(
+    address: Address,
+    *,
+    name: str,
+    folder: Path,
+    limit: int = DEFAULT_LIMIT,
+    stream: StreamSettings = OURS,
+) -> AsyncIterator[SpoolingBus]:
+    """A bus with a spool in ``folder``, until the end of the ``async with``. It need not be there yet.
+
+    ``limit`` bounds the bytes of the spool. Raises Refused for wrong credentials, SpoolFailed when the folder cannot be read.
+    """
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(
+            open_connection(
+                address, name=name, request_timeout=_REQUEST_SECONDS, connect_timeout=_CONNECT_SECONDS, patient=True
+            )
+        )
+        spool = await stack.enter_async_context(Spool(folder, limit=limit))
+        bus = SpoolingBus(connection, stream, _REQUEST_SECONDS, spool)
+        stack.push_async_callback(bus.close)
+        tasks = [asyncio.create_task(each()) for each in (bus.forwarder.run, bus.watch, bus.keep)]
+        try:
+            yield bus
+            await bus.flush(_FLUSH_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
