@@ -19,7 +19,7 @@ from events.version import __version__
 if TYPE_CHECKING:
     from events.cli.running import Up
 
-__all__ = ["Admin"]
+__all__ = ["Admin", "bind_admin"]
 
 DEFAULT_PORT = 7777
 
@@ -37,7 +37,7 @@ class Admin:
     @asynccontextmanager
     async def opened(cls, up: Up, port: int | None) -> AsyncIterator[Admin]:
         """Listen on ``port``; without one on 7777, or a free one when that is taken. Raises InUse."""
-        listener, moved = _bind(port)
+        listener, moved = bind_admin(port)
         admin = cls(up, listener.getsockname()[1], moved)
         app = web.Application()
         app.router.add_get("/readyz", admin._readyz)
@@ -96,7 +96,8 @@ def _usage(pid: int) -> tuple[int, float] | None:
     return int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), (int(fields[11]) + int(fields[12])) / ticks
 
 
-def _bind(port: int | None) -> tuple[socket.socket, bool]:
+def bind_admin(port: int | None) -> tuple[socket.socket, bool]:
+    """A listening socket of loopback: this port, or without one 7777, or a free one (then True). Raises InUse."""
     for choice, moved in ((port, False),) if port is not None else ((DEFAULT_PORT, False), (0, True)):
         one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

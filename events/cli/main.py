@@ -20,6 +20,7 @@ COMMANDS = {
     "send": "Send a signed sample delivery of a Git server",
     "get": "Show events and Workflows of a state folder",
     "explain": "Show what a delivery or an event would do, and why, without doing it",
+    "server": "Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does",
     "lint": "Check manifests offline",
 }
 

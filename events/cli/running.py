@@ -29,7 +29,7 @@ from events.cli.wire import write_addresses, write_vault
 from events.cli.workers import Role
 from events.errors import InUse, PointsmanError, SpecError
 
-__all__ = ["Up"]
+__all__ = ["Up", "nats_address"]
 
 log = structlog.get_logger("up")
 
@@ -92,7 +92,7 @@ class Up:
         if self.server is not None:
             return {name: self.server.address(*name) for name in sorted(names)}
         assert self.options.nats is not None
-        return dict.fromkeys(sorted(names), _address(self.options.nats))
+        return dict.fromkeys(sorted(names), nats_address(self.options.nats))
 
     def _shared_config(self, names: set[BusName]) -> dict[str, Any]:
         return {
@@ -138,7 +138,7 @@ class Up:
                 hint="use the embedded bus, or one `up` for each",
             )
         if self.options.nats is not None:
-            _address(self.options.nats)
+            nats_address(self.options.nats)
 
     # -- ports -------------------------------------------------------------------------------------------------------
 
@@ -299,7 +299,7 @@ def _reserve(host: str, port: int) -> socket.socket:
     return one
 
 
-def _address(url: str) -> Address:
+def nats_address(url: str) -> Address:
     """``nats://user:password@host:port`` → the address; the credentials do not stay in the URL."""
     parts = urlsplit(url if "//" in url else f"nats://{url}")
     if parts.scheme not in ("nats", "tls") or not parts.hostname:

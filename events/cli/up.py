@@ -24,10 +24,11 @@ from events.cli.options import DAY, UpOptions, plan_of, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
 
-__all__ = ["command", "read_secrets", "running", "told_to_end"]
+__all__ = ["command", "read_retention", "read_secrets", "running", "told_to_end"]
 
 
-def _retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
+def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A duration such as ``7d``, in seconds."""
     units = {"h": 3600, "d": DAY, "m": 60}
     number, unit = value[:-1], value[-1:]
     if unit not in units or not re.fullmatch("[0-9]{1,5}", number) or int(number) == 0:
@@ -81,7 +82,11 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
 )
 @click.option(
-    "--retention", default="7d", show_default=True, callback=_retention, help="How long events and records are kept."
+    "--retention",
+    default="7d",
+    show_default=True,
+    callback=read_retention,
+    help="How long events and records are kept.",
 )
 @click.option(
     "--sync",

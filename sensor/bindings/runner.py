@@ -23,6 +23,10 @@ from sensor.target import Tools
 
 __all__ = ["BindingRunner"]
 
+MAX_DELIVERIES = 5
+RETRY_SECONDS = 5.0
+"""An event that meets a fault of ours is tried so often, with such pauses."""
+
 log = structlog.get_logger("bindings")
 
 
@@ -82,7 +86,15 @@ class BindingRunner:
         except EvaluationError as error:
             log.error("message is no posted event", sequence=message.sequence, error=str(error))
         else:
-            await dispatching.run()
+            try:
+                await dispatching.run()
+            except Exception:
+                # A fault of ours must neither end the process nor come back for ever.
+                log.exception("internal error", event_id=event.id, deliveries=message.deliveries)
+                if message.deliveries < MAX_DELIVERIES:
+                    with contextlib.suppress(Unavailable):
+                        await message.nak(RETRY_SECONDS)
+                    return
         with contextlib.suppress(Unavailable):  # then it comes again, and finds its results
             await message.ack()
 

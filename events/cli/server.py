@@ -1,0 +1,235 @@
+"""``pointsman server``: the event endpoint of Argo Server, for a cluster.
+
+Posts are taken and their bindings are run by the same process; with ``--nats`` several of them share the work, and events survive any one
+of them. Permissions are asked of the API server in the poster's name; what is done then is done with our own account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from aiohttp import web
+from prometheus_client import REGISTRY, generate_latest
+
+from eventbus.embedded import EmbeddedNats
+from eventbus.interface import Address
+from events import logs
+from events.cli.admin import bind_admin
+from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, serve_endpoint, stream_of
+from events.cli.endpoint import options as endpoint_options
+from events.cli.options import DAY
+from events.cli.running import nats_address
+from events.cli.state import StateFolder
+from events.cli.up import read_retention, told_to_end
+from events.cli.wire import write_addresses
+from events.errors import InUse, SpecError
+from events.kube import ClusterApi
+from events.kube.client import open_cluster
+from events.secrets import Vault
+from eventsource.endpoint.cluster import ClusterGate
+from eventsource.server import Server
+from sensor.bindings.sources import ClusterBindings
+from sensor.process import Bindings, open_process
+
+__all__ = ["ServerOptions", "command", "serving"]
+
+log = structlog.get_logger("server")
+
+_DRAIN_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """The options of ``server``. ``retention`` in seconds."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - as Argo Server: it is the port of a Service
+    port: int = DEFAULT_PORT
+    state: Path = Path(".pointsman")
+    nats: str | None = None
+    context: str | None = None
+    instance_id: str = ""
+    admin_port: int | None = None
+    retention: float = 7 * DAY
+    endpoint: EndpointOptions = field(default_factory=EndpointOptions)
+
+
+@click.command("server", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Port of posts.")
+@click.option("--host", default=ServerOptions.host, show_default=True, help="Address that it listens on.")
+@click.option(
+    "--auth-mode", "auth_modes", multiple=True, type=click.Choice(["client", "server"]), default=("client",), show_default=True,
+    help="client: posts count as their token or signature says. server: all posts count as our own account. Repeatable.",
+)  # fmt: skip
+@endpoint_options
+@click.option("--instance-id", default="", help="Serve the bindings of this instance only (those of none without it).")
+@click.option(
+    "--context", metavar="NAME", help="Context of the kubeconfig.  [default: the pod's account, or the current one]"
+)
+@click.option("--nats", metavar="URL", help="Use this NATS server instead of the embedded one.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."
+)
+@click.option(
+    "--retention",
+    default="7d",
+    show_default=True,
+    callback=read_retention,
+    help="How long events and records are kept.",
+)
+@click.option(
+    "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.option(
+    "--log-format", "log_style", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True
+)
+def command(log_level: str, log_style: str, **options: Any) -> None:
+    """Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does.
+
+    POST /api/v1/events/NAMESPACE/DISCRIMINATOR, with a bearer token or the signature of a webhook client (Secret
+    argo-workflows-webhook-clients). Each event is stored first and starts each Workflow once, however often it is sent.
+    """
+    logs.configure(log_level, style=log_style)
+    names = ("error_status", "max_payload", "wait", "tls_cert", "tls_key", "auth_modes")
+    endpoint = EndpointOptions(**{name: options.pop(name) for name in names})
+    sys.exit(_run(ServerOptions(**options, endpoint=endpoint)))
+
+
+def _run(options: ServerOptions) -> int:
+    import uvloop
+
+    return uvloop.run(_until_told(options))
+
+
+async def _until_told(options: ServerOptions) -> int:
+    ended = told_to_end()
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(open_cluster(options.context))
+        version = await cluster.check()
+        running = await stack.enter_async_context(serving(options, cluster))
+        click.echo(f"  cluster {version}, events are posted to {running.url}/api/v1/events/NAMESPACE/")
+        if "server" in options.endpoint.auth_modes:
+            click.echo(
+                f"note: --auth-mode server: whoever reaches port {running.port} can start Workflows in all namespaces",
+                err=True,
+            )
+        click.echo(f"Ready. State in {options.state}, /readyz and /metrics on http://127.0.0.1:{running.admin_port}")
+        await ended.wait()
+        click.echo("Stopping: finishing what is under way.", err=True)
+    return 0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What runs: the port of posts, its URL, and the admin port."""
+
+    port: int
+    url: str
+    admin_port: int
+
+
+@asynccontextmanager
+async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[Serving]:
+    """Posts are taken, and bindings run, within this."""
+    certificate = options.endpoint.certificate()
+    async with AsyncExitStack() as stack:
+        state = stack.enter_context(StateFolder(options.state).opened())
+        listening = stack.enter_context(_listening(options.host, options.port))
+        server: EmbeddedNats | None = None
+        if options.nats is None:
+            server = await stack.enter_async_context(EmbeddedNats(state.bus, [BINDINGS_BUS]))
+            address = server.address(*BINDINGS_BUS)
+        else:
+            address = nats_address(options.nats)
+        stream = stream_of(options.retention)
+        source = ClusterBindings(cluster, options.instance_id)
+        bindings = Bindings(source, address, stream, options.instance_id, notices=True)
+        process = await stack.enter_async_context(
+            open_process([], {}, folder=state.path, kube=cluster, vault=Vault(), bindings=bindings)
+        )
+        await process.start()
+        dispatching = asyncio.create_task(process.run(), name="bindings")
+        http = Server()
+        await serve_endpoint(
+            stack,
+            http,
+            ClusterGate(cluster, options.instance_id),
+            address,
+            listening,
+            options.endpoint.settings(),
+            retention=options.retention,
+            certificate=certificate,
+        )
+        admin_port = await _admin(stack, options.admin_port, server, dispatching)
+        _write_running(state, address, admin_port)
+        port = listening.getsockname()[1]
+        try:
+            yield Serving(port, f"{options.endpoint.scheme}://{options.host}:{port}", admin_port)
+        finally:
+            await http.drain(_DRAIN_SECONDS)
+            await process.drain()
+            await dispatching
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), backlog=4096, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except socket.gaierror:
+        raise SpecError(f"'{host}' is no address of this computer", path="--host") from None
+    except OSError as error:
+        raise InUse(
+            f"port {port} of {host} cannot be opened: {error.strerror}", hint="choose another with --port"
+        ) from None
+
+
+def _write_running(state: StateFolder, address: Address, admin_port: int) -> None:
+    state.write_running(
+        {
+            "pid": os.getpid(),
+            "admin": f"http://127.0.0.1:{admin_port}",
+            "buses": write_addresses({BINDINGS_BUS: address}),
+        }
+    )
+
+
+async def _admin(
+    stack: AsyncExitStack, port: int | None, server: EmbeddedNats | None, dispatching: asyncio.Task[None]
+) -> int:
+    """/readyz, /healthz and /metrics on loopback; returns the port."""
+
+    async def ready(_: web.Request) -> web.Response:
+        reasons = ["the bindings are not run"] if dispatching.done() else []
+        reasons += ["the bus is down"] if server is not None and not server.pid else []
+        return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    listening, _ = bind_admin(port)
+    app = web.Application()
+    app.router.add_get("/readyz", ready)
+    app.router.add_get("/healthz", healthy)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, listening).start()
+    bound: int = listening.getsockname()[1]
+    return bound
