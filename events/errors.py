@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+MAX_MESSAGE = 2_000
+"""Characters of a message: it may quote what a user wrote, and goes into logs, records and answers."""
+
+
 class PointsmanError(Exception):
     """Anything that we tell a user about in one sentence.
 
@@ -34,6 +38,8 @@ class PointsmanError(Exception):
     retryable = False
 
     def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[:MAX_MESSAGE]}…"
         super().__init__(message)
         self.message = message
         self.hint = hint

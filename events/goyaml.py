@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -23,7 +23,16 @@ Path = tuple[str | int, ...]
 Marks = dict[Path, tuple[int, int]]
 """Line and column (both from 1) of each value, by its path."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STR = "tag:yaml.org,2002:str"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Leaves the tag of a plain scalar empty where the document gives none."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """The tag of a node without one."""
+        return _STR if kind is yaml.ScalarNode and not implicit[0] else ""
+
 
 _BOOLS = {
     **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
@@ -43,6 +52,10 @@ MAX_VALUES = 1_000_000
 
 MAX_DEPTH = 1_000
 
+_SURELY_FLAT = 400
+_LINE_STARTS = re.compile(rb"(?:^|[\n\r\x85\xa8\xa9])([ \t?:-]*)")
+_UTF_16 = (b"\xfe\xff", b"\xff\xfe")
+
 
 class YAMLDocument:
     """One document of a file: its value, and where each part of it stands."""
@@ -54,15 +67,6 @@ class YAMLDocument:
         """Paths of keys that stand twice in one mapping; the last one counts."""
 
 
-_STR = "tag:yaml.org,2002:str"
-_resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
-
-
-def _is_tagged_text(text: str, tag: str) -> bool:
-    """Whether a plain scalar carries an explicit ``!!str``: the parser tags it so, although it does not look like a text."""
-    return tag == _STR and _resolve(yaml.ScalarNode, text, (True, False)) != _STR
-
-
 def _scalar(node: yaml.ScalarNode) -> Any:
     text = node.value
     tag = node.tag
@@ -71,7 +75,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             return base64.b64decode(text, validate=False).decode("utf-8", "replace")
         except ValueError:
             raise SpecError("!!binary holds no base64") from None
-    if node.style not in (None, "") or _is_tagged_text(text, tag):
+    if tag == _STR or node.style not in (None, ""):
         return text
     if text in _NULLS:
         return None
@@ -108,7 +112,8 @@ def _integer(plain: str) -> int | float | None:
 
 
 class _Builder:
-    def __init__(self, max_values: int) -> None:
+    def __init__(self, max_values: int, *, marked: bool) -> None:
+        self.marked = marked
         self.max_values = max_values
         self.count = 0
         self.marks: Marks = {}
@@ -117,10 +122,11 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path) -> Any:
         self.count += 1
         if self.count > self.max_values:
-            raise SpecError("the document unfolds into too many values", hint="an alias is repeated too often")
+            raise self._too_many()
         if len(path) > MAX_DEPTH:
             raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels")
-        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if self.marked:
+            self.marks[path] = _place(node)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -128,6 +134,9 @@ class _Builder:
         if not isinstance(node, yaml.MappingNode):
             raise SpecError("unknown kind of YAML node")
         return self._mapping(node, path)
+
+    def _too_many(self) -> SpecError:
+        return SpecError("the document unfolds into too many values", hint="an alias is repeated too often")
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}
@@ -138,6 +147,9 @@ class _Builder:
                 for source in sources:
                     if not isinstance(source, yaml.MappingNode):
                         raise SpecError("'<<' wants a mapping", hint="write <<: *anchor")
+                    self.count += 1
+                    if self.count > self.max_values:
+                        raise self._too_many()
                     for name, value in self._mapping(source, path).items():
                         merged.setdefault(name, value)
                 continue
@@ -145,7 +157,8 @@ class _Builder:
             if key in own:
                 self.duplicates.append((*path, key))
             own[key] = self.build(value_node, (*path, key))
-            self.marks[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if self.marked:
+                self.marks[(*path, key)] = _place(key_node)
         return {**merged, **own}
 
     def _key(self, node: yaml.Node) -> str:
@@ -159,24 +172,29 @@ class _Builder:
         return value if isinstance(value, str) else repr(value)
 
 
+def _place(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
 def load_all(text: str | bytes) -> Iterator[YAMLDocument]:
     """The documents of a file, empty ones left out. Raises SpecError with line and column when it isn't YAML."""
-    return (document for document in _documents(text, MAX_VALUES) if document.value is not None)
+    return (document for document in _documents(text, MAX_VALUES, marked=True) if document.value is not None)
 
 
 def load(text: str | bytes, *, max_values: int = MAX_VALUES) -> Any:
     """The value of the first document, also an empty one; None when there is none."""
-    return next((document.value for document in _documents(text, max_values)), None)
+    return next((document.value for document in _documents(text, max_values, marked=False)), None)
 
 
-def _documents(text: str | bytes, max_values: int) -> Iterator[YAMLDocument]:
+def _documents(text: str | bytes, max_values: int, *, marked: bool) -> Iterator[YAMLDocument]:
     try:
-        loader = _LOADER(text)
+        _check_depth(text)
+        loader = _Loader(text)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise _not_yaml(error) from None
     try:
         while loader.check_node():
-            builder = _Builder(max_values)
+            builder = _Builder(max_values, marked=marked)
             node = loader.get_node()
             value = builder.build(node, ()) if isinstance(node, yaml.Node) else None
             yield YAMLDocument(value, builder.marks, builder.duplicates)
@@ -186,6 +204,25 @@ def _documents(text: str | bytes, max_values: int) -> Iterator[YAMLDocument]:
         raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels") from None
     finally:
         loader.dispose()
+
+
+def _check_depth(text: str | bytes) -> None:
+    """Raise SpecError for what is too deep: libyaml's composer calls itself for each level and would end the process.
+
+    A level needs a bracket, or to stand further right than the one above (two may be in one column).
+    """
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    levels = raw.count(b"[") + raw.count(b"{") + 2 * max(map(len, _LINE_STARTS.findall(raw)))
+    if levels <= _SURELY_FLAT and not raw.startswith(_UTF_16):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _not_yaml(error: Exception) -> SpecError:

@@ -11,6 +11,9 @@ from events.models.event import Event
 
 __all__ = ["as_document"]
 
+_ALIASED = 50_000
+"""Values that aliases may add: without them there are fewer values than bytes."""
+
 
 def as_document(event: Event) -> Document:
     """JSON as it is, YAML converted; raises EvaluationError for anything else."""
@@ -20,8 +23,10 @@ def as_document(event: Event) -> Document:
             raise EvaluationError("the event's data is not JSON")
         return document
     if event.datacontenttype == "application/yaml":
+        data = event.data or b""
         try:
-            return Document(json.dumps(goyaml.load(event.data or b""), allow_nan=False).encode())
+            value = goyaml.load(data, max_values=_ALIASED + len(data))
+            return Document(json.dumps(value, allow_nan=False).encode())
         except (SpecError, ValueError, RecursionError) as error:
             raise EvaluationError(f"the event's data is not YAML: {error}") from None
     raise EvaluationError(f"unsupported content type '{event.datacontenttype}' of the event")

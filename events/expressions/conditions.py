@@ -20,7 +20,7 @@ MAX_DEPTH = 100  # parentheses within parentheses
 MAX_LENGTH = 65_536  # characters
 
 _Test = Callable[[Container[str]], bool]
-_TOKEN = re.compile(r"\s*(&&|\|\||[()]|[^\s()&|]+|[&|])")
+_TOKEN = re.compile(r"&&|\|\||[()]|[^\s()&|]+|[&|]")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class _Parser:
                 f"a condition of {len(text)} characters is longer than the limit of {MAX_LENGTH}", text, MAX_LENGTH
             )
         self.text = text
-        self.tokens = [(match[1], match.start(1)) for match in _TOKEN.finditer(text)]
+        self.tokens = [(match[0], match.start()) for match in _TOKEN.finditer(text)]
         self.at = 0
         self.dependencies = frozenset(dependencies)
         self.effective: list[str] = []

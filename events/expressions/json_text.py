@@ -19,11 +19,10 @@ _ESCAPE = re.compile(
 )
 
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-_VALUE = re.compile(
-    rf"[ \t\n\r]*+(?:([{{\[])|({_STRING})|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)|true|false|null)[ \t\n\r]*+"
+_SCALAR = re.compile(
+    rf"(?:({_STRING})|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)|true|false|null)[ \t\n\r]*+"
 )
 _KEY = re.compile(rf"[ \t\n\r]*+({_STRING})[ \t\n\r]*+:")
-_EMPTY = {"{": re.compile(r"[ \t\n\r]*+\}[ \t\n\r]*+"), "[": re.compile(r"[ \t\n\r]*+\][ \t\n\r]*+")}
 _CLOSING = {"{": "}", "[": "]"}
 
 
@@ -75,23 +74,28 @@ def _loads_slowly(text: str) -> Any:
                 raise NotJSON
             key = orjson.loads(match.group(1))
             at = match.end()
-        match = _VALUE.match(text, at)
-        if match is None:
-            raise NotJSON
-        at = match.end()
-        value = _scalar(match)
+        at = _after_spaces(text, at)
+        bracket = text[at : at + 1]
+        value: Any
+        if bracket in _CLOSING:
+            value = {} if bracket == "{" else []
+            at = _after_spaces(text, at + 1)
+        else:
+            match = _SCALAR.match(text, at)
+            if match is None:
+                raise NotJSON
+            value = _scalar(match)
+            at = match.end()
         if isinstance(inner, dict):
             inner[key] = value
         else:
             inner.append(value)
-        bracket = match.group(1)
-        if bracket:
-            empty = _EMPTY[bracket].match(text, at)
-            if empty is None:
+        if bracket in _CLOSING:
+            if not text.startswith(_CLOSING[bracket], at):
                 stack.append((inner, bracket))
                 inner = value
                 continue
-            at = empty.end()
+            at = _after_spaces(text, at + 1)
         while stack:  # behind a value: a comma, or the ends of containers
             if text.startswith(",", at):
                 at += 1
@@ -107,18 +111,16 @@ def _loads_slowly(text: str) -> Any:
             return root[0]
 
 
+_SPACE = frozenset(" \t\n\r")
 _SPACES = re.compile(r"[ \t\n\r]*+")
 
 
 def _after_spaces(text: str, at: int) -> int:
-    match = _SPACES.match(text, at)
-    return match.end() if match else at
+    return at + len(_SPACES.match(text, at)[0]) if text[at : at + 1] in _SPACE else at  # type: ignore[index]
 
 
 def _scalar(match: re.Match[str]) -> Any:
-    bracket, string, number = match.groups()
-    if bracket:
-        return {} if bracket == "{" else []
+    string, number = match.groups()
     if string:
         return orjson.loads(string)
     if number:

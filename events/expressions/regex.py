@@ -2,7 +2,7 @@ r"""Regular expressions that users write: Go's syntax in RE2, and the one door t
 
 RE2 and Go's regexp share their syntax but for ``\C`` (a single byte), which Go refuses. https://pkg.go.dev/regexp/syntax
 
-RE2 needs time in proportion to text times pattern, which is still long for large ones. So a pattern may have 4096 bytes, and
+RE2 needs time in proportion to text times pattern, which is still long for large ones. So a pattern may have 3072 bytes, and
 one of more than 256 steps is refused for a text that it may be too slow for; see ``check_effort``.
 """
 
@@ -19,7 +19,7 @@ from events.expressions.golang.values import as_bytes
 
 __all__ = ["Pattern", "check_effort", "compile", "escape", "pattern", "size_of"]
 
-MAX_BYTES = 4096
+MAX_BYTES = 3072
 MAX_EFFORT = 64 * 1024 * 256
 """Bytes of text times steps of the pattern; that many take RE2 about 0.1 s when the worst comes to the worst."""
 

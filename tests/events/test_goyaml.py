@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from events import goyaml
@@ -29,3 +31,23 @@ def test_values_are_counted_with_their_aliases() -> None:
     assert goyaml.load(text, max_values=12) == {"a": [1, 1], "b": [[1, 1], [1, 1]]}
     with pytest.raises(SpecError):
         goyaml.load(text, max_values=10)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 65_000, "{a: " * 20_000, "- " * 32_000, "? " * 32_000, "[" * 2_000 + "]" * 2_000]
+)
+def test_what_is_too_deep_is_refused_before_it_is_read(text: str) -> None:
+    for given in (text, text.encode(), text.encode("utf-16")):
+        with pytest.raises(SpecError):
+            goyaml.load(given)
+
+
+def test_a_wide_document_is_not_deep() -> None:
+    assert goyaml.load("[" + "[]," * 5_000 + "]") == [[]] * 5_000
+    assert goyaml.load("[" * 200 + "]" * 200)[0][0] != []
+
+
+def test_merges_are_counted() -> None:
+    layers = [f"{c}: &{c} {{<<: [{', '.join(['*' + b] * 9)}]}}" for b, c in pairwise("abcdefghijkl")]
+    with pytest.raises(SpecError, match="too many values"):
+        goyaml.load("a: &a {}\n" + "\n".join(layers), max_values=10_000)

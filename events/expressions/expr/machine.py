@@ -14,7 +14,7 @@ __all__ = ["MEMORY_BUDGET", "STEP_BUDGET", "Machine", "Run", "Scope"]
 
 MEMORY_BUDGET = 1_000_000
 """Elements of all lists and maps that a program makes, as in the reference."""
-STEP_BUDGET = 150_000
+STEP_BUDGET = 120_000
 """Rounds of predicates and the like; 64 KiB of JSON have at most 32,768 elements."""
 
 
@@ -72,7 +72,7 @@ class Machine:
         self.memory += size
         if self.memory >= MEMORY_BUDGET:
             raise EvaluationError("memory budget exceeded")
-        self.spend(size >> 3)
+        self.spend(size >> 4)
 
 
 Run = Callable[[Machine], Any]

@@ -46,7 +46,7 @@ MAX_NODES = 10_000
 """Nodes of one expression, as in the reference."""
 MAX_DEPTH = 100
 """Nesting of parentheses, calls, conditions …; no bound in the reference."""
-MAX_TEXT = 65_536
+MAX_TEXT = 32_768
 """Characters of one expression."""
 
 N = TypeVar("N", bound=Node)

@@ -28,7 +28,7 @@ from events.expressions.gotemplate.state import State
 
 __all__ = ["NO_VALUE", "Template", "compile"]
 
-MAX_SOURCE = 64 * 1024
+MAX_SOURCE = 16 * 1024
 _FUNCTIONS = {**builtins.FUNCTIONS, **sprig.FUNCTIONS}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NAMES = frozenset(_FUNCTIONS) | {"and", "or"}

@@ -15,7 +15,7 @@ __all__ = ["LARGE", "MAX_OUTPUT", "UNDEFINED", "Body", "CompiledTemplate", "Stat
 MAX_OUTPUT = 4 * 1024 * 1024
 MAX_LEVELS = 200
 """Levels of nesting that may be open at once, over all templates that call each other."""
-MAX_SECONDS = 0.15
+MAX_SECONDS = 0.12
 LARGE = 200
 """The work of an operation whose time does not follow from its arguments: the clock is read at once."""
 _TEXT_SHIFT = 5  # so many characters (as a power of two) are one unit of work

@@ -18,7 +18,7 @@ from events.expressions.golang.values import NilStrings, Strings, as_bytes, as_t
 __all__ = ["FUNCTIONS"]
 
 _MAX_MATCHES = 70_000
-_MAX_SECONDS = 0.15  # of one call: a pattern may look at the whole text again for each match
+_MAX_SECONDS = 0.1  # of one call: a pattern may look at the whole text again for each match
 _META = frozenset("\\.+*?()|[]{}^$")
 
 

@@ -81,3 +81,8 @@ def test_long_conditions_are_read_quickly() -> None:
     began = time.process_time()
     assert conditions.compile("&&".join(["a"] * 20_000), NAMES)({"a"})
     assert time.process_time() - began < 1.0
+
+
+def test_a_blank_condition_is_refused_at_once() -> None:
+    with pytest.raises(ExpressionError, match="blank"):
+        conditions.compile(" " * 60_000, NAMES)
