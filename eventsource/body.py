@@ -16,23 +16,36 @@ __all__ = ["Budget", "check", "read"]
 _ANNOUNCED_BROKEN = (ClientError, ConnectionError, web.RequestPayloadError)
 
 
-class Budget:
-    """Bytes of bodies in flight, for the whole process. A request waits shortly when they are used up, first come first served."""
+SMALL = 1 << 20
+"""Bytes of a body that counts as small: forges send few that are larger."""
 
-    def __init__(self, total: int, *, patience: float = 1.0) -> None:
+_SHARE_OF_SMALL = 4
+"""One part in so many is kept for small bodies."""
+
+
+class Budget:
+    """Bytes of bodies in flight, for the whole process. A request waits shortly when they are used up, first come first served.
+
+    Large bodies never get all of it, nor hold small ones up: a quarter is kept for bodies of at most 1 MiB, which have a queue of their own.
+    """
+
+    def __init__(self, total: int, *, patience: float = 1.0, small: int = SMALL) -> None:
         self.total = total
         self.patience = patience
         self.used = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._small = _Class(total)
+        self._large = _Class(total - total // _SHARE_OF_SMALL if total >= _SHARE_OF_SMALL * small else total)
+        self._most = small
 
     async def take(self, size: int) -> int:
         """Reserve bytes; the answer is what to ``give`` back. Raises Rejected(503) when there are none in time."""
-        size = min(size, self.total)
-        if not self._waiting and self.used + size <= self.total:
-            self.used += size
+        kind = self._class_of(size)
+        size = min(size, kind.limit)
+        if not kind.waiting and self._fits(kind, size):
+            self._grant(kind, size)
             return size
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
+        kind.waiting.append((size, turn))
         try:
             async with asyncio.timeout(self.patience):
                 await turn
@@ -40,7 +53,7 @@ class Budget:
             if turn.done() and not turn.cancelled():  # admitted just now, too late
                 self.give(size)
             else:
-                self._waiting.remove((size, turn))
+                kind.waiting.remove((size, turn))
                 self._admit()
             if isinstance(error, TimeoutError):
                 raise Rejected(503, "too many deliveries at once", reason="Overloaded", retry_after=5) from None
@@ -48,19 +61,40 @@ class Budget:
         return size
 
     def give(self, size: int) -> None:
-        """Give bytes back."""
+        """Give bytes back, as many as ``take`` has answered."""
         self.used -= size
-        if self._waiting:
+        self._class_of(size).used -= size
+        if self._small.waiting or self._large.waiting:
             self._admit()
 
+    def _class_of(self, size: int) -> _Class:
+        return self._small if size <= self._most else self._large
+
+    def _fits(self, kind: _Class, size: int) -> bool:
+        return self.used + size <= self.total and kind.used + size <= kind.limit
+
+    def _grant(self, kind: _Class, size: int) -> None:
+        self.used += size
+        kind.used += size
+
     def _admit(self) -> None:
-        while self._waiting and self.used + self._waiting[0][0] <= self.total:
-            size, turn = self._waiting[0]
-            if turn.cancelled():  # it takes itself out
-                return
-            self._waiting.popleft()
-            self.used += size
-            turn.set_result(None)
+        for kind in (self._small, self._large):
+            while kind.waiting and self._fits(kind, kind.waiting[0][0]):
+                size, turn = kind.waiting[0]
+                if turn.cancelled():  # it takes itself out
+                    break
+                kind.waiting.popleft()
+                self._grant(kind, size)
+                turn.set_result(None)
+
+
+class _Class:
+    """Bodies of one class of sizes: how many bytes they may use together, how many they use, and who waits."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
 
 class Bodies:

@@ -53,7 +53,9 @@ class Limits:
     line: int = 16 << 10
     """Bytes of the request line, and of one header field."""
     in_flight: int = 64 << 20
-    """Bytes of bodies of all requests together."""
+    """Bytes of bodies of all requests together; a quarter is kept for small ones."""
+    connections: int = 4096
+    """Of all ports together. For one more, the oldest that has not sent complete headers is closed, else the one that is idle longest."""
 
 
 IDLE_WHEN_DRAINING = 1.5
@@ -63,12 +65,23 @@ IDLE_WHEN_DRAINING = 1.5
 class _Connection(RequestHandler):
     """A connection that knows its age (or that of its last request) and whether it is at work, and tells about broken HTTP in our words."""
 
-    def __init__(self, service: Service, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, server: Server, service: Service, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.server = server
         self.service = service
         self.since = time.monotonic()
         self.used = False
         self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One more; beyond the cap another one has to go."""
+        super().connection_made(transport)
+        self.server.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """One less."""
+        super().connection_lost(exc)
+        self.server.closed(self)
 
     def handle_error(
         self,
@@ -86,9 +99,10 @@ class _Connections(web.Server):
     """The connections of one port."""
 
     service: Service
+    server: Server
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self.service, self, loop=self._loop, **self._kwargs)
+        return _Connection(self.server, self.service, self, loop=self._loop, **self._kwargs)
 
 
 class _Port:
@@ -113,6 +127,7 @@ class _Port:
             max_field_size=limits.line,
         )
         self.connections.service = service
+        self.connections.server = server
 
 
 class Server:
@@ -124,6 +139,11 @@ class Server:
         self.bodies = Bodies(self.budget, self.limits.body)
         self.draining = False
         self._ports: dict[int, _Port] = {}
+        self._open: set[_Connection] = set()
+        self._silent: dict[_Connection, None] = {}
+        """Those that have not sent complete headers yet, oldest first."""
+        self._idle: dict[_Connection, None] = {}
+        """Those between two requests, the one that is idle longest first."""
         self._watchdog: asyncio.Task[None] | None = None
 
     async def start(
@@ -193,6 +213,24 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watchdog
 
+    def opened(self, connection: _Connection) -> None:
+        """A connection came. Beyond the cap the oldest one goes that has not sent complete headers, else the one that is idle longest."""
+        if len(self._open) >= self.limits.connections:
+            gone = next(iter(self._silent), None) or next(iter(self._idle), connection)
+            UNKNOWN.rejected("TooManyConnections")
+            gone.force_close()
+            self.closed(gone)
+            if gone is connection:
+                return
+        self._open.add(connection)
+        self._silent[connection] = None
+
+    def closed(self, connection: _Connection) -> None:
+        """A connection ended."""
+        self._open.discard(connection)
+        self._silent.pop(connection, None)
+        self._idle.pop(connection, None)
+
     async def _watch(self) -> None:
         """Close connections whose first request does not come."""
         while True:
@@ -209,12 +247,18 @@ class Server:
         """One request, from its headers to the answer."""
         connection = request.protocol
         assert isinstance(connection, _Connection)
+        if connection.used:
+            self._idle.pop(connection, None)
+        else:
+            self._silent.pop(connection, None)
         connection.used = connection.busy = True
         try:
             answer = await service.answer(request)
         finally:
             connection.busy = False
             connection.since = time.monotonic()
+            if connection in self._open:
+                self._idle[connection] = None
         if self.draining or not request.content.is_eof():
             answer.force_close()
         return answer

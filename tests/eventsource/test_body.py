@@ -53,3 +53,35 @@ async def test_a_body_larger_than_the_whole_budget_takes_all_of_it() -> None:
     assert await budget.take(100) == 10
     budget.give(10)
     assert budget.used == 0
+
+
+async def test_large_bodies_leave_a_quarter_to_small_ones() -> None:
+    budget = Budget(100, patience=0.05, small=10)
+    assert await budget.take(200) == 75
+    with pytest.raises(Rejected) as caught:
+        await budget.take(11)
+    assert (caught.value.status, caught.value.retry_after) == (503, 5)
+    assert [await budget.take(10), await budget.take(10)] == [10, 10]
+    budget.give(75)
+    assert await budget.take(11) == 11
+
+
+async def test_small_bodies_do_not_wait_behind_large_ones() -> None:
+    budget = Budget(100, small=10)
+    await budget.take(70)
+    large = asyncio.create_task(budget.take(20))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.5):
+        assert await budget.take(10) == 10
+    budget.give(70)
+    assert await large == 20
+    assert budget.used == 30
+
+
+async def test_small_bodies_may_use_all_of_it() -> None:
+    budget = Budget(100, small=10, patience=0.05)
+    for _ in range(10):
+        await budget.take(10)
+    with pytest.raises(Rejected):
+        await budget.take(1)
+    assert budget.used == 100

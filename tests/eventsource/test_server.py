@@ -4,7 +4,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,38 @@ async def test_headers_that_do_not_end_close_the_connection() -> None:
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         async with asyncio.timeout(5):
             assert await reader.read(-1) == b""
+
+
+async def test_beyond_the_cap_the_oldest_without_headers_goes_first() -> None:
+    async with running(limits=Limits(connections=3)) as one, one.open() as kept, one.open() as old, one.open() as young:
+        kept[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await kept[0].readuntil(b"\r\n\r\nOK")
+        await until(lambda: len(one.server._open) == 3)
+        assert (await one.post(b"{}"))[0] == 200
+        assert await old[0].read(-1) == b""
+        for reader, writer in (young, kept):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\nOK")
+
+
+async def test_beyond_the_cap_an_idle_connection_goes_before_one_at_work() -> None:
+    async with running(limits=Limits(connections=2)) as one, one.open() as busy, one.open() as idle:
+        idle[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await idle[0].readuntil(b"\r\n\r\nOK")
+        busy[1].write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        await until(lambda: one.server.budget.used == 2)
+        assert (await one.post(b"{}"))[0] == 200
+        assert await idle[0].read(-1) == b""
+        busy[1].write(b"}")
+        assert (await busy[0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_flood_of_silent_connections_does_not_keep_a_delivery_out() -> None:
+    async with running(limits=Limits(connections=20)) as one, AsyncExitStack() as stack:
+        for _ in range(60):
+            await stack.enter_async_context(one.open())
+        assert (await one.post(b"{}"))[0] == 200
+        assert len(one.server._open) <= 20
 
 
 async def test_a_body_that_does_not_end_is_answered_with_408() -> None:
