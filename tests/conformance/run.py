@@ -70,8 +70,12 @@ def run_cases(cases: list[Case]) -> Report:
         want = module.want(case) if rule is None else rule.outcome(inputs)
         if rule is not None:
             report.rules[rule.name] += 1
-        got = module.run(case)
-        if module.same(case, want, got):
+        try:
+            got = module.run(case)
+            same = module.same(case, want, got)
+        except Exception as error:  # whatever the product raises: this case fails, the others are still told
+            got, same = f"raised {type(error).__name__}: {error}", False
+        if same:
             report.passed += 1
         else:
             report.failed.append((case["id"], want, got))

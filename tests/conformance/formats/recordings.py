@@ -40,7 +40,7 @@ Case = dict[str, Any]
 
 
 def matches(case: Case) -> bool:
-    return case["_file"] == "recordings.jsonl" and "event_source" in case
+    return {"event_source", "messages"} <= case.keys()
 
 
 def waits(case: Case) -> str | None:
