@@ -80,13 +80,13 @@ def _workflow_row(workflow: dict[str, Any], *, wide: bool) -> list[str]:
     row = [
         metadata["namespace"],
         metadata["name"],
-        template_name(workflow) or "-",
+        template_name(workflow),
         age(created.timestamp()),
-        (metadata.get("annotations") or {}).get("pointsman/trigger", "-"),
+        (metadata.get("annotations") or {}).get("pointsman/trigger", ""),
     ]
     if wide:
         given = parameters(workflow.get("spec"))
-        row.append(",".join(f"{p.get('name')}={p.get('value', '')}" for p in given) or "-")
+        row.append(",".join(f"{p.get('name')}={p.get('value', '')}" for p in given))
     return row
 
 
@@ -132,7 +132,7 @@ def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: b
     ]
     if wide:
         details = [f"{o['sensor']}/{o['trigger']}: {o['target'] or o['detail']}" for o in outcomes]
-        row += [event["delivery"] or "-", "; ".join(details) or "-"]
+        row += [event["delivery"], "; ".join(details)]
     return row
 
 

@@ -49,8 +49,8 @@ def objects(found: Sequence[dict[str, Any]], output: str, *, one: bool) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool, what: str) -> None:
-    """Print rows in columns of equal width; without rows say so on stderr."""
-    lines = [[plain(cell) for cell in row] for row in rows]
+    """Print rows in columns of equal width, an empty cell as ``-``; without rows say so on stderr."""
+    lines = [[plain(cell) or "-" for cell in row] for row in rows]
     if not lines:
         click.echo(f"No {what} found.", err=True)
         return

@@ -78,8 +78,8 @@ def test_a_mistake_in_a_manifest_is_named_with_file_and_field(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "no EventSource and no Sensor among the manifests"),
-        (b"just a text", "no EventSource and no Sensor among the manifests"),
+        (b"", "no EventSource, Sensor or WorkflowEventBinding among the manifests"),
+        (b"just a text", "no EventSource, Sensor or WorkflowEventBinding among the manifests"),
         (b"\x00\xff\xfe", "not YAML: "),
         (b"a: " + b"[" * 10_000 + b"]" * 10_000, "the document is nested deeper than 1000 levels"),
         (b"a: *nowhere", "not YAML: found undefined alias"),
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_files_without_anything_to_run(tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n")
-    assert "no EventSource and no Sensor" in refused(tmp_path, "pod.yaml")
+    assert "no EventSource, Sensor or WorkflowEventBinding" in refused(tmp_path, "pod.yaml")
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from eventbus.ledger import Entry, EventRecord, open_ledger
 from events.cli.deliveries import change, read_sample
-from events.cli.printing import age, as_yaml, plain
+from events.cli.printing import age, as_yaml, plain, table
 from events.kube.local import open_store
 from tests.support.up import ROOT, RunningUp, eventually, moved, pointsman, running
 
@@ -208,6 +208,11 @@ def test_ages_are_short(ago: int, shown: str) -> None:
 
 def test_yaml_keeps_order_and_long_lines() -> None:
     assert as_yaml({"b": "x " * 200, "a": "ü"}) == f"b: '{'x ' * 200}'\na: ü\n"
+
+
+def test_an_empty_cell_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["A", "B", "C"], [["1", "", "x"]], headers=True, what="things")
+    assert capsys.readouterr().out == "A   B   C\n1   -   x\n"
 
 
 def test_plain_text_stays_as_it_is() -> None:
