@@ -72,8 +72,11 @@ class BindingRunner:
                     await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
             if self._work:
                 await asyncio.wait(self._work, timeout=DRAIN)
-            for task in [heart, *self._work]:
-                task.cancel()  # what waits for its next attempt is not acknowledged: the bus delivers it again
+            heart.cancel()
+            for task, message in list(self._work.items()):
+                task.cancel()  # it waits for its next attempt: given back, so that another process takes it up at once
+                with contextlib.suppress(Unavailable):
+                    await message.nak()
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""

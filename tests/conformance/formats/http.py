@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import copy
 import json
-import socket
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import structlog.testing
 
-from eventbus import jetstream
-from eventbus.embedded import EmbeddedNats
-from eventbus.ledger import open_ledger
-from eventbus.stream import FOR_BINDINGS
 from events.models.binding import ALLOW_TEMPLATES
-from eventsource.endpoint.cluster import ClusterGate
-from eventsource.endpoint.results import ResultsDesk
-from eventsource.endpoint.service import EndpointService, EndpointSettings
-from eventsource.server import Server
-from sensor.bindings.runner import BindingRunner
-from sensor.bindings.sources import ClusterBindings
+from eventsource.endpoint.service import EndpointSettings
 from sensor.naming import binding_key, generated_name
-from sensor.target import Tools
 from tests.support.cluster import MemoryCluster, Rule
+from tests.support.endpoint import on_cluster, post
 
 NAME = "http"
 RECORDED = ("want", "wantError")
@@ -83,76 +70,25 @@ def _notices(events: list[Any]) -> list[Any]:
 
 async def _exchange(case: Case) -> Any:
     cluster = _cluster(case)
-    async with _served(case["server"], cluster) as address:
-        answer = await _send(case, address)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+    server = case["server"]
+    modes = {"server": ("server",), "client+server": ("client", "server")}.get(server, ("client",))
+    settings = EndpointSettings(modes, "argo", wait=0.0 if "async" in server else 20.0)  # type: ignore[arg-type]
+    request = case["request"]
+    async with on_cluster(cluster, settings, instance_id="x" if server == "client-iid-x" else "") as address:
+        headers = [(name, _with_tokens(case, value)) for name, value in request["headers"]]
+        answer = await post(address, request["path"], body_of(case), headers, method=request["method"])
     host = f"127.0.0.1:{address[1]}"
     workflows = [_as_recorded(workflow, host) for workflow in cluster.all("Workflow")]
     return {
-        "status": int(lines[0].split(" ")[1]) if lines[0].startswith("HTTP/") else 0,
-        "body": body.decode("utf-8", "replace").replace(host, "${host}"),
-        "location": headers.get("location"),
+        "status": answer.status,
+        "body": answer.body.decode("utf-8", "replace").replace(host, "${host}"),
+        "location": answer.headers.get("location"),
         "workflows": sorted(workflows, key=lambda w: w["metadata"]["labels"][_BINDING]),
         "events": cluster.all("Event"),
     }
 
 
 _BINDING = "workflows.argoproj.io/workflow-event-binding"
-
-
-@contextlib.asynccontextmanager
-async def _served(server: str, cluster: MemoryCluster) -> AsyncIterator[tuple[str, int]]:
-    modes = {"server": ("server",), "client+server": ("client", "server")}.get(server, ("client",))
-    instance_id = "x" if server == "client-iid-x" else ""
-    settings = EndpointSettings(modes, "argo", wait=0.0 if "async" in server else 20.0)  # type: ignore[arg-type]
-    async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        nats = await stack.enter_async_context(EmbeddedNats(folder / "bus", [("ns", "bindings")], sync="default"))
-        address = nats.address("ns", "bindings")
-        bus = await stack.enter_async_context(jetstream.connect(address, name="conformance", stream=FOR_BINDINGS))
-        await bus.ensure_stream()
-        ledger = await stack.enter_async_context(open_ledger(folder))
-        runner = BindingRunner(
-            ClusterBindings(cluster, instance_id), bus, ledger, Tools(cluster), instance_id=instance_id, notices=True
-        )
-        await runner.start()
-        running = asyncio.create_task(runner.run())
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        http = Server()
-        desk = await ResultsDesk.open(bus, 0)
-        service = EndpointService(ClusterGate(cluster, instance_id), bus, desk, http.bodies, settings)
-        await http.serve(0, service, [listening])
-        try:
-            yield listening.getsockname()
-        finally:
-            await http.drain(0)
-            await runner.drain()
-            await running
-
-
-async def _send(case: Case, address: tuple[str, int]) -> bytes:
-    request = case["request"]
-    body = body_of(case)
-    host = f"{address[0]}:{address[1]}"
-    names = [name.lower() for name, _ in request["headers"]]
-    lines = [f"{request['method']} {request['path']} HTTP/1.1"]
-    lines += [] if "host" in names else [f"Host: {host}"]
-    lines += [f"{name}: {_with_tokens(case, value)}" for name, value in request["headers"]]
-    if body is not None and not {"content-length", "transfer-encoding"} & set(names):
-        lines.append(f"Content-Length: {len(body)}")
-    lines += ["Connection: close", "", ""]
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        writer.write("\r\n".join(lines).encode("latin-1", "replace") + (body or b""))
-        async with asyncio.timeout(30):
-            answer = await reader.read(-1)
-            return answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
 
 
 def body_of(case: Case) -> bytes | None:
