@@ -12,8 +12,10 @@ import itertools
 import logging
 import random
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -50,9 +52,16 @@ class Lost(Unavailable):
 class _Client(Client):
     """nats-py's client, with handlers that are called at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, needs_tls: bool = False) -> None:
         super().__init__()
         self.handlers: dict[int, Handler] = {}
+        self._needs_tls = needs_tls
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """What the server says of itself, before we say anything: nats-py would send the password to a server without TLS."""
+        if initial_connection and self._needs_tls and not info.get("tls_required"):
+            raise nats.errors.SecureConnRequiredError
+        await super()._process_info(info, initial_connection)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         handler = self.handlers.get(sid)
@@ -72,7 +81,7 @@ class Connection:
         self._address = address
         self._name = name
         self._timeout = timeout
-        self._client = _Client()
+        self._client = self._new_client()
         self._up = asyncio.Event()
         self._down_since: float | None = None
         self._was_up = False
@@ -187,10 +196,9 @@ class Connection:
             raise Unavailable(f"no bus at {self._address.url}{self._because()}") from None
         except (nats.errors.Error, OSError, ValueError, ssl.SSLError) as error:
             if _is_authorization(error):
-                raise Refused(
-                    f"the bus at {self._address.url} refuses the user '{self._address.user}'",
-                    hint="check the access secret",
-                ) from None
+                who = f"the user '{self._address.user}'" if self._address.user else "the token"
+                who = who if self._address.user or self._address.token else "clients without credentials"
+                raise Refused(f"the bus at {self._address.url} refuses {who}", hint="check the access secret") from None
             raise Unavailable(f"no bus at {self._address.url}: {self._why(error)}") from error
         finally:
             connecting.cancel()
@@ -202,8 +210,13 @@ class Connection:
         """Go on trying after ``_open`` has failed."""
         self._closing = False
         self._down_since = self._loop.time() - self._timeout  # nobody waits for what never was
-        self._client = _Client()
+        self._client = self._new_client()
         self._reopening = asyncio.create_task(self._reopen())
+
+    def _new_client(self) -> _Client:
+        tls = self._address.tls
+        secured = any(url.strip().startswith("tls:") for url in self._address.url.split(","))
+        return _Client(needs_tls=secured or (tls is not None and tls.required))
 
     async def _connect(self, client: _Client) -> None:
         """Connect this client and make it ours, with all subscriptions."""
@@ -263,7 +276,7 @@ class Connection:
         """A new client in place of one that is closed for good, with the same subscriptions."""
         wait, most = _RECONNECT_SECONDS
         while not self._closing:
-            client = _Client()
+            client = self._new_client()
             try:
                 await self._connect(client)
             except (nats.errors.Error, OSError) as error:
@@ -370,11 +383,16 @@ def _is_authorization(error: Exception) -> bool:
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=tls.ca_file or None)
-        if tls.certificate_file:
-            context.load_cert_chain(tls.certificate_file, tls.key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SpecError(f"the TLS files of the bus cannot be used: {error}") from error
+        context = ssl.create_default_context(cadata=tls.ca or None)
+        if tls.certificate:
+            with tempfile.TemporaryDirectory() as folder:  # OpenSSL reads files only; the folder is ours alone
+                certificate, key = Path(folder, "tls.crt"), Path(folder, "tls.key")
+                certificate.write_text(tls.certificate)
+                key.touch(mode=0o600)
+                key.write_text(tls.key)
+                context.load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        raise SpecError(f"the certificates for the bus cannot be used: {error}", reason="InvalidCertificate") from error
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

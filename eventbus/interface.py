@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -15,12 +15,16 @@ __all__ = ["SPOOLED", "Address", "Bus", "Connector", "Message", "State", "Stored
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files (PEM) for a TLS connection; empty: the system's authorities, no client certificate. ``verify=False`` trusts any server."""
+    """How to speak TLS: PEM texts of authorities (empty: the system's) and of a client certificate with its key (empty: none).
 
-    ca_file: str = ""
-    certificate_file: str = ""
-    key_file: str = ""
+    ``verify=False`` trusts any server. A connection without TLS is never made when it is ``required``.
+    """
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = field(default="", repr=False)
     verify: bool = True
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

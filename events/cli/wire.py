@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from eventbus.interface import Address
+from eventbus.interface import Address, Tls
 from events.secrets import Vault
 
 __all__ = ["read_addresses", "read_vault", "write_addresses", "write_vault"]
@@ -22,11 +23,15 @@ def read_vault(config: dict[str, Any]) -> Vault:
     return Vault({(k, ns, n, key): base64.b64decode(v) for k, ns, n, key, v in config["vault"]})
 
 
-def write_addresses(addresses: Mapping[tuple[str, str], Address]) -> list[list[str]]:
+def write_addresses(addresses: Mapping[tuple[str, str], Address]) -> list[list[Any]]:
     """Addresses by namespace and EventBus."""
-    return [[ns, bus, a.url, a.user, a.password] for (ns, bus), a in addresses.items()]
+    return [[ns, bus, dataclasses.asdict(address)] for (ns, bus), address in addresses.items()]
 
 
 def read_addresses(config: dict[str, Any]) -> dict[tuple[str, str], Address]:
     """The addresses that were written."""
-    return {(ns, bus): Address(url, user, password) for ns, bus, url, user, password in config["buses"]}
+    return {(ns, bus): _address(**fields) for ns, bus, fields in config["buses"]}
+
+
+def _address(tls: dict[str, Any] | None, **fields: str) -> Address:
+    return Address(tls=None if tls is None else Tls(**tls), **fields)
