@@ -1,0 +1,120 @@
+"""What most rows stand on: ``up``, a target and a generator, together; and the question whether everything has arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos import checker, journal, manifests
+from tests.chaos.checker import Findings
+from tests.chaos.generator import Generator
+from tests.chaos.journal import Record
+from tests.chaos.manifests import Manifest
+from tests.chaos.report import Report, bound
+from tests.chaos.system import SHORT_WAITS, Target, Up, until
+from tests.support.up import free_port
+
+
+@dataclass
+class Run:
+    """One run of a row: where it may write, its seed and all randomness, and faults that are planted into the product."""
+
+    row: str
+    folder: Path
+    seed: int
+    plants: tuple[str, ...] = ()
+    rate: float | None = None
+    seconds: float | None = None
+    kills: int | None = None
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def report(self) -> Report:
+        return Report(self.row, self.seed)
+
+
+@dataclass
+class Bench:
+    """See the module."""
+
+    run: Run
+    up: Up
+    target: Target
+    generator: Generator
+    triggers: tuple[str, ...] = ("start",)
+
+    def told(self) -> list[Record]:
+        """What the generator was told."""
+        return list(journal.read(self.generator.path))
+
+    def taken(self) -> list[Record]:
+        """What the target has."""
+        return list(journal.read(self.target.journal))
+
+    def missing(self) -> list[str]:
+        return checker.missing(self.told(), self.taken(), self.triggers)
+
+    async def settled(self, seconds: float, quiet: float = 5.0) -> float:
+        """Wait until nothing is missing, and then for duplicates that come late; the seconds until nothing was missing.
+
+        At the deadline it just returns: the checker tells what is lost.
+        """
+        began = time.monotonic()
+        try:
+            await until(lambda: not self.missing(), seconds, "everything has arrived")
+        except AssertionError:
+            return seconds
+        took = time.monotonic() - began
+        await asyncio.sleep(quiet)
+        return took
+
+    async def check(self, report: Report, *, seconds: float = 60, quiet: float = 5.0) -> Findings:
+        """Settle, end the product in order, and put what the checker finds into the report."""
+        settled = await self.settled(seconds, quiet)
+        report.figures["settled_after_seconds"] = round(settled, 1)
+        status = await self.up.stop()
+        report.expect(status == 0, f"up ended with {status}: {self.up.log[-300:]}")
+        findings = checker.check(
+            self.told(), self.taken(), self.up.events(), self.up.outcomes(), triggers=self.triggers
+        )
+        report.figures |= findings.figures()
+        report.figures["loss_rate"] = bound(len(findings.lost), findings.accepted)
+        report.failures += findings.failures()
+        report.expect(findings.submitted > 0, "nothing was submitted at all")
+        return findings
+
+
+@asynccontextmanager
+async def bench(
+    run: Run,
+    make: Callable[[int], Sequence[Manifest]] = manifests.pushes,
+    *options: str,
+    patches: Sequence[str] = SHORT_WAITS,
+    environment: dict[str, str] | None = None,
+    triggers: tuple[str, ...] = ("start",),
+    path: str = "/push",
+) -> AsyncIterator[Bench]:
+    """Everything runs; ``make(port)`` gives the manifests."""
+    port = free_port()
+    target = Target(run.folder / "target")
+    up = Up(
+        run.folder / "up", "--log-format", "json", *options,
+        kubeconfig=target.kubeconfig, patches=[*patches, *run.plants], environment=environment,
+    )  # fmt: skip
+    manifests.write(up.manifests, make(port))
+    try:
+        target.start()
+        await up.started()
+        async with Generator(f"http://127.0.0.1:{port}{path}", run.folder / "generator.jsonl") as generator:
+            yield Bench(run, up, target, generator, triggers)
+    finally:
+        up.kill()
+        target.kill()

@@ -1,0 +1,1 @@
+"""Planted faults; see ``tests/chaos/planted``."""

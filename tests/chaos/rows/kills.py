@@ -1,0 +1,51 @@
+"""Random SIGKILL, SIGSTOP and SIGTERM of source, bus, sensor, target and ``up`` itself, while events come in all the time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.chaos import checker, journal
+from tests.chaos.bench import Run, bench
+from tests.chaos.faults import Striker, met
+from tests.chaos.generator import names
+from tests.chaos.journal import Record
+from tests.chaos.report import Report
+
+
+@dataclass(frozen=True)
+class Size:
+    kills: int
+    rate: float = 200.0
+    longest_stop: float = 6.0
+
+
+TIERS = {"short": Size(8), "nightly": Size(200, longest_stop=20.0)}
+
+
+async def run(size: Size, run: Run) -> Report:
+    report = run.report()
+    kills, rate = run.kills or size.kills, run.rate or size.rate
+    async with bench(run) as b, Striker(b, run.folder / "strikes.jsonl", longest_stop=size.longest_stop) as striker:
+        enough = asyncio.Event()
+        ids = itertools.takewhile(lambda _: not enough.is_set(), names("push", 10**9))
+        sending = asyncio.create_task(b.generator.stream(ids, rate, run.rng))
+        began = asyncio.get_running_loop().time()
+        counted: list[Record] = []
+        while len(counted) < kills or asyncio.get_running_loop().time() - began < (run.seconds or 0):
+            for _ in range(max(1, kills - len(counted))):
+                await striker.strike()
+            counted = met(list(journal.read(striker.path)), b.told(), b.taken())
+        enough.set()
+        await sending
+        # Every sender sends once more what got no answer, as a person at the Git server would.
+        told = b.told()
+        await b.generator.send_all(sorted({r["id"] for r in told} - checker.accepted(told).keys()))
+        strikes = list(journal.read(striker.path))
+        report.figures["kills"] = len(strikes)
+        report.figures["kills_with_events_in_flight"] = len(counted)
+        report.figures["of"] = dict(Counter(f"{s['kind']} {s['part']}" for s in counted))
+        await b.check(report, seconds=120)
+    return report

@@ -1,0 +1,49 @@
+"""The rows, and how one is carried out: its size by tier, its folder, its seed, its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.bench import Run
+from tests.chaos.report import Report
+
+ROWS = (
+    "kills",
+)  # fmt: skip
+
+
+async def carry_out(
+    row: str,
+    tier: str,
+    folder: Path,
+    seed: int,
+    *,
+    scale: float = 1.0,
+    deadline: float | None = None,
+    plants: tuple[str, ...] = (),
+    size: Any = None,
+    **options: Any,
+) -> Report:
+    """Run a row. ``scale`` multiplies its counts; what breaks off (also at ``deadline`` seconds) is a failure like others."""
+    module = importlib.import_module(f"tests.chaos.rows.{row}")
+    run = Run(row, folder, seed, plants, **options)
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(deadline):
+            report: Report = await module.run(size or scaled(module.TIERS[tier], scale), run)
+    except (AssertionError, TimeoutError, ExceptionGroup) as error:
+        report = run.report()
+        report.failures.append(f"broke off: {type(error).__name__}: {error}")
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def scaled(size: Any, scale: float) -> Any:
+    """The whole numbers of a size are counts."""
+    counts = {f.name: getattr(size, f.name) for f in dataclasses.fields(size)}
+    return dataclasses.replace(size, **{n: max(1, round(v * scale)) for n, v in counts.items() if type(v) is int})
