@@ -1,7 +1,9 @@
 """Step 5: a durable pull consumer with a pull always outstanding.
 
 While one batch is at work the next is already on its way. The server is asked for as many messages as there is room for (credit); when
-it goes silent, restarts, or somebody deletes the consumer, the pull is renewed without losing an event.
+it goes silent, restarts, or somebody deletes the consumer, the pull is renewed without losing an event. A watchdog asks from time to time
+whether messages wait that do not come. What comes again while it is at work here (this process stood still for longer than the
+acknowledgement deadline) is not handed out a second time.
 https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
 """
 
@@ -16,6 +18,7 @@ import orjson
 
 from eventbus.api import JetStreamApi
 from eventbus.connection import status_of
+from eventbus.counters import REPEATED, STALLS
 from eventbus.messages import JetStreamMessage, header
 from eventbus.stream import nanoseconds
 from events.errors import PointsmanError, Unavailable
@@ -33,6 +36,8 @@ _EXPIRES = 30.0
 _HEARTBEAT = 5.0
 _SILENCE = 12.0
 """Two missed heartbeats and some: the pull is lost."""
+_LOOK = 8.0
+"""Seconds without a message after which the watchdog looks; the second look that finds the consumer where it was binds it anew."""
 _BACKOFF = (0.05, 2.0)
 
 _TIMED_OUT = (404, 408)
@@ -66,13 +71,32 @@ class PullSubscription:
         self._credit = 0
         """So many messages the server may still send on the pulls that are under way."""
         self._heard = 0.0
+        """When the bus last said anything on a pull."""
+        self._delivered = 0.0
+        """When the last message came."""
+        self._looked = 0.0
+        self._place = -1
+        """How many deliveries the consumer had made at the last look, -1 when nothing was waiting then."""
+        self._problem = ""
+        self._repeated = REPEATED.labels(name)
+        self._stalls = STALLS.labels(name)
         self._bound = False
-        self._unsettled: set[int] = set()
+        self._unsettled: dict[int, JetStreamMessage | None] = {}
+        """What was delivered and not acknowledged, by position; None for what was given back."""
         self._seen: int | None = None
         """The highest position that was delivered, None until the consumer was seen for the first time."""
         self._keeper: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] = lambda: None
         self._closed = False
+
+    @property
+    def trouble(self) -> str:
+        """Why no messages come, as far as it is known; empty when all is well."""
+        if self._closed:
+            return ""
+        if not self._api.connection.is_up:
+            return f"consumer {self.name}: the bus is away"
+        return f"consumer {self.name}: {self._problem}" if self._problem else ""
 
     async def start(self) -> None:
         """Create or update the consumer and begin to pull. Raises Unavailable, or Refused when the server says no for good."""
@@ -123,7 +147,14 @@ class PullSubscription:
             return
         message = JetStreamMessage(subject, reply, data, headers, self._settle)
         self._credit -= 1
-        self._unsettled.add(message.sequence)
+        self._delivered = self._heard
+        held = self._unsettled.get(message.sequence)
+        if held is not None:
+            held.reply = reply  # what is said of it from now on counts for this delivery
+            self._repeated.inc()
+            self._attention.set()
+            return
+        self._unsettled[message.sequence] = message
         if self._seen is None or message.sequence > self._seen:
             self._seen = message.sequence
         self._buffer.append(message)
@@ -148,7 +179,9 @@ class PullSubscription:
 
     async def _settle(self, message: JetStreamMessage, verdict: bytes) -> None:
         if verdict == b"+ACK":
-            self._unsettled.discard(message.sequence)
+            self._unsettled.pop(message.sequence, None)
+        elif verdict != b"+WPI":
+            self._unsettled[message.sequence] = None
         await self._api.connection.send(message.reply, verdict)
 
     async def _pull(self) -> None:
@@ -168,7 +201,7 @@ class PullSubscription:
             raise
 
     async def _keep(self) -> None:
-        """Renew the pull when it ended, and bind again when the consumer is gone."""
+        """Renew the pull when it ended, and bind again when the consumer is gone or stalled."""
         least, most = _BACKOFF
         wait = least
         while True:
@@ -187,12 +220,54 @@ class PullSubscription:
                 if not self._bound:
                     await self._bind()
                 await self._pull()
+                await self._look()
                 wait = least
-            except PointsmanError as error:
-                log.warning("consumer %s: %s", self.name, error)
+            except Exception as error:  # whatever it is, a consumer that nobody keeps would stand still for ever
+                if isinstance(error, PointsmanError):
+                    log.warning("consumer %s: %s", self.name, error)
+                else:
+                    log.exception("consumer %s: internal error", self.name)
+                self._problem, self._looked = str(error), 0.0
                 self._attention.set()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, most)
+
+    async def _look(self) -> None:
+        """The watchdog: when nothing comes though we asked for it, ask the bus whether something is waiting."""
+        now = self._loop.time()
+        if now - self._delivered < _LOOK:
+            self._place, self._problem = -1, ""
+            return
+        if not self._credit:  # we are busy and have asked for nothing
+            self._place = -1
+            return
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        info = await self._api.find(f"CONSUMER.INFO.{self._stream}.{self.name}")
+        if info is None:
+            self._bound = False
+            self._attention.set()
+            return
+        before, self._place = self._place, int(info["delivered"]["consumer_seq"]) if info["num_pending"] else -1
+        if info.get("paused"):
+            self._problem = f"somebody has paused it; {info['num_pending']} events wait"
+        elif self._place < 0:
+            self._problem = ""
+        elif before == self._place:
+            self._problem = f"{info['num_pending']} events wait and do not come"
+            log.error("consumer %s is stalled: %s; binding it anew", self.name, self._problem)
+            self._stalls.inc()
+            await self._rebind()
+
+    async def _rebind(self) -> None:
+        """Bring the consumer's configuration in order and pull at a fresh address, so that nothing depends on what was before."""
+        connection = self._api.connection
+        await connection.unsubscribe(self._inbox)
+        self._inbox, self._credit = connection.inbox(), 0
+        await connection.subscribe(self._inbox, self._on_message)
+        await self._bind()
+        await self._pull()
 
     async def _keep_buffered(self) -> None:
         """Messages that wait for a slow sensor must not be taken for forgotten ones."""

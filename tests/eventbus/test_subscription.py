@@ -108,7 +108,9 @@ async def test_nak_delivers_again_after_its_delay(bus: JetStreamBus) -> None:
     assert loop.time() - began > 0.4
 
 
-async def test_in_progress_keeps_a_message_ours(bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_in_progress_keeps_a_message_ours(
+    nats: EmbeddedNats, bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "ACK_WAIT", 1.0)
     subscription = await bus.subscribe("sensor", PUSH)
     await bus.publish(event("a"))
@@ -117,8 +119,32 @@ async def test_in_progress_keeps_a_message_ours(bus: JetStreamBus, monkeypatch: 
         await asyncio.sleep(0.3)
         await message.in_progress()
     assert (await info(bus, "sensor"))["num_redelivered"] == 0
-    (again,) = await take(subscription, 1)
-    assert again.deliveries == 2
+    async with connect(nats.address("default", "default"), name="second") as second:
+        (again,) = await take(await second.subscribe("sensor", PUSH), 1)
+        assert again.deliveries >= 2
+
+
+async def test_what_comes_again_while_it_is_at_work_is_not_handed_out_twice(
+    bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when this process stood still for longer than the acknowledgement deadline."""
+    monkeypatch.setattr(module, "ACK_WAIT", 0.5)
+    subscription = await bus.subscribe("sensor", PUSH)
+    await bus.publish(event("slow"))
+    (slow,) = await take(subscription, 1, ack=False)
+    await until(lambda: slow.deliveries >= 3)
+    await bus.publish(event("next"))
+    assert ids(await take(subscription, 1)) == ["next"]
+    await slow.ack()
+    await settled(bus, "sensor", 2)
+
+
+async def test_what_was_given_back_is_handed_out_again(bus: JetStreamBus) -> None:
+    subscription = await bus.subscribe("sensor", PUSH)
+    await bus.publish(event("a"))
+    (message,) = await take(subscription, 1, ack=False)
+    await message.nak()
+    assert ids(await take(subscription, 1)) == ["a"]
 
 
 async def test_batches_go_on_after_kill_9(nats: EmbeddedNats, bus: JetStreamBus) -> None:
@@ -166,13 +192,12 @@ async def test_a_deleted_consumer_is_made_again_where_it_stood(bus: JetStreamBus
     await bus.publish(event("done"))
     await take(subscription, 1)
     await bus.publish(event("at-work"))
-    await take(subscription, 1, ack=False)
+    (at_work,) = await take(subscription, 1, ack=False)
     await bus._api.call("CONSUMER.DELETE.default.sensor")
     await bus.publish(event("later"))
-    seen: list[str] = []
-    while "later" not in seen:
-        seen += ids(await take(subscription, 1))
-    assert seen == ["at-work", "later"]
+    assert ids(await take(subscription, 1)) == ["later"]
+    await at_work.ack()
+    await settled(bus, "sensor", 3)
 
 
 async def test_a_deleted_stream_is_made_again(bus: JetStreamBus) -> None:
@@ -200,6 +225,51 @@ async def test_a_silent_server_is_asked_again(bus: JetStreamBus, monkeypatch: py
     monkeypatch.setattr(bus._connection, "send", send)
     await bus.publish(event("a"))
     assert ids(await take(subscription, 1, seconds=5)) == ["a"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"_HEARTBEAT": 0.2, "_LOOK": 0.3}.items():
+        monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_stalled_consumer_is_noticed_and_bound_anew(bus: JetStreamBus) -> None:
+    """Somebody lowered its limit, so that the server holds everything back behind one message that is at work."""
+    subscription = await bus.subscribe("sensor", PUSH)
+    changed = {**(await info(bus, "sensor"))["config"], "max_ack_pending": 1}
+    await bus._api.call("CONSUMER.CREATE.default.sensor", {"stream_name": "default", "config": changed})
+    await bus.publish(event("at-work"))
+    await take(subscription, 1, ack=False)
+    await bus.publish(event("held back"))
+    await until(lambda: "wait and do not come" in subscription.trouble)
+    assert ids(await take(subscription, 1)) == ["held back"]
+    await until(lambda: not subscription.trouble)
+    assert (await info(bus, "sensor"))["config"]["max_ack_pending"] == module.MAX_ACK_PENDING
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_consumer_without_anything_to_do_is_no_trouble(bus: JetStreamBus) -> None:
+    subscription = await bus.subscribe("idle", PUSH)
+    await bus.publish(event("of others", name="tag"))
+    looked = subscription._looked
+    await until(lambda: subscription._looked > looked + 0.5)
+    assert not subscription.trouble
+    assert module.STALLS.labels("idle")._value.get() == 0
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_fault_of_ours_does_not_end_the_watch(bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = await bus.subscribe("sensor", PUSH)
+    pull = subscription._pull
+
+    async def fail() -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(subscription, "_pull", fail)
+    await until(lambda: "a bug" in subscription.trouble)
+    monkeypatch.setattr(subscription, "_pull", pull)
+    await until(lambda: not subscription.trouble)
 
 
 async def test_closing_ends_the_batches(bus: JetStreamBus) -> None:
