@@ -15,7 +15,7 @@ import click
 
 from eventbus import jetstream
 from eventbus.interface import Address
-from eventbus.stream import FOR_BINDINGS, StreamSettings
+from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
 from events.errors import SpecError
 from events.secrets import Vault
 from eventsource.endpoint.credentials import Mode
@@ -25,8 +25,18 @@ from eventsource.endpoint.results import ResultsDesk
 from eventsource.endpoint.service import EndpointService, EndpointSettings
 from eventsource.process import tls_context
 from eventsource.server import Server
+from sensor.bindings.dispatching import LEDGER_BUS
 
-__all__ = ["BINDINGS_BUS", "DEFAULT_PORT", "EndpointOptions", "options", "serve_endpoint", "serve_locally", "stream_of"]
+__all__ = [
+    "BINDINGS_BUS",
+    "DEFAULT_PORT",
+    "EndpointOptions",
+    "options",
+    "serve_endpoint",
+    "serve_locally",
+    "stream_of",
+    "where_stored",
+]
 
 DEFAULT_PORT = 2746
 """As Argo Server."""
@@ -122,6 +132,13 @@ def options(command: Any) -> Any:
 def stream_of(retention: float) -> StreamSettings:
     """The stream of posted events; ``retention`` in seconds."""
     return dataclasses.replace(FOR_BINDINGS, max_age=retention)
+
+
+def where_stored(row: Mapping[str, Any]) -> tuple[tuple[str, str], StreamSettings]:
+    """The bus (namespace and name) and the stream that hold the event of a row of the ledger."""
+    if row["bus"] == LEDGER_BUS:
+        return BINDINGS_BUS, FOR_BINDINGS
+    return (row["namespace"], row["bus"]), OURS
 
 
 async def serve_endpoint(

@@ -15,6 +15,7 @@ import click
 import orjson
 
 from eventbus import jetstream, ledger
+from events.cli.endpoint import where_stored
 from events.cli.printing import age, objects, plain, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
@@ -168,9 +169,11 @@ async def _read_stored(found: list[dict[str, Any]], state: StateFolder) -> dict[
     stored: dict[str, Event] = {}
     addresses = read_addresses(state.running() or {"buses": []})
     for name, address in addresses.items():
-        wanted = [e for e in found if (e["namespace"], e["bus"]) == name]
+        wanted = [e for e in found if where_stored(e)[0] == name]
+        if not wanted:
+            continue
         try:
-            async with jetstream.connect(address, name="pointsman get") as bus:
+            async with jetstream.connect(address, name="pointsman get", stream=where_stored(wanted[0])[1]) as bus:
                 for event in wanted:
                     text = await bus.read(event["sequence"])
                     if text is not None:

@@ -9,6 +9,8 @@ from typing import Any
 from eventbus import jetstream, subjects
 from eventbus.interface import Address
 from eventbus.jetstream import JetStreamBus
+from eventbus.stream import OURS, StreamSettings
+from events.cli.endpoint import where_stored
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import Unavailable
@@ -30,13 +32,14 @@ def addresses(state: StateFolder) -> dict[BusName, Address]:
 
 async def read_event(buses: Mapping[BusName, Address], row: Mapping[str, Any]) -> Event:
     """The event of a row of the ledger. Raises Unavailable when the bus has it no more, or cannot be asked."""
-    address = buses.get((row["namespace"], row["bus"]))
+    name, stream = where_stored(row)
+    address = buses.get(name)
     if address is None:
         raise Unavailable(
             f"event {row['id']} is known, but only the bus holds its data",
             hint="start `pointsman up` with this state folder, or explain the delivery",
         )
-    async with _open(address) as bus:
+    async with _open(address, stream) as bus:
         text = await bus.read(row["sequence"])
     if text is None:
         raise Unavailable(f"event {row['id']} is known, but the bus does not hold it any more")
@@ -62,5 +65,5 @@ async def read_joins(
     return found
 
 
-def _open(address: Address) -> AbstractAsyncContextManager[JetStreamBus]:
-    return jetstream.connect(address, name="pointsman explain")
+def _open(address: Address, stream: StreamSettings = OURS) -> AbstractAsyncContextManager[JetStreamBus]:
+    return jetstream.connect(address, name="pointsman explain", stream=stream)

@@ -42,8 +42,8 @@ log = structlog.get_logger("bindings")
 T = TypeVar("T")
 
 API = "argoproj.io/v1alpha1"
-LEDGER_BUS = "bindings"
-"""How the ledger names the bus of these events."""
+LEDGER_BUS = "_bindings"
+"""How the ledger names the bus of these events; no EventBus has this name."""
 
 
 @dataclass
