@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from eventbus.disk import percentile
+from eventbus.disk import SLOW_SYNC, measure, percentile
 from eventbus.spooling import SpoolingBus
 
 __all__ = ["SpoolMetrics"]
+
+log = logging.getLogger(__name__)
 
 _BUS = ("namespace", "eventbus")
 
@@ -23,6 +28,21 @@ class SpoolMetrics(Collector):
         """By namespace and EventBus."""
         self.syncs: list[float] = []
         """Seconds that syncs took at the start."""
+
+    async def measure(self, folder: Path) -> None:
+        """Find out how long this disk takes, and tell. What cannot be written is told, too: the spool will fail."""
+        try:
+            self.syncs = await asyncio.to_thread(measure, folder)
+        except OSError as error:
+            log.error("nothing can be written in %s: %s", folder, error)
+            return
+        middle, most = (percentile(self.syncs, share) * 1e3 for share in (0.5, 0.99))
+        if most > SLOW_SYNC * 1e3:
+            log.warning(
+                "this disk is slow: a write takes %.1f ms (p99 %.1f ms), and each delivery waits for it", middle, most
+            )
+        else:
+            log.info("a write through to the disk takes %.1f ms (p99 %.1f ms)", middle, most)
 
     def collect(self) -> Iterator[Metric]:
         """Everything, as it is now."""

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from eventbus.interface import Bus
-from events.errors import PointsmanError, Rejected, Unavailable
+from events.errors import PointsmanError, Refused, Rejected, Unavailable
 from eventsource.delivery import Delivery
 from eventsource.listener import Listener, Received
 from eventsource.metrics import UNKNOWN, EventMetrics
@@ -56,17 +56,19 @@ async def publish(served: Served, received: Received) -> web.Response:
     except Unavailable:
         metrics.sent_failed.inc(len(events))
         raise
+    fresh = sum(1 for one in stored if not one.duplicate and not one.spooled)
+    metrics.sent.inc(fresh)
     if not stored:
         status = "filtered"
+    elif any(one.spooled for one in stored):
+        status = "spooled"
     else:
-        fresh = sum(1 for one in stored if not one.duplicate)
         status = "stored" if fresh else "duplicate"
-        metrics.sent.inc(fresh)
     metrics.result(status)
     answer: dict[str, Any] = {"id": ids[0] if ids else "", "status": status}
     if len(ids) > 1:
         answer["ids"] = ids
-    return web.Response(body=orjson.dumps(answer), headers=_JSON)
+    return web.Response(status=202 if status == "spooled" else 200, body=orjson.dumps(answer), headers=_JSON)
 
 
 def refusal(
@@ -79,6 +81,8 @@ def refusal(
     elif isinstance(error, Unavailable):
         status, message = 503, "the event cannot be stored now"
         retry_after = math.ceil(error.retry_after or 1)
+    elif isinstance(error, Refused) and error.status == 413:
+        status, message, retry_after = 413, "the event is larger than the bus takes", None
     else:
         status, message, retry_after = 503, "the event source is not ready", 10
     tell = log.warning if status >= 500 else log.info

@@ -43,11 +43,12 @@ class EventMetrics(Refusals):
         self.duration = DURATION.labels(*self._labels)
         self._processing_failed = PROCESSING_FAILED.labels(*self._labels)
         self._results = {
-            result: DELIVERIES.labels(*self._labels, result, "") for result in ("stored", "duplicate", "filtered")
+            result: DELIVERIES.labels(*self._labels, result, "")
+            for result in ("stored", "spooled", "duplicate", "filtered")
         }
 
     def result(self, result: str) -> None:
-        """A delivery was answered with 2xx: ``stored``, ``duplicate`` or ``filtered``."""
+        """A delivery was answered with 2xx: ``stored``, ``spooled``, ``duplicate`` or ``filtered``."""
         self._results[result].inc()
 
     def rejected(self, reason: str) -> None:

@@ -73,6 +73,10 @@ class SensorProcess:
             for part in self._parts:
                 tasks.create_task(part.run())
 
+    def unready(self) -> list[str]:
+        """Why it cannot work now: never, what it waits for stays on the bus."""
+        return []
+
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
         for part in self._parts:

@@ -55,7 +55,7 @@ class Admin:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        reasons = self._up.unready()
+        reasons = await self._up.unready()
         return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:

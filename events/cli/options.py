@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from eventbus.spool import DEFAULT_LIMIT
 from events import manifests
 from events.cli.endpoint import EndpointOptions
 from events.cli.plan import Plan, Signature, make_plan
@@ -20,7 +21,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class UpOptions:
-    """The options of ``up``. ``retention`` in seconds."""
+    """The options of ``up``. ``retention`` in seconds, ``spool`` (of each EventBus) in bytes."""
 
     paths: tuple[str, ...]
     state: Path = Path(".pointsman")
@@ -35,6 +36,7 @@ class UpOptions:
     admin_port: int | None = None
     retention: float = 7 * DAY
     sync: str = "always"
+    spool: int = DEFAULT_LIMIT
     log_level: str = "info"
     log_style: str = "auto"
     bindings_port: int | None = None

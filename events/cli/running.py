@@ -119,7 +119,13 @@ class Up:
     async def _source_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
         sockets = {str(port): [s.fileno()] for port, s in self.sockets.items()}
         buses = self.plan.source_buses | self.plan.posted
-        config = {**self._shared_config(buses), "sources": self.plan.sources, "sockets": sockets}
+        config = {
+            **self._shared_config(buses),
+            "sources": self.plan.sources,
+            "sockets": sockets,
+            "spool": str(self.state.spool.absolute()),
+            "spool_limit": self.options.spool,
+        }
         if self.posts is None or not self.plan.bindings:
             return config, list(self.sockets.values())
         config["endpoint"] = {
@@ -182,10 +188,12 @@ class Up:
 
     # -- while it runs -----------------------------------------------------------------------------------------------
 
-    def unready(self) -> list[str]:
-        """Why it is not ready; empty when it is."""
+    async def unready(self) -> list[str]:
+        """Why it is not ready; empty when it is. Sources can do without the bus for as long as they can spool."""
         reasons = [f"the {r.name} process is down" for r in (self.source, self.sensor) if not r.is_up]
-        if self.server is not None and not self.server.pid:
+        if self.source.worker is not None:
+            reasons += await self.source.worker.unready()
+        if self.server is not None and not self.server.pid and not self.plan.source_buses:
             reasons.append("the bus is down")
         return reasons
 

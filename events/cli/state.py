@@ -19,7 +19,7 @@ VERSION = "1"
 
 
 class StateFolder:
-    """``bus/`` (the embedded NATS), ``workflows.db``, ``ledger.db``, ``up.json`` (how to reach what runs), ``version``."""
+    """``bus/`` (the embedded NATS), ``spool/`` (events that wait for it), ``workflows.db``, ``ledger.db``, ``up.json`` (how to reach what runs), ``version``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,6 +28,11 @@ class StateFolder:
     def bus(self) -> Path:
         """Folder of the embedded bus."""
         return self.path / "bus"
+
+    @property
+    def spool(self) -> Path:
+        """Folder of the spools, one for each EventBus."""
+        return self.path / "spool"
 
     @contextmanager
     def opened(self) -> Iterator[StateFolder]:

@@ -36,6 +36,14 @@ def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> fl
     return int(number) * units[unit]
 
 
+def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+    found = re.fullmatch("([0-9]{1,6})(Ki|Mi|Gi)", value)
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter("write a number with Ki, Mi or Gi, such as 512Mi")
+    return int(found[1]) * units[found[2]]
+
+
 def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:
     """``name/key=value`` and ``name/key=@file`` of the command line."""
     found: dict[str, bytes] = {}
@@ -88,6 +96,10 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     callback=read_retention,
     help="How long events and records are kept.",
 )
+@click.option(
+    "--spool-size", "spool", default="1Gi", show_default=True, callback=_bytes, metavar="SIZE",
+    help="What may wait on disk while the bus is away; then deliveries are refused.",
+)  # fmt: skip
 @click.option(
     "--sync",
     type=click.Choice(["always", "default"]),

@@ -36,6 +36,10 @@ class Part(Protocol):
         """Begin to end: take no new work."""
         ...
 
+    def unready(self) -> list[str]:
+        """Why it cannot take work now; empty when it can."""
+        ...
+
 
 async def _serve(role: str, channel: Channel) -> int:
     config = await channel.receive()
@@ -93,6 +97,8 @@ async def _obey(channel: Channel, part: Part) -> None:
             await part.drain()
         elif message["do"] == "metrics":
             await channel.send({"metrics": generate_latest(REGISTRY).decode()})
+        elif message["do"] == "unready":
+            await channel.send({"unready": part.unready()})
 
 
 def main() -> None:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from eventbus import jetstream
-from eventbus.interface import Bus
+from prometheus_client import REGISTRY
+
+from eventbus import spooling, subjects
+from eventbus.metrics import SpoolMetrics
 from eventbus.stream import StreamSettings
 from events.cli.endpoint import BINDINGS_BUS, serve_locally
 from events.cli.wire import read_addresses, read_vault
+from events.errors import Unavailable
 from events.models.base import parse
 from events.models.eventsource import EventSource
 from eventsource.process import Sources, start
@@ -27,8 +31,9 @@ _DRAIN_SECONDS = 4.0
 
 
 class _Serving:
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, metrics: SpoolMetrics) -> None:
         self._server = server
+        self._metrics = metrics
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -37,6 +42,9 @@ class _Serving:
 
     async def drain(self) -> None:
         self._ended.set()
+
+    def unready(self) -> list[str]:
+        return [reason for bus in self._metrics.buses.values() if (reason := bus.unready())]
 
 
 @asynccontextmanager
@@ -48,16 +56,27 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
         raise error
     sockets = {int(port): [socket.socket(fileno=fd) for fd in fds] for port, fds in config["sockets"].items()}
     async with AsyncExitStack() as stack:
-        buses: dict[tuple[str, str], Bus] = {}
+        spools = Path(config["spool"])
+        metrics = SpoolMetrics()
+        REGISTRY.register(metrics)
+        await metrics.measure(spools)
         addresses = read_addresses(config)
         posted = addresses.pop(BINDINGS_BUS, None)
         for name, address in addresses.items():
-            buses[name] = bus = await stack.enter_async_context(
-                jetstream.connect(address, name="pointsman source", stream=StreamSettings(max_age=config["retention"]))
+            bus = await stack.enter_async_context(
+                spooling.connect(
+                    address,
+                    name="pointsman source",
+                    folder=spools / subjects.account(*name),
+                    limit=config["spool_limit"],
+                    stream=StreamSettings(max_age=config["retention"]),
+                )
             )
-            await bus.ensure_stream()
-        server = await start(sources, sockets, lambda namespace, bus: buses[namespace, bus])
+            metrics.buses[name] = bus
+            with suppress(Unavailable):  # then the forwarder makes it
+                await bus.ensure_stream()
+        server = await start(sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus])
         if posted is not None:
             endpoint = {**config["endpoint"], "retention": config["retention"]}
             await serve_locally(stack, server, endpoint, posted, vault)
-        yield _Serving(server)
+        yield _Serving(server, metrics)

@@ -66,6 +66,11 @@ class Worker:
         answer = await self.channel.ask({"do": "metrics"})
         return "" if answer is None else str(answer.get("metrics", ""))
 
+    async def unready(self) -> list[str]:
+        """Why it cannot take work now; empty when it can, and when it is gone."""
+        answer = await self.channel.ask({"do": "unready"})
+        return [] if answer is None else list(answer.get("unready", []))
+
     async def stop(self, grace: float = _DRAIN_SECONDS) -> None:
         """Drain it; what does not end in ``grace`` seconds is killed."""
         with contextlib.suppress(ConnectionError):
