@@ -139,6 +139,10 @@ def outcome(kind: Kind, headers: Headers, *, now: int = NOW, body: bytes = BODY)
     return which(known, Delivery("POST", "/api/v1/events/ns/d", fields, body), now)
 
 
+def claims_an_event(headers: list[tuple[str, str]]) -> bool:
+    return any(value and name.lower().endswith(("-event", "-event-key")) for name, value in headers)
+
+
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_only_a_genuine_proof_gets_in(attempt: str, name: str) -> None:
