@@ -22,11 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
-
 from eventbus import nats_config, subjects
+from eventbus.asking import accepts, ask, greeting
 from eventbus.child import Child, spawn
 from eventbus.interface import Address
+from eventbus.watchdog import ServerWatchdog
 from events.errors import InUse, PointsmanError, SpecError, Unavailable
 
 __all__ = ["MINIMUM_VERSION", "EmbeddedNats", "server_binary"]
@@ -34,7 +34,7 @@ __all__ = ["MINIMUM_VERSION", "EmbeddedNats", "server_binary"]
 MINIMUM_VERSION = (2, 14, 3)
 """Older servers have known holes: https://advisories.nats.io"""
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _LOCK_SECONDS = 5.0
 _BACKOFF_SECONDS = (0.05, 5.0)
 
@@ -80,9 +80,11 @@ class EmbeddedNats:
         self._port = 0
         self._server_name = ""
         self._credentials: dict[str, nats_config.Credentials] = {}
+        self._system = nats_config.new_credentials(nats_config.SYSTEM)
         self._lock: int | None = None
         self._child: Child | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._watchdog = ServerWatchdog(self.folder, self.ask, self._end_child)
 
     @property
     def pid(self) -> int:
@@ -116,7 +118,23 @@ class EmbeddedNats:
 
     async def accepts(self) -> bool:
         """Whether the server takes connections at this moment."""
-        return (await _info(self._port)).get("server_name") == self._server_name
+        return (await greeting(self._port)).get("server_name") == self._server_name
+
+    @property
+    def trouble(self) -> str:
+        """Why it stores nothing, as far as that is known; empty when all is well."""
+        return self._watchdog.trouble if self.pid else "the bus is down"
+
+    async def ask(self, topic: str) -> dict[str, Any] | None:
+        """What the server tells of itself (``VARZ``, ``JSZ``, ``HEALTHZ`` …), or None when it gives no answer."""
+        system = Address("", self._system.user, self._system.password)
+        answer = await ask(self._port, system, f"$SYS.REQ.SERVER.PING.{topic}")
+        data = answer.get("data")
+        return dict(data) if isinstance(data, dict) else None
+
+    def _end_child(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.send(number)
 
     async def reload(self, accounts: Iterable[tuple[str, str]]) -> None:
         """Have these accounts from now on, without a restart.
@@ -149,6 +167,7 @@ class EmbeddedNats:
                     if self._wanted_port or attempt == 2:
                         raise
             self._supervisor = asyncio.create_task(self._supervise(binary), name="nats-server supervisor")
+            self._watchdog.start()
         except BaseException:
             await self._stop()
             raise
@@ -160,6 +179,7 @@ class EmbeddedNats:
         await self._stop()
 
     async def _stop(self) -> None:
+        await self._watchdog.stop()
         if self._supervisor is not None:
             self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -178,6 +198,7 @@ class EmbeddedNats:
         started = loop.time()
         while self._child is not None:
             code = await self._child.wait()
+            self._watchdog.pause()
             if loop.time() - started > 60:
                 delay = least
             self.restarts += 1
@@ -189,6 +210,8 @@ class EmbeddedNats:
                 await self._start(binary)
             except (PointsmanError, OSError) as error:
                 log.error("nats-server does not start: %s", error)
+            else:
+                self._watchdog.go_on()
 
     async def _start(self, binary: Path) -> None:
         """Start the child and wait until it takes connections, with JetStream on. A child that fails is not left behind."""
@@ -222,7 +245,7 @@ class EmbeddedNats:
         """The server opens its port last, when JetStream has recovered. Nothing announces that, so we knock."""
         wait = 0.005
         while True:
-            info = await _info(self._port)
+            info = await greeting(self._port)
             if info.get("server_name") == self._server_name:
                 break
             await asyncio.sleep(wait)
@@ -242,7 +265,7 @@ class EmbeddedNats:
             address = self.address(namespace, bus)
             wait = 0.005
             async with asyncio.timeout(_START_SECONDS):
-                while child.returncode is None and not await _accepts(self._port, address):
+                while child.returncode is None and not await accepts(self._port, address):
                     await asyncio.sleep(wait)
                     wait = min(wait * 1.5, 0.1)
 
@@ -273,6 +296,7 @@ class EmbeddedNats:
         _write_private(self.credentials_file, json.dumps(kept, indent=1))
         config = nats_config.render(
             used,
+            system=self._system,
             server_name=self._server_name,
             port=self._port,
             store=self.folder / "store",
@@ -311,49 +335,6 @@ async def _lock(folder: Path) -> int:
                     f"the state folder {folder} belongs to another process", hint="stop it, or choose another folder"
                 ) from None
             await asyncio.sleep(0.05)  # a server whose parent was killed is just ending
-
-
-async def _info(port: int) -> dict[str, Any]:
-    """The greeting of the server, or nothing when it doesn't listen yet."""
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-            try:
-                line = await reader.readline()
-            finally:
-                writer.close()
-        return dict(orjson.loads(line.removeprefix(b"INFO ")))
-    except (OSError, TimeoutError, ValueError):
-        return {}
-
-
-async def _accepts(port: int, address: Address) -> bool:
-    """Whether this user may log in and has JetStream."""
-    options = {
-        "verbose": False,
-        "pedantic": False,
-        "user": address.user,
-        "pass": address.password,
-        "lang": "python",
-        "version": "0",
-    }
-    hello = b"CONNECT " + orjson.dumps(options) + b"\r\nSUB _INBOX.ready 1\r\nPUB $JS.API.INFO _INBOX.ready 0\r\n\r\n"
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-            try:
-                await reader.readline()
-                writer.write(hello)
-                while line := await reader.readline():
-                    if line.startswith(b"-ERR"):
-                        return False
-                    if line.startswith(b"{"):
-                        return b'"error"' not in line
-                return False
-            finally:
-                writer.close()
-    except (OSError, TimeoutError, ValueError):
-        return False
 
 
 def _free_port() -> int:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Credentials", "Sync", "new_credentials", "render"]
+__all__ = ["SYSTEM", "Credentials", "Sync", "new_credentials", "render"]
 
 Sync = Literal["always", "default"]
+
+SYSTEM = "pointsman_system"
+"""The account through which the server tells of itself; no EventBus's account has this name."""
 
 _LOG_BYTES = 8 << 20
 _LOG_FILES = 3
@@ -39,6 +42,7 @@ def new_credentials(account: str) -> Credentials:
 def render(
     accounts: Mapping[str, Credentials],
     *,
+    system: Credentials,
     server_name: str,
     port: int,
     store: Path,
@@ -46,7 +50,10 @@ def render(
     sync: Sync,
     max_payload: int,
 ) -> str:
-    """The text of the configuration file: loopback only, one account per bus, no user without a password, no other protocol."""
+    """The text of the configuration file: loopback only, one account per bus, no user without a password, no other protocol.
+
+    ``system`` may ask the server about itself, and sees no event.
+    """
     lines = [
         f"server_name: {_quoted(server_name)}",
         f'listen: "127.0.0.1:{port}"',
@@ -58,6 +65,9 @@ def render(
         "jetstream {",
         f"  store_dir: {_quoted(str(store))}",
         "  max_memory_store: 64MB",
+        # The server's own bound would be three quarters of what is free when it starts: with a full store, less than it holds. Each
+        # stream has its bound, and a full disk is noticed.
+        f"  max_file_store: {1 << 50}",
         # Without this line an acknowledged event may wait two minutes for its fsync: a power cut would lose it.
         *(["  sync_interval: always"] if sync == "always" else []),
         "}",
@@ -66,7 +76,9 @@ def render(
     for name, credentials in sorted(accounts.items()):
         user = f"{{user: {_quoted(credentials.user)}, password: {_quoted(credentials.password)}}}"
         lines.append(f"  {_quoted(name)}: {{jetstream: enabled, users: [{user}]}}")
-    lines.append("}")
+    user = f"{{user: {_quoted(system.user)}, password: {_quoted(system.password)}}}"
+    lines.append(f"  {_quoted(SYSTEM)}: {{users: [{user}]}}")
+    lines += ["}", f"system_account: {_quoted(SYSTEM)}"]
     return "\n".join(lines) + "\n"
 
 
