@@ -25,6 +25,13 @@ _PROBE = b"." * 2048
 class Disk:
     """The system calls, in one place, so that a test can have them fail. All raise OSError."""
 
+    def make_folder(self, folder: Path) -> None:
+        """A folder that only we may enter, with those above it; their names are on the disk. It may exist."""
+        if not folder.is_dir():
+            self.make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self.sync_folder(folder.parent)
+
     def create(self, path: Path) -> int:
         """A descriptor that appends to a new file which only we may read."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -57,7 +64,7 @@ def measure(folder: Path, *, count: int = 50, limit: float = 0.5, disk: Disk | N
     Blocks; raises OSError.
     """
     disk = disk or Disk()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    disk.make_folder(folder)
     path = folder / f"fsync-probe-{os.getpid()}"
     path.unlink(missing_ok=True)
     taken: list[float] = []

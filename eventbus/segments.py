@@ -170,9 +170,7 @@ class Folders:
             self._own = None
         while self._own is None:
             folder = self._root / f"{time.time_ns():020d}-{os.getpid()}"
-            folder.mkdir(parents=True, mode=0o700)
-            for parent in (self._root, self._root.parent):
-                self._disk.sync_folder(parent)
+            self._disk.make_folder(folder)
             if self._lock(folder):  # else another process saw it before we had locked it, and removed it
                 self._own = folder
         return self._own

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eventbus import subjects
 from eventbus.api import NoStream
 from eventbus.connection import Connection, open_connection
 from eventbus.forwarder import Forwarder
@@ -27,7 +28,7 @@ from eventbus.records import Record
 from eventbus.rejects import Rejects
 from eventbus.spool import DEFAULT_LIMIT, Spool, SpoolFailed
 from eventbus.stream import OURS, StreamSettings
-from events.errors import Unavailable
+from events.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from events.models.event import Event
@@ -96,8 +97,19 @@ class SpoolingBus(JetStreamBus):
         try:
             await self._api.store(self._settings.name, subject, data, headers)
         except NoStream:
-            await self.ensure_stream()
+            await self._mend_stream(subject)
             await self._api.store(self._settings.name, subject, data, headers)
+
+    async def _mend_stream(self, subject: str) -> None:
+        """Make a stream that is missing. Raises Refused when there is one that is not meant to take this subject."""
+        try:
+            await self.ensure_stream()
+            info = await self.stream_info()
+        except Refused as error:  # it concerns all events, so they wait until somebody has repaired it
+            raise Unavailable(f"there is no stream, and none can be made: {error}") from error
+        taken = info["config"].get("subjects", []) if info is not None else [subject]
+        if not any(subjects.matches(pattern, subject) for pattern in taken):
+            raise Refused(f"the stream '{self._settings.name}' of the bus does not take {subject}")
 
     async def watch(self) -> None:
         """Notice a bus that is connected and answers nothing: who waits for it need not wait for the whole time limit."""

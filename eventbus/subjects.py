@@ -24,6 +24,7 @@ __all__ = [
     "bucket",
     "durable",
     "key",
+    "matches",
     "subject",
 ]
 
@@ -75,6 +76,17 @@ def account(namespace: str, bus: str) -> str:
     """The NATS account of an EventBus on the embedded server; it is a folder name, too."""
     plain = f"{namespace}__{bus}"
     return plain if re.fullmatch(r"[a-z0-9-]{1,63}__[a-z0-9-]{1,100}", plain) else f"bus_{_slug(namespace, bus)}"
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a subject fits a pattern of NATS: ``*`` is any one token, ``>`` at the end all that follow (at least one)."""
+    wanted, tokens = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted.pop()
+        if len(tokens) <= len(wanted):
+            return False
+        tokens = tokens[: len(wanted)]
+    return len(wanted) == len(tokens) and all(want in ("*", token) for want, token in zip(wanted, tokens, strict=True))
 
 
 def _token(name: str, what: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventbus.disk import Disk, measure, percentile
+from eventbus.metrics import SpoolMetrics
 from eventbus.records import Record, encode
 from eventbus.spool import Spool, SpoolFailed, SpoolFull
 
@@ -238,6 +239,24 @@ def test_the_time_of_a_sync_is_measured_without_a_trace(tmp_path: Path) -> None:
     assert len(measure(tmp_path / "a" / "b", count=5, limit=60)) == 5
     assert len(measure(tmp_path, count=5, limit=0)) == 1
     assert not list((tmp_path / "a" / "b").iterdir())
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0.001, "INFO"), (0.021, "WARNING")])
+async def test_a_slow_disk_is_told(
+    seconds: float, level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("eventbus.metrics.measure", lambda folder: [0.001] * 49 + [seconds])
+    caplog.set_level("INFO")
+    await SpoolMetrics().measure(tmp_path)
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+async def test_a_disk_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    metrics = SpoolMetrics()
+    await metrics.measure(tmp_path / "file" / "folder")
+    assert "nothing can be written" in caplog.text
+    assert not metrics.syncs
 
 
 def test_a_percentile_is_the_nearest_rank() -> None:

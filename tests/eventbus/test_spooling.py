@@ -228,6 +228,28 @@ async def test_a_stream_that_was_removed_is_made_again(server: Server, tmp_path:
         assert await server.stored() == names(0, 3)
 
 
+async def test_a_subject_that_the_stream_is_not_meant_to_take_blocks_no_other(server: Server, tmp_path: Path) -> None:
+    async with connect(server, tmp_path, stream=StreamSettings(subjects="default.es.*")) as bus:
+        await bus.ensure_stream()
+        await bus.publish(event("a", source="other"))
+        await publish(bus, ["b"])
+        await drained(bus)
+        assert await server.stored() == ["b"]
+        assert bus.rejects.count == 1
+        assert "does not take default.other.push" in bus.rejects.path.read_text()
+
+
+async def test_events_wait_for_a_stream_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
+    async with connect(server, tmp_path) as bus:
+        await bus._api.create_stream(StreamSettings(name="squatter", subjects="default.other.*").request())
+        await publish(bus, ["a", "b"])
+        assert bus.rejects.count == 0
+        await bus._api.call("STREAM.DELETE.squatter")
+        await drained(bus)
+        assert await server.stored() == ["a", "b"]
+        assert bus.rejects.count == 0
+
+
 async def test_a_bus_that_refuses_is_probed_with_one_event_a_second(tmp_path: Path) -> None:
     tried: list[tuple[float, str]] = []
     loop = asyncio.get_running_loop()

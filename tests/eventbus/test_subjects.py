@@ -57,3 +57,20 @@ def test_keys_are_valid_and_never_collide(one: list[str], two: list[str]) -> Non
 
 def test_plain_names_stay_readable_in_keys() -> None:
     assert subjects.key("trigger", "my-dep_1", "a.b=") == "trigger.my-dep_1.a=2Eb=3D"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "fits"),
+    [
+        ("default.*.*", "default.es.push", True),
+        ("default.es.push", "default.es.push", True),
+        ("default.es.*", "default.other.push", False),
+        ("default.*", "default.es.push", False),
+        ("default.>", "default.es.push", True),
+        (">", "default", True),
+        ("default.>", "default", False),
+        ("other.>", "default.es.push", False),
+    ],
+)
+def test_a_pattern_takes_the_subjects_that_the_server_would_take(pattern: str, subject: str, fits: bool) -> None:
+    assert subjects.matches(pattern, subject) is fits

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from eventbus.interface import Stored
-from events.errors import Unavailable
+from eventbus.interface import SPOOLED, Stored
+from events.errors import Refused, Unavailable
 from events.models.event import Event
 from eventsource import process
 from eventsource.server import Limits, Server
@@ -222,6 +222,23 @@ async def test_without_the_bus_the_sender_shall_come_again() -> None:
         status, headers, content = await one.post(b"{}")
         assert (status, headers["Retry-After"]) == (503, "3")
         assert "pass" not in str(content)
+
+
+async def test_an_event_that_is_spooled_is_accepted() -> None:
+    class AwayBus(MemoryBus):
+        async def publish(self, event: Event, *, delivery_id: str = "") -> Stored:
+            await super().publish(event)
+            return SPOOLED
+
+    async with running(bus=AwayBus()) as one:
+        status, _, content = await one.post(b"{}", "Idempotency-Key: d-1")
+        assert (status, content) == (202, {"id": one.bus.events[0].id, "status": "spooled"})
+
+
+async def test_an_event_that_is_too_large_for_the_bus_need_not_come_again() -> None:
+    async with running(bus=MemoryBus(Refused("8 are more than 7", status=413))) as one:
+        status, headers, _ = await one.post(b"{}")
+        assert (status, "Retry-After" in headers) == (413, False)
 
 
 async def test_a_fault_of_ours_is_told_without_details() -> None:
