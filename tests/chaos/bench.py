@@ -51,13 +51,17 @@ class Bench:
     generator: Generator
     triggers: tuple[str, ...] = ("start",)
 
+    def __post_init__(self) -> None:
+        self._told = journal.Tail(self.generator.path)
+        self._taken = journal.Tail(self.target.journal)
+
     def told(self) -> list[Record]:
         """What the generator was told."""
-        return list(journal.read(self.generator.path))
+        return self._told.records()
 
     def taken(self) -> list[Record]:
         """What the target has."""
-        return list(journal.read(self.target.journal))
+        return self._taken.records()
 
     def missing(self) -> list[str]:
         return checker.missing(self.told(), self.taken(), self.triggers)
@@ -69,7 +73,7 @@ class Bench:
         """
         began = time.monotonic()
         try:
-            await until(lambda: not self.missing(), seconds, "everything has arrived")
+            await until(lambda: not self.missing(), seconds, "everything has arrived", every=0.5)
         except AssertionError:
             return seconds
         took = time.monotonic() - began
@@ -95,8 +99,8 @@ class Bench:
 @asynccontextmanager
 async def bench(
     run: Run,
-    make: Callable[[int], Sequence[Manifest]] = manifests.pushes,
     *options: str,
+    make: Callable[[int], Sequence[Manifest]] = manifests.pushes,
     patches: Sequence[str] = SHORT_WAITS,
     environment: dict[str, str] | None = None,
     triggers: tuple[str, ...] = ("start",),
@@ -106,7 +110,7 @@ async def bench(
     port = free_port()
     target = Target(run.folder / "target")
     up = Up(
-        run.folder / "up", "--log-format", "json", *options,
+        run.folder / "up", "--log-format", "json", "--log-level", "warning", *options,
         kubeconfig=target.kubeconfig, patches=[*patches, *run.plants], environment=environment,
     )  # fmt: skip
     manifests.write(up.manifests, make(port))

@@ -40,11 +40,12 @@ def draw(rng: random.Random, longest_stop: float) -> Strike:
 class Striker:
     """``async with Striker(bench, path) as striker: await striker.strike()``."""
 
-    def __init__(self, bench: Bench, path: Path, *, longest_stop: float = 8.0) -> None:
+    def __init__(self, bench: Bench, path: Path, *, longest_stop: float = 8.0, pause: float = MEAN_PAUSE) -> None:
         self.path = path
         self._bench = bench
         self._journal = Journal(path)
         self._longest_stop = longest_stop
+        self._pause = pause
 
     async def __aenter__(self) -> Self:
         await self._journal.__aenter__()
@@ -56,7 +57,7 @@ class Striker:
     async def strike(self) -> None:
         """Wait for the next moment, strike, and bring back what nobody else brings back: ``up`` itself, and the target."""
         rng, up, target = self._bench.run.rng, self._bench.up, self._bench.target
-        await asyncio.sleep(rng.expovariate(1 / MEAN_PAUSE))
+        await asyncio.sleep(rng.expovariate(1 / self._pause))
         strike = draw(rng, self._longest_stop)
         pid = (
             {"up": up.pid, "target": target.pid}[strike.part]

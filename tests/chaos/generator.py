@@ -78,7 +78,7 @@ class Generator:
         """One delivery; the HTTP status, 0 when there was no answer. Accepted is what has a 2xx in the journal."""
         body = push(delivery_id, ref, padding=padding)
         facts = {"id": delivery_id, "ref": ref, "event": event}
-        await self._journal.append(what="sent", **facts)
+        self._journal.append(what="sent", **facts)
         self.open.add(delivery_id)
         began, status, word = time.monotonic(), 0, ""
         try:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +27,10 @@ class Journal:
         self._descriptor = -1
 
     async def __aenter__(self) -> Self:
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        end = os.lseek(self._descriptor, 0, os.SEEK_END)
+        if end and os.pread(self._descriptor, 1, end - 1) != b"\n":  # a kill tore the last line off
+            os.write(self._descriptor, b"\n")
         self._writer = asyncio.create_task(self._write())
         return self
 
@@ -69,12 +71,28 @@ class Journal:
         os.fsync(self._descriptor)
 
 
-def read(path: Path) -> Iterator[Record]:
-    """The whole records of a journal; a line that a kill tore off at the end was promised to nobody."""
-    if not path.exists():
-        return
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                with contextlib.suppress(ValueError):
-                    yield json.loads(line)
+class Tail:
+    """The whole records of a journal that grows; a line that a kill tore off at the end was promised to nobody."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._records: list[Record] = []
+
+    def records(self) -> list[Record]:
+        """All that is there by now; only what is new is read."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offset += len(line)
+                    with contextlib.suppress(ValueError):
+                        self._records.append(json.loads(line))
+        return self._records
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a journal."""
+    return Tail(path).records()

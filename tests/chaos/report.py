@@ -14,6 +14,8 @@ class Report:
     seed: int
     figures: dict[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    skipped: str = ""
+    """Why it cannot be run here."""
     seconds: float = 0.0
 
     def expect(self, holds: bool, otherwise: str) -> None:
@@ -21,7 +23,8 @@ class Report:
             self.failures.append(otherwise)
 
     def __str__(self) -> str:
-        lines = [f"{self.row}: {'HOLDS' if not self.failures else 'FAILS'}  (seed {self.seed}, {self.seconds:.0f} s)"]
+        verdict = f"SKIPPED, {self.skipped}" if self.skipped else "FAILS" if self.failures else "HOLDS"
+        lines = [f"{self.row}: {verdict}  (seed {self.seed}, {self.seconds:.0f} s)"]
         lines += [f"  {name.replace('_', ' ')}: {value}" for name, value in self.figures.items()]
         lines += [f"  ! {failure}" for failure in self.failures]
         return "\n".join(lines)

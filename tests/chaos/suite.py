@@ -14,7 +14,16 @@ from tests.chaos.report import Report
 
 ROWS = (
     "kills",
-)  # fmt: skip
+    "redelivery",
+    "ambiguous",
+    "backlog",
+    "fsync",
+    "signatures",
+    "bus_away",
+    "target_away",
+    "joins",
+    "two_sensors",
+)
 
 
 async def carry_out(

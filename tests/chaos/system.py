@@ -226,10 +226,10 @@ def resident(pid: int, field: str = "VmHWM") -> int:
     return int(match[1]) * 1024 if match else 0
 
 
-async def until(ask: Callable[[], Any], seconds: float, what: str) -> Any:
+async def until(ask: Callable[[], Any], seconds: float, what: str, *, every: float = 0.1) -> Any:
     """Ask (in a thread, since it may read files) until the answer is true, and return it."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not (answer := await asyncio.to_thread(ask)):
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)
     return answer

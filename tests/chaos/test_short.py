@@ -20,4 +20,6 @@ DEADLINE = 150.0
 async def test_nothing_accepted_is_lost_and_nothing_fires_twice(row: str, tmp_path: Path) -> None:
     report = await carry_out(row, "short", tmp_path / row, SEED, deadline=DEADLINE)
     print(report)
+    if report.skipped:
+        pytest.skip(report.skipped)
     assert not report.failures, str(report)

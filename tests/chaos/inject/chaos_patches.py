@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,26 +15,30 @@ PATCHES: dict[str, list[tuple[str, Patch]]] = {}
 """Name → the modules of the product, and what is done to each after its import."""
 
 
-def after(module: str) -> Callable[[Patch], Patch]:
-    """The decorated function is a patch of ``module``; its name is the patch's name. It gets the module and the text after ``=``."""
+def patch(name: str, module: str) -> Callable[[Patch], Patch]:
+    """The decorated function belongs to the patch of this name: it gets the module, after its import, and the text after ``=``."""
 
-    def register(patch: Patch) -> Patch:
-        PATCHES.setdefault(patch.__name__, []).append((module, patch))
-        return patch
+    def register(function: Patch) -> Patch:
+        PATCHES.setdefault(name, []).append((module, function))
+        return function
 
     return register
 
 
 def wanted(text: str) -> dict[str, list[Applied]]:
     """Module → patches, for the ``name=value,name`` of the environment."""
-    import planted_faults  # noqa: F401  # registers its own
+    importlib.import_module("planted_faults")  # which registers its own
 
     found: dict[str, list[Applied]] = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
-        for module, patch in PATCHES[name]:
-            found.setdefault(module, []).append((name, lambda m, patch=patch, value=value: patch(m, value)))
+        for module, function in PATCHES[name]:
+            found.setdefault(module, []).append((name, partial(_apply, function, value)))
     return found
+
+
+def _apply(function: Patch, value: str, module: ModuleType) -> None:
+    function(module, value)
 
 
 def replace(owner: Any, name: str, value: Any) -> Any:
@@ -45,41 +51,40 @@ def replace(owner: Any, name: str, value: Any) -> Any:
 # -- shorter waits -----------------------------------------------------------------------------------------------------
 
 
-@after("eventbus.subscription")
-def ack_wait(module: ModuleType, value: str) -> None:
+@patch("ack_wait", "eventbus.subscription")
+def _ack_wait(module: ModuleType, value: str) -> None:
     """Seconds after which an unsettled message is delivered again."""
     replace(module, "ACK_WAIT", float(value))
 
 
-@after("sensor.runner")
-def ack_wait(module: ModuleType, value: str) -> None:  # noqa: F811  # the same patch, in another module
+@patch("ack_wait", "sensor.runner")
+def _heartbeat(module: ModuleType, value: str) -> None:
     """… and the heartbeat that prevents it."""
     replace(module, "HEARTBEAT", float(value) / 3)
 
 
-@after("events.cli.workers")
-def restart_pause(module: ModuleType, value: str) -> None:
+@patch("restart_pause", "events.cli.workers")
+def _child_pause(module: ModuleType, value: str) -> None:
     """Seconds before a child that died is started again, at most."""
     replace(module, "_BACKOFF", (min(0.05, float(value)), float(value)))
 
 
-@after("eventbus.embedded")
-def restart_pause(module: ModuleType, value: str) -> None:  # noqa: F811
+@patch("restart_pause", "eventbus.embedded")
+def _bus_pause(module: ModuleType, value: str) -> None:
     """The same for the bus."""
     replace(module, "_BACKOFF_SECONDS", (min(0.05, float(value)), float(value)))
 
 
-@after("events.kube.client")
-def cluster_timeout(module: ModuleType, value: str) -> None:
+@patch("cluster_timeout", "events.kube.client")
+def _cluster_timeout(module: ModuleType, value: str) -> None:
     """Seconds for an answer of the API server."""
     replace(module, "_TIMEOUT", float(value))
 
 
-@after("events.backoff")
-def retry_pause(module: ModuleType, value: str) -> None:
+@patch("retry_pause", "events.backoff")
+def _retry_pause(module: ModuleType, value: str) -> None:
     """Seconds between two attempts, at most."""
-    old = module.full_jitter
-    most = float(value)
+    most, old = float(value), module.full_jitter
 
     def full_jitter(random: Any, *, first: float = 0.5, factor: float = 2.0, cap: float = 60.0) -> Any:
         return old(random, first=min(first, most), factor=factor, cap=min(cap, most))
@@ -87,8 +92,8 @@ def retry_pause(module: ModuleType, value: str) -> None:
     replace(module, "full_jitter", full_jitter)
 
 
-@after("eventbus.stream")
-def dedupe_window(module: ModuleType, value: str) -> None:
+@patch("dedupe_window", "eventbus.stream")
+def _dedupe_window(module: ModuleType, value: str) -> None:
     """Seconds for which the bus itself knows an id."""
     old = module.StreamSettings.request
 

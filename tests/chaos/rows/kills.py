@@ -37,13 +37,13 @@ async def run(size: Size, run: Run) -> Report:
         while len(counted) < kills or asyncio.get_running_loop().time() - began < (run.seconds or 0):
             for _ in range(max(1, kills - len(counted))):
                 await striker.strike()
-            counted = met(list(journal.read(striker.path)), b.told(), b.taken())
+            counted = met(journal.read(striker.path), b.told(), b.taken())
         enough.set()
         await sending
         # Every sender sends once more what got no answer, as a person at the Git server would.
         told = b.told()
         await b.generator.send_all(sorted({r["id"] for r in told} - checker.accepted(told).keys()))
-        strikes = list(journal.read(striker.path))
+        strikes = journal.read(striker.path)
         report.figures["kills"] = len(strikes)
         report.figures["kills_with_events_in_flight"] = len(counted)
         report.figures["of"] = dict(Counter(f"{s['kind']} {s['part']}" for s in counted))
