@@ -1,7 +1,7 @@
 """The stream that holds the events: what we ask for when we create it. Pure.
 
-On a bus of our own a full stream refuses new events, which the sender sees; it never drops old ones in silence. On a bus of others their
-settings hold: a stream that exists is never changed (spec §4.3).
+On a bus of our own a full stream refuses new events, which the sender sees; it never drops one by itself, and events that everybody has read
+are trimmed (``keeper``). On a bus of others their settings hold: a stream that exists is never changed (spec §4.3).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, Literal
 
 from eventbus.subjects import BINDING_SUBJECTS, BINDINGS, STREAM, SUBJECTS
 
-__all__ = ["FOR_BINDINGS", "OURS", "THEIRS", "StreamSettings"]
+__all__ = ["FOR_BINDINGS", "OURS", "THEIRS", "TRIMMED", "StreamSettings"]
 
-DAY = 24 * 3600
+TRIMMED = "pointsman-trimmed"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
     """The settings that a manifest may choose. Times in seconds, 0: for ever (``duplicates`` 0: the server's two minutes); -1: no limit."""
 
-    max_age: float = 7 * DAY
+    max_age: float = 0
     duplicates: float = 15 * 60
     max_msgs: int = -1
     max_bytes: int = -1
@@ -29,6 +29,8 @@ class StreamSettings:
     retention: Literal["limits", "interest", "workqueue"] = "limits"
     name: str = STREAM
     subjects: str = SUBJECTS
+    trimmed: bool = True
+    """We remove what everybody has read; the stream says so, so that each of us knows it as ours."""
 
     def request(self) -> dict[str, Any]:
         """The configuration as the server's API takes it (times in nanoseconds)."""
@@ -45,6 +47,8 @@ class StreamSettings:
         }
         if self.duplicates:
             config["duplicate_window"] = nanoseconds(self.duplicates)
+        if self.trimmed:
+            config["metadata"] = {TRIMMED: "true"}
         return config
 
 
@@ -54,7 +58,7 @@ OURS = StreamSettings()
 FOR_BINDINGS = StreamSettings(name=BINDINGS, subjects=BINDING_SUBJECTS)
 """The events that WorkflowEventBindings wait for."""
 
-THEIRS = StreamSettings(max_age=0, duplicates=0, discard="old")
+THEIRS = StreamSettings(duplicates=0, discard="old", trimmed=False)
 """What the reference asks for on a ``jetstreamExotic`` without ``streamConfig``."""
 
 

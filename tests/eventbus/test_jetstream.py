@@ -39,7 +39,7 @@ async def test_an_event_is_read_by_its_position(bus: JetStreamBus) -> None:
 async def test_the_stream_is_the_reference_s_but_loses_nothing(bus: JetStreamBus) -> None:
     ours = await config(bus)
     assert (ours["subjects"], ours["storage"], ours["retention"]) == (["default.*.*"], "file", "limits")
-    assert (ours["discard"], ours["max_age"], ours["duplicate_window"]) == ("new", 7 * 86400 * 10**9, 900 * 10**9)
+    assert (ours["discard"], ours["max_age"], ours["duplicate_window"]) == ("new", 0, 900 * 10**9)
     assert not ours.get("persist_mode")
 
 
