@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from events.models.event import Event
 
-__all__ = ["SPOOLED", "Address", "Bus", "Connector", "Message", "State", "Stored", "Subscription", "Tls"]
+__all__ = ["SPOOLED", "Address", "Bus", "Connector", "Message", "Progress", "State", "Stored", "Subscription", "Tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,17 @@ class Stored(NamedTuple):
 
 
 SPOOLED = Stored(0, False)
+
+
+class Progress(NamedTuple):
+    """Where a consumer stands. All up to ``floor`` is acknowledged; ``settled`` messages of it were stored behind the place that was asked
+    about and are still in the stream, whose oldest message is ``first``. ``stream`` tells streams of one name apart.
+    """
+
+    stream: str
+    floor: int
+    settled: int
+    first: int
 
 
 class Message(Protocol):
@@ -105,6 +116,15 @@ class Subscription(Protocol):
     async def close(self) -> None:
         """Stop pulling. The durable stays."""
 
+    async def pause(self) -> None:
+        """Pull no more until ``resume``: events wait on the bus."""
+
+    async def resume(self) -> None:
+        """Pull again."""
+
+    async def progress(self, after: int) -> Progress:
+        """How far this consumer has come, and how much of it lies between ``after`` and there. Raises Unavailable."""
+
 
 class State(Protocol):
     """Small values that survive restarts (a KV bucket). Keys are made by ``eventbus.subjects.key``."""
@@ -131,8 +151,10 @@ class Bus(Protocol):
     async def publish(self, event: Event, *, delivery_id: str = "", subject: str = "") -> Stored:
         """Store an event durably; returns after the bus has acknowledged the write. Without ``subject`` it is that of its source."""
 
-    async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> Subscription:
-        """Create or update the durable consumer and begin to pull."""
+    async def subscribe(
+        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False
+    ) -> Subscription:
+        """Create or update the durable consumer and begin to pull, or when ``paused`` be ready to ``resume``."""
 
     async def state(self, bucket: str, *, max_age: float = 0.0) -> State:
         """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""

@@ -95,10 +95,18 @@ class JetStreamBus:
         except TimeoutError:
             raise Unavailable(f"the bus did not store the event within {self._timeout:g} s") from None
 
-    async def subscribe(self, durable: str, subjects: Sequence[str], *, batch: int = 200) -> PullSubscription:
-        """Create or update the durable consumer and begin to pull. A new one begins with the events that come from now on."""
+    async def subscribe(
+        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False
+    ) -> PullSubscription:
+        """Create or update the durable consumer and begin to pull (``paused``: when it is told to). A new one begins with the events that come from now on."""
         subscription = PullSubscription(
-            self._api, durable, subjects, batch=batch, stream=self._settings.name, ensure_stream=self.ensure_stream
+            self._api,
+            durable,
+            subjects,
+            batch=batch,
+            stream=self._settings.name,
+            ensure_stream=self.ensure_stream,
+            paused=paused,
         )
         self._subscriptions.append(subscription)
         await subscription.start()

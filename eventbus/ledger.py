@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eventbus import marks, rounds, tally
+from eventbus.rounds import KeptRound, RoundState
+from eventbus.tally import Account, Checkpoint, Units
+from events.crashpoints import crash_at
 from events.errors import Unavailable
 from events.groupcommit import GroupCommit, connect, insert, read
 
@@ -30,18 +34,22 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_recorded ON event (recorded);
 CREATE TABLE IF NOT EXISTS outcome (
   event TEXT NOT NULL, sensor TEXT NOT NULL, trigger TEXT NOT NULL, dependency TEXT NOT NULL, outcome TEXT NOT NULL,
-  target TEXT NOT NULL, detail TEXT NOT NULL, recorded INTEGER NOT NULL,
+  target TEXT NOT NULL, detail TEXT NOT NULL, recorded INTEGER NOT NULL, sequence INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (event, sensor, trigger, dependency)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outcome_recorded ON outcome (recorded);
 """
 
-SUBMITTED = "submitted"
+_KNOWN = ("submitted", "pending")
+"""Outcomes that a second message with the same event changes nothing about."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """What is remembered of an event. ``sequence`` is its place in the bus's stream; ``delivery`` the forge's id."""
+    """What is remembered of an event. ``sequence`` is its place in the bus's stream; ``delivery`` the forge's id.
+
+    ``sensor`` has settled the message, which counts for its triggers as ``units`` say; nothing is counted without them.
+    """
 
     id: str
     namespace: str
@@ -52,13 +60,17 @@ class EventRecord:
     time: str
     delivery: str = ""
     sequence: int = 0
+    sensor: str = ""
+    units: Units | None = None
 
 
 class Entry(NamedTuple):
     """What became of one event for one trigger, by the dependency that it came through.
 
-    ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``duplicate`` or
-    ``refused``. ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
+    ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``replaced`` (a newer event
+    waits in its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later), ``duplicate`` or
+    ``refused`` (a dead letter). ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
+    ``sequence`` is the place of the message that brought it; 0 for later news of it.
     """
 
     event: str
@@ -68,12 +80,20 @@ class Entry(NamedTuple):
     outcome: str
     target: str = ""
     detail: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    events: list[EventRecord] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    events: Sequence[EventRecord] = ()
+    entries: Sequence[Entry] = ()
+    kept: Sequence[KeptRound] = ()
+    gone: Sequence[str] = ()
+    begun: Sequence[marks.Mark] = ()
+    settled: Sequence[marks.Mark] = ()
+    units: Sequence[Units] = ()
+    ignored: Sequence[tuple[str, int, str]] = ()
+    checkpoint: Checkpoint | None = None
 
 
 class Ledger:
@@ -87,26 +107,115 @@ class Ledger:
         """Close the reading side."""
         self._reader.close()
 
-    def submitted(self, sensor: str, event_ids: Iterable[str]) -> set[tuple[str, str, str]]:
-        """The ``(event, trigger, dependency)`` of this sensor that were submitted already, among these events."""
+    def known(self, sensor: str, event_ids: Iterable[str]) -> set[tuple[str, str, str]]:
+        """The ``(event, trigger, dependency)`` of this sensor, among these events, that were submitted or wait for their target."""
         ids = list(event_ids)
-        marks = ",".join("?" * len(ids))
-        query = (
-            f"SELECT event, trigger, dependency FROM outcome WHERE event IN ({marks}) AND sensor = ? AND outcome = ?"  # noqa: S608
-        )
-        rows = self._reader.execute(query, (*ids, sensor, SUBMITTED))
+        places = ",".join("?" * len(ids))
+        query = f"SELECT event, trigger, dependency FROM outcome WHERE event IN ({places}) AND sensor = ? AND outcome IN (?, ?)"  # noqa: S608
+        rows = self._reader.execute(query, (*ids, sensor, *_KNOWN))
         return {(r["event"], r["trigger"], r["dependency"]) for r in rows}
 
-    async def record(self, events: list[EventRecord], entries: list[Entry]) -> None:
-        """Write down events and what became of them; returns when it is on disk."""
-        await self._commits.submit(_Write(events, entries))
+    async def record(
+        self,
+        events: Sequence[EventRecord],
+        entries: Sequence[Entry],
+        *,
+        kept: Sequence[KeptRound] = (),
+        gone: Sequence[str] = (),
+        settled: Sequence[marks.Mark] = (),
+    ) -> None:
+        """Write down events, what became of them, rounds to be kept and keys of rounds that are at their end; returns when it is on
+        disk. Marks of what is ``settled`` go.
+        """
+        await self._commits.submit(_Write(events, entries, kept, gone, settled=settled))
+
+    # -- rounds that are kept ----------------------------------------------------------------------------------------
+
+    def due(
+        self, sensor: str, trigger: str, state: RoundState, now: float, limit: int, without: Sequence[str] = ()
+    ) -> list[KeptRound]:
+        """Kept rounds of a trigger whose time has come, the longest due first; not those that wait for one of some targets."""
+        return rounds.due_rounds(self._reader, sensor, trigger, state, now, limit, without)
+
+    def next_due(self, sensor: str, trigger: str) -> float | None:
+        """When the next parked round of a trigger is due; None when there is none."""
+        return rounds.next_due(self._reader, sensor, trigger)
+
+    def parked(self, sensor: str) -> dict[str, int]:
+        """How many rounds of a sensor wait for their target, by trigger."""
+        return rounds.count_parked(self._reader, sensor)
+
+    def letters(self, sensor: str) -> int:
+        """How many dead letters a sensor has."""
+        return rounds.count_letters(self._reader, sensor)
+
+    def ordered(self, sensor: str) -> set[str]:
+        """The triggers of a sensor that have dead letters which are to be retried."""
+        return rounds.ordered(self._reader, sensor)
+
+    # -- marks and holds ---------------------------------------------------------------------------------------------
+
+    async def begin(self, sensor: str, what: Iterable[str]) -> None:
+        """Mark what was under way when a process ended, before it is tried again."""
+        await self._commits.submit(_Write(begun=[(sensor, one) for one in what]))
+
+    async def unmark(self, sensor: str, what: Iterable[str]) -> None:
+        """It did not end the process."""
+        await self._commits.submit(_Write(settled=[(sensor, one) for one in what]))
+
+    def marks(self, sensor: str) -> dict[str, int]:
+        """How often a sensor has begun with what is not settled."""
+        return marks.count_marks(self._reader, sensor)
+
+    def held(self) -> set[str]:
+        """The sensors that are held."""
+        return {row[0] for row in self._reader.execute("SELECT sensor FROM hold")}
+
+    async def ignore(self, sensor: str, sequence: int) -> None:
+        """A message that is no event is settled, and counts for no trigger."""
+        await self._commits.submit(_Write(ignored=[(sensor, sequence, "")]))
+
+    # -- accounting --------------------------------------------------------------------------------------------------
+
+    async def count_by(self, units: Sequence[Units]) -> None:
+        """Make known how messages count, before the first of them is recorded."""
+        await self._commits.submit(_Write(units=units))
+
+    def accounts(self) -> list[Account]:
+        """The accounts of all triggers."""
+        self._reader.execute("BEGIN")  # both sides at one moment
+        try:
+            return list(tally.accounts(self._reader.execute(tally.STORED), self._reader.execute(tally.TALLIES)))
+        finally:
+            self._reader.execute("COMMIT")
+
+    def seen_between(self, sensor: str, after: int, until: int) -> int:
+        """How many messages of a sensor were settled with a place in the stream in ``(after, until]``."""
+        query = "SELECT count(*) FROM seen WHERE sensor = ? AND sequence > ? AND sequence <= ?"
+        count: int = self._reader.execute(query, (sensor, after, until)).fetchone()[0]
+        return count
+
+    def checkpoint(self, sensor: str) -> Checkpoint | None:
+        """How far a sensor was compared with its stream."""
+        query = "SELECT sensor, stream, sequence, checked, lost FROM checkpoint WHERE sensor = ?"
+        row = self._reader.execute(query, (sensor,)).fetchone()
+        return None if row is None else Checkpoint(*row)
+
+    async def check_off(self, checkpoint: Checkpoint) -> None:
+        """A sensor was compared up to here; what was seen well before need not be remembered."""
+        await self._commits.submit(_Write(checkpoint=checkpoint))
 
 
-# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it.
-_UNLESS_SUBMITTED = (
-    "ON CONFLICT DO UPDATE SET outcome = excluded.outcome, target = excluded.target, detail = excluded.detail, "
-    "recorded = excluded.recorded WHERE outcome != 'submitted'"
-)
+# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it; nor does "waiting", when the
+# round that it waited for was recorded first.
+_KEEPS = "outcome.outcome = 'submitted' OR excluded.outcome = 'duplicate' OR (excluded.outcome = 'waiting' AND outcome.sequence = 0)"
+_UPDATE = "ON CONFLICT DO UPDATE SET " + ", ".join(
+    [f"{name} = CASE WHEN {_KEEPS} THEN outcome.{name} ELSE excluded.{name} END" for name in ("outcome", "target", "detail", "recorded")]
+    + ["sequence = CASE WHEN excluded.sequence = 0 THEN outcome.sequence ELSE excluded.sequence END"]
+)  # fmt: skip
+
+_REMEMBERED = 10_000
+"""Places before a checkpoint that are remembered: the bus may hand a message over again that was acknowledged."""
 
 
 def _apply(connection: sqlite3.Connection, writes: list[_Write]) -> list[None]:
@@ -117,25 +226,66 @@ def _apply(connection: sqlite3.Connection, writes: list[_Write]) -> list[None]:
         for e in write.events
     ]
     outcomes = [
-        (e.event, e.sensor, e.trigger, e.dependency, e.outcome, e.target, e.detail, now)
+        (e.event, e.sensor, e.trigger, e.dependency, e.outcome, e.target, e.detail, now, e.sequence)
         for write in writes
         for e in write.entries
     ]
+    seen = [(e.sensor, e.sequence, e.units.id) for write in writes for e in write.events if e.units is not None]
+    seen += [row for write in writes for row in write.ignored]
+    crash_at("commit.begun")
     insert(connection, "INSERT OR IGNORE INTO event", events)
-    insert(connection, "INSERT INTO outcome", outcomes, _UNLESS_SUBMITTED)
+    insert(connection, "INSERT INTO outcome", outcomes, _UPDATE)
+    if seen:
+        tally.write_seen(connection, seen)
+    kept = [one for write in writes for one in write.kept]
+    gone = [key for write in writes for key in write.gone]
+    if kept or gone:
+        rounds.write_rounds(connection, kept, gone)
+    for write in writes:
+        _apply_rarities(connection, write)
+    crash_at("commit.applied")
     return [None] * len(writes)
+
+
+def _apply_rarities(connection: sqlite3.Connection, write: _Write) -> None:
+    if write.begun or write.settled:
+        marks.write_marks(connection, write.begun, write.settled)
+    if write.units:
+        tally.write_units(connection, write.units)
+    if write.checkpoint is not None:
+        last = write.checkpoint
+        before = last.sequence - _REMEMBERED
+        connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?)", last)
+        connection.execute("DELETE FROM seen WHERE sensor = ? AND sequence <= ?", (last.sensor, before))
 
 
 @asynccontextmanager
 async def open_ledger(folder: Path) -> AsyncIterator[Ledger]:
     """The ledger of a state folder."""
     path = folder / FILE
-    async with GroupCommit(path, _SCHEMA, _apply) as commits:
+    _bring_up_to_date(path)
+    schema = _SCHEMA + rounds.SCHEMA + marks.SCHEMA + tally.SCHEMA
+    async with GroupCommit(path, schema, _apply) as commits:
         ledger = Ledger(path, commits)
         try:
             yield ledger
         finally:
             ledger.close()
+
+
+def _bring_up_to_date(path: Path) -> None:
+    """Give a ledger of an older version the columns that came later."""
+    if not path.exists():
+        return
+    connection = connect(path)
+    try:
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(outcome)")}
+        if columns and "sequence" not in columns:
+            connection.execute("ALTER TABLE outcome ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0")
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from None
+    finally:
+        connection.close()
 
 
 def forget(folder: Path, before: int) -> int:
@@ -144,8 +294,10 @@ def forget(folder: Path, before: int) -> int:
     if not path.exists():
         return 0
     connection = connect(path)
+    crash_at("forget.before")
     try:
         gone = connection.execute("DELETE FROM outcome WHERE recorded < ?", (before,)).rowcount
+        gone += connection.execute("DELETE FROM round WHERE state = 'dead' AND last < ?", (before,)).rowcount
         return gone + connection.execute("DELETE FROM event WHERE recorded < ?", (before,)).rowcount
     except sqlite3.Error as error:
         raise Unavailable(f"{path} cannot be written: {error}") from None

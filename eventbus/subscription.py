@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,8 +20,10 @@ import orjson
 from eventbus.api import JetStreamApi
 from eventbus.connection import status_of
 from eventbus.counters import REPEATED, STALLS
+from eventbus.interface import Progress
 from eventbus.messages import JetStreamMessage, header
 from eventbus.stream import nanoseconds
+from events.crashpoints import crash_at
 from events.errors import PointsmanError, Unavailable
 
 __all__ = ["PullSubscription"]
@@ -56,6 +59,7 @@ class PullSubscription:
         batch: int,
         stream: str,
         ensure_stream: Callable[[], Awaitable[None]],
+        paused: bool = False,
     ) -> None:
         self.name = name
         self._api = api
@@ -88,6 +92,7 @@ class PullSubscription:
         self._keeper: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] = lambda: None
         self._closed = False
+        self._paused = paused
 
     @property
     def trouble(self) -> str:
@@ -101,10 +106,10 @@ class PullSubscription:
     async def start(self) -> None:
         """Create or update the consumer and begin to pull. Raises Unavailable, or Refused when the server says no for good."""
         connection = self._api.connection
-        self._inbox = connection.inbox()
-        await connection.subscribe(self._inbox, self._on_message)
         await self._bind()
-        await self._pull()
+        if not self._paused:
+            await self._listen()
+            await self._pull()
         self._stop_listening = connection.listen(self._on_connection)
         self._keeper = asyncio.create_task(self._keep(), name=f"consumer {self.name}")
 
@@ -130,14 +135,70 @@ class PullSubscription:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await self._api.connection.unsubscribe(self._inbox)
-        for message in self._buffer:
+        await self._give_back()
+        self._arrived.set()
+
+    async def pause(self) -> None:
+        """Pull no more until ``resume``; what was not handed out goes back to the bus."""
+        if not self._paused and not self._closed:
+            self._paused = True
+            await self._give_back()
+
+    async def resume(self) -> None:
+        """Pull again."""
+        if self._paused and not self._closed:
+            self._paused = False
+            await self._listen()
+            self._attention.set()
+
+    async def _listen(self) -> None:
+        """Take messages in on an address of its own, so that none comes that an earlier pull asked for."""
+        self._inbox = self._api.connection.inbox()
+        await self._api.connection.subscribe(self._inbox, self._on_message)
+
+    async def _give_back(self) -> None:
+        """Take no more messages in. The server notices that nobody is there for its pulls and ends them."""
+        if self._inbox:
+            await self._api.connection.unsubscribe(self._inbox)
+        self._inbox, self._credit = "", 0
+        given_back, self._buffer = self._buffer, []
+        for message in given_back:
             try:
                 await message.nak()
             except Unavailable:
                 break
-        self._buffer = []
-        self._arrived.set()
+
+    async def progress(self, after: int) -> Progress:
+        """How far this consumer has come, and how much of it lies between ``after`` and there. Raises Unavailable."""
+        stream = await self._api.call(f"STREAM.INFO.{self._stream}")
+        info = await self._api.call(f"CONSUMER.INFO.{self._stream}.{self.name}")
+        floor = int(info["ack_floor"]["stream_seq"])
+        settled = await self._count(after) - await self._count(floor) if after < floor else 0
+        kept_all = stream["config"].get("retention", "limits") == "limits"
+        first = int(stream["state"]["first_seq"])
+        return Progress(str(stream["created"]), floor, settled if kept_all else 0, first)
+
+    async def _count(self, after: int) -> int:
+        """How many messages for this consumer the stream holds behind a place: a consumer that nobody reads from is told."""
+        name = f"{self.name[:40]}-count-{secrets.token_hex(4)}"
+        config: dict[str, Any] = {
+            "name": name,
+            "ack_policy": "none",
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": after + 1,
+            "inactive_threshold": nanoseconds(5),
+            "mem_storage": True,
+            **self._filter(),
+        }
+        request = {"stream_name": self._stream, "config": config, "action": "create"}
+        info = await self._api.call(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+        await self._api.call(f"CONSUMER.DELETE.{self._stream}.{name}")
+        return int(info["num_pending"])
+
+    def _filter(self) -> dict[str, Any]:
+        if len(self._subjects) == 1:  # servers before 2.10 know only this one
+            return {"filter_subject": self._subjects[0]}
+        return {"filter_subjects": self._subjects}
 
     def _on_message(self, subject: str, reply: str, data: bytes, headers: bytes) -> None:
         self._heard = self._loop.time()
@@ -187,7 +248,7 @@ class PullSubscription:
     async def _pull(self) -> None:
         """Ask for more when at least half of the room is free."""
         room = self._batch - self._credit - len(self._buffer)
-        if room * 2 < self._batch:
+        if self._paused or room * 2 < self._batch:
             return
         self._credit += room
         self._heard = self._loop.time()
@@ -285,10 +346,8 @@ class PullSubscription:
             "max_ack_pending": MAX_ACK_PENDING,
             "replay_policy": "instant",
         }
-        if len(self._subjects) == 1:  # servers before 2.10 know only this one
-            wanted["filter_subject"] = self._subjects[0]
-        else:
-            wanted["filter_subjects"] = self._subjects
+        wanted |= self._filter()
+        crash_at("bind.before", self.name)
         info = await self._api.find(f"CONSUMER.INFO.{self._stream}.{self.name}")
         if info is None:
             await self._ensure_stream()
@@ -303,6 +362,7 @@ class PullSubscription:
             info = await self._api.call(f"CONSUMER.CREATE.{self._stream}.{self.name}", request)
         if self._seen is None and info is not None:
             self._seen = int(info["ack_floor"]["stream_seq"])
+        crash_at("bind.after", self.name)
         self._bound = True
 
     async def _starting_point(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ __all__ = ["Gathering", "GroupCommit", "connect", "insert", "read"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Row = Sequence[str | bytes | int]
+Row = Sequence[str | bytes | float]
 
 _MAX_GROUP = 1_000
 _GATHER_SECONDS = 0.004
@@ -73,7 +73,7 @@ def insert(connection: sqlite3.Connection, into: str, table: Sequence[Row], conf
         connection.execute(f"{into} VALUES {', '.join([marks] * len(part))} {conflict}", values)
 
 
-def _storable(value: str | bytes | int) -> str | bytes | int:
+def _storable(value: str | bytes | float) -> str | bytes | float:
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "replace").decode()  # a lone surrogate would fail the whole group
     return value

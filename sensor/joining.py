@@ -20,12 +20,14 @@ from eventbus import subjects
 from eventbus.interface import Bus, State
 from eventbus.ledger import Entry
 from events.backoff import full_jitter
+from events.crashpoints import crash_at
 from events.errors import Unavailable
 from events.expressions import cron
 from sensor import join, kept
 from sensor.dependencies import Decision
 from sensor.kept import Arrived, JoinState, Match, Matches
 from sensor.plan import CompiledSensor, CompiledTrigger
+from sensor.settled import Settled
 from sensor.target import RoundContext
 
 if TYPE_CHECKING:
@@ -35,15 +37,17 @@ __all__ = ["Joining"]
 
 log = structlog.get_logger("sensor")
 
-Submit = Callable[[CompiledTrigger, RoundContext], Awaitable[list[Entry]]]
-Settled = Callable[["Work | None", list[Entry]], Awaitable[None]]
+Submit = Callable[[CompiledTrigger, RoundContext, bool], Awaitable[Settled]]
+"""Submits a round; the flag says that it was under way when a process ended."""
+Write = Callable[["Work | None", Settled], Awaitable[None]]
+"""Adds to what is written about a message when all have settled it, or (without one) writes at once."""
 
 
 class Joining:
     """Takes matches one after the other, in the order of the stream."""
 
     def __init__(
-        self, trigger: CompiledTrigger, sensor: CompiledSensor, bus: Bus, submit: Submit, settled: Settled
+        self, trigger: CompiledTrigger, sensor: CompiledSensor, bus: Bus, submit: Submit, settled: Write
     ) -> None:
         self._trigger = trigger
         self._sensor = sensor
@@ -55,6 +59,8 @@ class Joining:
         self._rounds: dict[str, Matches] = {}
         self._store: State | None = None
         self._grace = 0.0
+        self._forgotten: list[Entry] = []
+        """What a reset before the start has dropped."""
         self._resets = [
             cron.compile(r.by_time.cron, r.by_time.timezone)
             for r in (trigger.spec.template.conditions_reset if trigger.spec.template else [])
@@ -72,7 +78,12 @@ class Joining:
             now = datetime.now(UTC)
             fired = [moment for reset in self._resets if (moment := reset.previous_fire(now)) is not None]
             if fired:
-                self._state = join.reset_before(self._state, max(fired))
+                before, self._state = self._state, join.reset_before(self._state, max(fired))
+                self._forgotten = [
+                    self._entry(m, "reset", "a time of conditionsReset came")
+                    for d, m in before.matches.items()
+                    if d not in self._state.matches
+                ]
 
     def put(self, work: Work, decision: Decision) -> None:
         """A dependency was satisfied; the part of ``work`` is settled when the match is safe."""
@@ -85,9 +96,11 @@ class Joining:
 
     async def run(self) -> None:
         """Work through the queue; submit rounds beside it."""
+        if self._forgotten:
+            await self._settled(None, Settled(self._forgotten))
         async with asyncio.TaskGroup() as tasks:
             timer = tasks.create_task(self._reset_by_time())
-            under_way = {tasks.create_task(self._fire(k, m)) for k, m in list(self._rounds.items())}
+            under_way = {tasks.create_task(self._fire(k, m, True)) for k, m in list(self._rounds.items())}
             while (entry := await self._queue.get()) is not None:
                 fired = await self._take(*entry)
                 if fired is not None:
@@ -100,36 +113,40 @@ class Joining:
                 task.cancel()
 
     async def _take(self, work: Work, decision: Decision) -> tuple[str, Matches] | None:
+        crash_at("join.before", work.event.id)
+        sequence = work.message.sequence
         arrived = Arrived(decision.event, work.message.delivery_id)
         match = join.Match(decision.dependency, work.event.id, arrived, datetime.now(UTC))
         if self._is_known(match):  # delivered again while its match is kept or its round under way
-            await self._settled(work, [])
+            await self._settled(work, Settled([self._entry(match, "duplicate", sequence=sequence)]))
             return None
+        replaced = self._state.matches.get(decision.dependency)
         self._state, complete = join.offer(self._trigger.condition, self._state, match)
+        crash_at("join.offered", work.event.id)
         fired: tuple[str, Matches] | None = None
-        entries = [self._waiting(match)]
+        missing = join.missing(self._trigger.condition, self._state)
+        detail = f"waits for {', '.join(missing)}" if missing else "waits"
         if complete is not None:
             matches = dict(complete.matches)
             fired = (self._context(matches).key, matches)
             self._rounds[fired[0]] = matches
-            entries = []
+            detail = "its round is complete"
         await self._save()
-        await self._settled(work, entries)
+        crash_at("join.saved", work.event.id)
+        entries = [self._entry(match, "waiting", detail, sequence)]
+        if replaced is not None:
+            entries.append(self._entry(replaced, "replaced", "a newer event waits in its place"))
+        await self._settled(work, Settled(entries))
+        crash_at("join.settled", work.event.id)
         return fired
 
     def _is_known(self, match: Match) -> bool:
         held = [self._state.matches, *self._rounds.values()]
         return any(m.event_id == match.event_id for s in held for d, m in s.items() if d == match.dependency)
 
-    def _waiting(self, match: Match) -> Entry:
-        missing = join.missing(self._trigger.condition, self._state)
+    def _entry(self, match: Match, outcome: str, detail: str = "", sequence: int = 0) -> Entry:
         return Entry(
-            match.event_id,
-            self._sensor.id,
-            self._trigger.name,
-            match.dependency,
-            "waiting",
-            detail=f"waits for {', '.join(missing)}" if missing else "waits",
+            match.event_id, self._sensor.id, self._trigger.name, match.dependency, outcome, "", detail, sequence
         )
 
     def _context(self, matches: Matches) -> RoundContext:
@@ -137,11 +154,14 @@ class Joining:
         deliveries = {d: m.event.delivery_id for d, m in matches.items()}
         return RoundContext(self._trigger.origin, events, time.time_ns(), deliveries)
 
-    async def _fire(self, key: str, matches: Matches) -> None:
-        entries = await self._submit(self._trigger, self._context(matches))
-        await self._settled(None, entries)
+    async def _fire(self, key: str, matches: Matches, resumed: bool = False) -> None:
+        settled = await self._submit(self._trigger, self._context(matches), resumed)
+        crash_at("join.submitted", key)
+        await self._settled(None, settled)
+        crash_at("join.recorded", key)
         del self._rounds[key]
         await self._save()
+        crash_at("join.forgotten", key)
 
     async def _reset_by_time(self) -> None:
         while self._resets:
@@ -152,8 +172,12 @@ class Joining:
             await asyncio.sleep((min(coming) - now).total_seconds())
             if self._state.matches:
                 log.info("conditions reset", sensor=self._sensor.id, trigger=self._trigger.name)
+                entries = [
+                    self._entry(m, "reset", "a time of conditionsReset came") for m in self._state.matches.values()
+                ]
                 self._state = join.JoinState()
                 await self._save()
+                await self._settled(None, Settled(entries))
 
     @property
     def _key(self) -> str:

@@ -15,7 +15,7 @@ from events.errors import EvaluationError
 from events.models.event import Event
 from sensor import join
 
-__all__ = ["Arrived", "JoinState", "Kept", "Match", "Matches", "read", "write"]
+__all__ = ["Arrived", "JoinState", "Kept", "Match", "Matches", "read", "read_round", "write", "write_round"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,26 @@ def write(state: JoinState, rounds: Mapping[str, Matches]) -> bytes:
             "rounds": {k: [_raw(m) for m in r.values()] for k, r in rounds.items()},
         }
     )
+
+
+def write_round(events: Mapping[str, Event], deliveries: Mapping[str, str]) -> bytes:
+    """One round: its events and the deliveries that brought them, by dependency."""
+    return orjson.dumps(
+        [
+            {"dependency": d, "delivery": deliveries.get(d, ""), "event": orjson.Fragment(e.to_json())}
+            for d, e in events.items()
+        ]
+    )
+
+
+def read_round(text: bytes) -> tuple[dict[str, Event], dict[str, str]]:
+    """What ``write_round`` wrote. Raises EvaluationError."""
+    try:
+        raw = orjson.loads(text)
+        events = {m["dependency"]: Event.from_json(orjson.dumps(m["event"])) for m in raw}
+        return events, {m["dependency"]: m["delivery"] for m in raw}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EvaluationError(f"not the events of a round: {error}", reason="NotARound") from error
 
 
 def read(text: bytes, known: Container[str]) -> Kept:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from events.expressions.scripts import Scripts
 from events.models.base import parse
 from events.models.event import Event
 from events.models.sensor import Policy, Sensor, Trigger, TriggerTemplate
+from events.models.shared import check_backoff
 from events.models.values import Submission
 from sensor import triggers
 from sensor.dependencies import CompiledDependency, Decision, compile_dependencies
@@ -25,7 +27,7 @@ from sensor.parameters import Parameter, Seed, apply, compile_parameters
 from sensor.target import RoundContext
 from sensor.triggers import TriggerKind
 
-__all__ = ["AtOnce", "CompiledSensor", "CompiledTrigger"]
+__all__ = ["AtOnce", "CompiledSensor", "CompiledTrigger", "Rendered"]
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,20 @@ class Rendered:
 
 
 class CompiledTrigger:
-    """One trigger: when it fires (condition) and what it sends (kind with its parameters)."""
+    """One trigger: when it fires (condition) and what it sends (kind with its parameters).
 
-    def __init__(self, spec: Trigger, origin: Origin, names: Sequence[str], path: str) -> None:
+    ``names`` are the dependencies; None for a ``dlqTrigger``, whose own condition and ``dlqTrigger`` count for nothing.
+    """
+
+    def __init__(self, spec: Trigger, origin: Origin, names: Sequence[str] | None, path: str) -> None:
         assert spec.template is not None, "validated before"
         self.spec = spec
         self.origin = origin
         self.name = spec.template.name
         try:
-            self.condition = conditions.compile(spec.template.conditions or None, names)
+            self.condition = conditions.compile(
+                spec.template.conditions or None if names is not None else None, names or ()
+            )
         except ExpressionError as error:
             error.path = f"{path}.template.conditions"
             raise
@@ -57,6 +64,15 @@ class CompiledTrigger:
             if not error.path.startswith("spec."):
                 error.path = f"{path}.template.{error.path}".rstrip(".")
             raise
+        if spec.retry_strategy is not None:
+            for finding in check_backoff(spec.retry_strategy, f"{path}.retryStrategy"):
+                raise SpecError(finding.message, path=finding.path)
+        self.dead_letter_trigger: CompiledTrigger | None = None
+        """Submitted with the events of a new dead letter."""
+        if spec.dlq_trigger is not None and spec.dlq_trigger.template is not None and names is not None:
+            name = spec.dlq_trigger.template.name
+            other = Origin(origin.namespace, origin.sensor, name)
+            self.dead_letter_trigger = CompiledTrigger(spec.dlq_trigger, other, None, f"{path}.dlqTrigger")
 
     @property
     def joins(self) -> bool:
@@ -148,6 +164,23 @@ class CompiledSensor:
     def events(self) -> list[tuple[str, str]]:
         """The ``(event source, event name)`` that it waits for, each once."""
         return list(self._by_event)
+
+    @property
+    def all_triggers(self) -> list[CompiledTrigger]:
+        """Its triggers, and what is submitted for their dead letters."""
+        return [*self.triggers, *(t.dead_letter_trigger for t in self.triggers if t.dead_letter_trigger is not None)]
+
+    @property
+    def units(self) -> dict[tuple[str, str], dict[str, int]]:
+        """How often an event counts for each trigger: once for each dependency that listens to it."""
+        return {
+            event: dict(Counter(t.name for d in found for t in self.listeners[d.name]))
+            for event, found in self._by_event.items()
+        }
+
+    def interested(self, event: Event) -> list[str]:
+        """The dependencies that wait for events of this source and name."""
+        return [d.name for d in self._by_event.get((event.source, event.subject), ())]
 
     def decide(self, event: Event) -> list[Decision]:
         """What each interested dependency says of the event, in the order of the manifest."""

@@ -20,6 +20,7 @@ from events.kube import Kube
 from events.models.event import Event
 from events.models.sensor import Sensor
 from events.secrets import Vault
+from sensor import gauges
 from sensor.bindings.runner import BindingRunner
 from sensor.bindings.sources import BindingSource
 from sensor.plan import CompiledSensor
@@ -106,6 +107,7 @@ async def open_process(
             )
         )
         tools = Tools(kube=kube, http=session, vault=vault)
+        gauges.targets(tools.targets.away)
         buses: dict[BusName, Bus] = {}
         for name, address in addresses.items():
             buses[name] = bus = await stack.enter_async_context(

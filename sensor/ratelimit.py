@@ -13,11 +13,11 @@ _SLACK = 10
 
 
 class RateLimit:
-    """Evenly spaced executions: ``take`` books the next place and says how long to wait for it."""
+    """Evenly spaced executions. ``wait`` says how long until the next place, ``take`` books it."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._next = 0.0
+        self._next: float | None = None
 
     @classmethod
     def of(cls, spec: Spec | None) -> RateLimit | None:
@@ -30,8 +30,17 @@ class RateLimit:
             raise SpecError("must be at least 1", path="rateLimit.requestsPerUnit")
         return cls(_SECONDS[spec.unit] / spec.requests_per_unit)
 
+    def wait(self, now: float) -> float:
+        """Seconds until the next execution may begin."""
+        return max(0.0, self._place(now) - now)
+
     def take(self, now: float) -> float:
-        """Seconds to wait before this execution."""
-        place = max(self._next, now - _SLACK * self._interval)
+        """Book the next execution: seconds to wait before it."""
+        place = self._place(now)
         self._next = place + self._interval
         return max(0.0, place - now)
+
+    def _place(self, now: float) -> float:
+        if self._next is None:  # nothing is saved up before the first
+            return now
+        return max(self._next, now - _SLACK * self._interval)

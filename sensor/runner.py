@@ -1,7 +1,8 @@
-"""Steps 5–10 · one sensor on one bus: consume, filter, join, render, submit, settle. Shell.
+"""Steps 5–10 · one sensor on one bus: consume, filter, join, hand to the triggers, settle. Shell.
 
 A message is acknowledged only when every trigger has settled it and the ledger has that on disk. What needs no
-waiting is settled in the batch; any other round becomes a task of its own, so that a slow target holds back nothing else.
+waiting is settled in the batch; any other round becomes a task of its own, and what cannot be submitted now waits on disk
+(``parking``), so that a slow target holds back nothing else.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ import structlog
 from eventbus import subjects
 from eventbus.interface import Bus, Message
 from eventbus.ledger import Entry, EventRecord, Ledger
+from eventbus.tally import Units
 from events.backoff import full_jitter
-from events.errors import EvaluationError, PointsmanError, Refused, Unavailable
+from events.crashpoints import crash_at
+from events.errors import EvaluationError, Unavailable
 from events.models.event import Event
 from events.models.values import Outcome, OutcomeKind, VerdictKind
-from sensor import metrics
+from sensor import gauges, metrics
+from sensor.auditing import Auditing
 from sensor.dependencies import Decision
 from sensor.joining import Joining
+from sensor.parking import MAX_PARKED, Parking, dead
 from sensor.plan import CompiledSensor, CompiledTrigger
-from sensor.ratelimit import RateLimit
+from sensor.poison import POISONED, WATCHED, Suspects
+from sensor.settled import Settled
+from sensor.submitting import Case, Submitting
 from sensor.target import RoundContext, Tools
 
 __all__ = ["SensorRunner"]
@@ -35,21 +42,17 @@ log = structlog.get_logger("sensor")
 MAX_UNSETTLED = 1_500
 """Messages held at the same time; below MaxAckPending of the consumer, so that the bus never stops on its own."""
 
-MAX_SUBMITTING = 128
-"""Submissions under way at the same time; one that waits for its next attempt does not count."""
-
 HEARTBEAT = 10.0
 """Seconds between two "still working" for messages that are not settled; a third of the bus's acknowledgement deadline."""
 
 DRAIN = 4.0
 """Seconds for what is under way when the runner is told to stop."""
 
-GIVE_UP_AFTER = 24 * 3600.0
-"""Seconds for which a transient failure is retried."""
-
+ORDERS = 0.5
+"""Seconds between two looks for what a person wants: a sensor held or released, a dead letter retried."""
 
 Done = set[tuple[str, str, str]]
-"""What was submitted already: (event, trigger, dependency)."""
+"""What needs no submission any more: (event, trigger, dependency)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +62,11 @@ class Work:
     message: Message
     event: Event
     open_parts: int = 0
-    entries: list[Entry] = field(default_factory=list)
+    settled: Settled = field(default_factory=Settled)
+    end: asyncio.Event | None = None
+    """Set when it is settled, for those that are watched."""
+    mark: str = ""
+    """Under what it is marked in the ledger, when it was under way as a process ended."""
 
 
 class SensorRunner:
@@ -69,18 +76,20 @@ class SensorRunner:
         self.sensor = sensor
         self._bus = bus
         self._ledger = ledger
-        self._tools = tools
-        self._limits = {t.name: RateLimit.of(t.spec.rate_limit) for t in sensor.triggers}
+        self._metrics = metrics.of_sensor(sensor.name, [t.name for t in sensor.all_triggers])
+        self._submitting = Submitting(sensor, tools, self._metrics)
+        self._parking = Parking(sensor, ledger, self._submitting, tools.targets, self._write_settled)
         self._joins = {
             t.name: Joining(t, sensor, bus, self._submit_round, self._join_settled) for t in sensor.triggers if t.joins
         }
+        self._units = {subject: Units(counts) for subject, counts in sensor.units.items()}
+        self._suspects = Suspects(sensor, ledger)
         self._held: set[Work] = set()
         self._room = asyncio.Event()
         self._room.set()
-        self._slots = asyncio.Semaphore(MAX_SUBMITTING)
+        self._on_hold = False
         self._tasks: asyncio.TaskGroup | None = None
         self._rounds: set[asyncio.Task[None]] = set()
-        self._metrics = metrics.of_sensor(sensor.name, [t.name for t in sensor.triggers])
 
     async def start(self) -> None:
         """Create the durable consumer, so that no event published from now on is missed; read back the joins' state."""
@@ -88,56 +97,111 @@ class SensorRunner:
         durable = subjects.durable(self.sensor.namespace, self.sensor.name)
         for join in self._joins.values():
             await join.load()
-        self._subscription = await self._bus.subscribe(durable, wanted)
+        await self._ledger.count_by(list(self._units.values()))
+        self._on_hold = self.sensor.id in self._ledger.held()
+        self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold)
+        self._parking.hold(self._on_hold)
+        gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._held)), self._submitting.queued)
 
     async def run(self) -> None:
         """Consume until ``drain`` is called."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            heart = tasks.create_task(self._heartbeat())
+            audit = Auditing(self.sensor, self._ledger, self._subscription)
+            own = [tasks.create_task(job) for job in (self._heartbeat(), self._obey(), audit.run())]
+            await self._parking.start(tasks)
             for join in self._joins.values():
                 tasks.create_task(join.run())
             async for batch in self._subscription.batches():
                 await self._take(batch)
+                self._make_room()
                 await self._room.wait()
             for join in self._joins.values():
                 join.stop(DRAIN)
+            stopping = tasks.create_task(self._parking.stop(DRAIN))
             if self._rounds:
                 await asyncio.wait(self._rounds, timeout=DRAIN)
-            for task in [heart, *self._rounds]:
-                task.cancel()  # what waits for its next attempt is not acknowledged: the bus delivers it again
+            await stopping
+            for task in [*own, *self._rounds]:
+                task.cancel()  # what is not acknowledged is delivered again by the bus
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
         await self._subscription.close()
+        self._room.set()
 
     # -- steps 5 and 6 -----------------------------------------------------------------------------------------------
 
     async def _take(self, batch: Sequence[Message]) -> None:
+        crash_at("consume.pulled")
         decoded: list[Work] = []
         for message in batch:
             try:
                 decoded.append(Work(message, Event.from_json(message.data)))
             except EvaluationError as error:
                 log.error("message is no event", sensor=self.sensor.id, sequence=message.sequence, error=str(error))
+                await self._ledger.ignore(self.sensor.id, message.sequence)
                 await message.ack()
         if not decoded:
             return
-        done = self._ledger.submitted(self.sensor.id, {work.event.id for work in decoded})
+        suspects = [work for work in decoded if work.message.deliveries > 1]
+        if suspects:
+            decoded = [work for work in decoded if work.message.deliveries <= 1]
+        if decoded:
+            await self._offer_all(decoded)
+        if suspects:
+            await self._offer_suspects(suspects)
+
+    async def _offer_all(self, works: Sequence[Work]) -> None:
+        crash_at("consume.decoded")
+        done = self._ledger.known(self.sensor.id, {work.event.id for work in works})
+        crash_at("consume.known")
         settled: list[Work] = []
-        for work in decoded:
-            self._offer(work, done)
+        for work in works:
+            try:
+                self._offer(work, done)
+            except Exception as error:
+                log.exception("internal error", sensor=self.sensor.id, event_id=work.event.id)
+                detail = f"internal error: {type(error).__name__}: {error}"
+                work.settled.add(self._suspects.bury(work.event, work.message, "InternalError", detail))
             if work.open_parts == 0:
                 settled.append(work)
             else:
                 self._held.add(work)
-        if len(self._held) >= MAX_UNSETTLED:
-            self._room.clear()
+        self._make_room()
         if settled:
             await self._settle(settled)
 
+    async def _offer_suspects(self, works: Sequence[Work]) -> None:
+        """Messages that were under way when a process ended: few at a time, and marked, so that the one that ends it is found."""
+        for work in works:
+            work.mark = str(work.message.sequence)
+        for group in self._suspects.groups(works):
+            if group.poisonous:
+                for work in group.works:
+                    work.settled.add(self._suspects.bury(work.event, work.message, "Poison", POISONED))
+                await self._settle(group.works)
+            else:
+                await self._watched(group.works)
+
+    async def _watched(self, works: Sequence[Work]) -> None:
+        """Offer what is suspected, and go on when it has settled, or has not ended the process for a while."""
+        marks = [work.mark for work in works]
+        for work in works:
+            work.end = asyncio.Event()
+        await self._ledger.begin(self.sensor.id, marks)
+        await self._offer_all(works)
+        try:
+            async with asyncio.timeout(WATCHED):
+                for work in works:
+                    assert work.end is not None
+                    await work.end.wait()
+        except TimeoutError:
+            await self._ledger.unmark(self.sensor.id, [w.mark for w in works if w in self._held])
+
     def _offer(self, work: Work, done: Done) -> None:
         """Ask the dependencies, and hand what passed to the triggers."""
+        crash_at("filter.before", work.event.data)
         passed: dict[str, Decision] = {}
         for decision in self.sensor.decide(work.event):
             self._metrics.verdicts[decision.verdict.kind] += 1
@@ -146,6 +210,7 @@ class SensorRunner:
                 self._submit_at_once(decision, work, done)
             else:
                 self._drop(decision, work)
+        crash_at("filter.after", work.event.data)
         if not passed:
             return
         for trigger in self.sensor.one_by_one:
@@ -170,14 +235,15 @@ class SensorRunner:
         seen = "" if verdict.seen is None else f" (seen: {verdict.seen!r:.200})"
         detail = f"{verdict.clause}: {verdict.reason}{seen}"
         listeners = self.sensor.listeners[decision.dependency]
-        work.entries += self._entries(listeners, decision.dependency, work.event, outcome, detail=detail)
+        work.settled.entries += self._entries(listeners, decision.dependency, work, outcome, detail=detail)
 
     def _is_duplicate(self, trigger: CompiledTrigger, decision: Decision, work: Work, done: Done) -> bool:
-        """Whether the ledger says that this was submitted before."""
+        """Whether the ledger says that this was submitted before, or waits for its target."""
         if (work.event.id, trigger.name, decision.dependency) not in done:
             return False
         log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
         self._metrics.triggers[trigger.name].settled(OutcomeKind.DUPLICATE)
+        work.settled.entries += self._entries([trigger], decision.dependency, work, "duplicate")
         return True
 
     def _offer_to(self, trigger: CompiledTrigger, decision: Decision, work: Work) -> None:
@@ -186,8 +252,14 @@ class SensorRunner:
             self._joins[trigger.name].put(work, decision)
         else:
             assert self._tasks is not None
-            deliveries = {decision.dependency: work.message.delivery_id}
-            context = RoundContext(trigger.origin, {decision.dependency: decision.event}, time.time_ns(), deliveries)
+            message = work.message
+            context = RoundContext(
+                trigger.origin,
+                {decision.dependency: decision.event},
+                time.time_ns(),
+                {decision.dependency: message.delivery_id},
+                message.sequence,
+            )
             task = self._tasks.create_task(self._fire(trigger, context, work))
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
@@ -207,19 +279,30 @@ class SensorRunner:
             try:
                 outcome = group.kind.submit_at_once({name: decision.event}, [t.origin for t in triggers])
             except Exception as error:
-                outcome = self._fault(error, triggers[0], work.event.id)
+                outcome = self._fault(error, triggers, decision, work)
+            crash_at("submit.at_once", work.event.data)
             seconds = (time.perf_counter() - began) / len(triggers)
             for trigger in triggers:
                 numbers = self._metrics.triggers[trigger.name]
                 numbers.attempted(seconds, failed=outcome.kind is OutcomeKind.REFUSED)
                 numbers.settled(outcome.kind)
-            work.entries += self._entries(
-                triggers, name, work.event, outcome.kind.value, outcome.target, outcome.detail
+            work.settled.entries += self._entries(
+                triggers, name, work, outcome.kind.value, outcome.target, outcome.detail
             )
+
+    def _fault(self, error: Exception, triggers: Sequence[CompiledTrigger], decision: Decision, work: Work) -> Outcome:
+        """A fault of ours must neither end the process nor come back for ever: it is told and kept as dead letters."""
+        log.exception("internal error", sensor=self.sensor.id, trigger=triggers[0].name, event_id=work.event.id)
+        detail = f"internal error: {type(error).__name__}: {error}"
+        events, deliveries = {decision.dependency: decision.event}, {decision.dependency: work.message.delivery_id}
+        for trigger in triggers:
+            context = RoundContext(trigger.origin, events, time.time_ns(), deliveries)
+            work.settled.kept += self._submitting.bury(Case(trigger, context), "InternalError", detail).kept
+        return Outcome(OutcomeKind.REFUSED, detail=detail)
 
     async def _fire(self, trigger: CompiledTrigger, context: RoundContext, work: Work) -> None:
         """Submit the round of an event that satisfies its trigger alone."""
-        work.entries.extend(await self._submit_round(trigger, context))
+        work.settled.add(await self._submitting.first(trigger, context))
         await self.part_done(work)
 
     async def part_done(self, work: Work) -> None:
@@ -228,102 +311,70 @@ class SensorRunner:
         if work.open_parts == 0:
             await self._settle([work])
 
-    async def _join_settled(self, work: Work | None, entries: list[Entry]) -> None:
+    async def _join_settled(self, work: Work | None, settled: Settled) -> None:
         """A join has taken a message over into its state, or (without a message) settled a round."""
         if work is None:
-            await self._write([], entries)
+            await self._write_settled(settled, [])
+            self._parking.written(None, settled)
         else:
-            work.entries.extend(entries)
+            work.settled.add(settled)
             await self.part_done(work)
 
-    async def _submit_round(self, trigger: CompiledTrigger, context: RoundContext) -> list[Entry]:
-        outcome = await self._submit(trigger, context)
-        self._metrics.triggers[trigger.name].settled(outcome.kind)
-        logged = log.info if outcome.kind is not OutcomeKind.REFUSED else log.error
-        logged(
-            outcome.kind.value,
-            sensor=self.sensor.id,
-            trigger=trigger.name,
-            event_id=context.event_ids,
-            target=outcome.target,
-            detail=outcome.detail,
-        )
-        kept = "submitted" if outcome.kind is OutcomeKind.DUPLICATE else outcome.kind.value
-        entries: list[Entry] = []
-        for dependency, event in context.events.items():
-            entries += self._entries([trigger], dependency, event, kept, outcome.target, outcome.detail)
-        return entries
+    async def _submit_round(self, trigger: CompiledTrigger, context: RoundContext, resumed: bool) -> Settled:
+        """Submit the round of a join; one that was under way when a process ended is suspected of having ended it."""
+        if not resumed:
+            return await self._submitting.first(trigger, context)
+        if self._suspects.is_poisonous(context.key):
+            return self._submitting.bury(Case(trigger, context), "Poison", POISONED)
+        await self._ledger.begin(self.sensor.id, [context.key])
+        settled = await self._submitting.first(trigger, context)
+        await self._ledger.unmark(self.sensor.id, [context.key])
+        return settled
 
-    async def _submit(self, trigger: CompiledTrigger, context: RoundContext) -> Outcome:
-        """Render and submit; transient failures are retried, everything else is an answer."""
-        pauses = full_jitter(random.random)
-        deadline = time.monotonic() + GIVE_UP_AFTER
-        while True:
-            try:
-                return await self._attempt(trigger, context)
-            except Unavailable as error:
-                if time.monotonic() > deadline:
-                    return Outcome(OutcomeKind.REFUSED, detail=f"given up after 24 h: {error}")
-                pause = error.retry_after or next(pauses)
-                log.warning(
-                    "trigger will be retried",
-                    sensor=self.sensor.id,
-                    trigger=trigger.name,
-                    event_id=context.event_ids,
-                    error=str(error),
-                    seconds=round(pause, 2),
-                )
-                await asyncio.sleep(pause)
-            except (EvaluationError, Refused) as error:
-                return Outcome(OutcomeKind.REFUSED, detail=str(error))
-            except PointsmanError as error:
-                return Outcome(OutcomeKind.REFUSED, detail=f"{error.reason}: {error}")
-            except Exception as error:
-                return self._fault(error, trigger, context.event_ids)
-
-    async def _attempt(self, trigger: CompiledTrigger, context: RoundContext) -> Outcome:
-        """One attempt, when the rate limit and the other submissions let it through. Raises what ``submit`` raises."""
-        limit = self._limits[trigger.name]
-        if limit is not None:
-            await asyncio.sleep(limit.take(time.monotonic()))
-        async with self._slots:
-            began = time.perf_counter()
-            failed = False
-            try:
-                rendered = trigger.render(context)
-                return await rendered.kind.submit(rendered.submission, self._tools)
-            except Exception:
-                failed = True
-                raise
-            finally:
-                self._metrics.triggers[trigger.name].attempted(time.perf_counter() - began, failed=failed)
-
-    def _fault(self, error: Exception, trigger: CompiledTrigger, event_ids: str) -> Outcome:
-        """A fault of ours must neither end the process nor come back for ever: it is told and kept as refused."""
-        log.exception("internal error", sensor=self.sensor.id, trigger=trigger.name, event_id=event_ids)
-        return Outcome(OutcomeKind.REFUSED, detail=f"internal error: {type(error).__name__}: {error}")
-
-    async def _settle(self, works: list[Work]) -> None:
+    async def _settle(self, works: Sequence[Work]) -> None:
         """Record, then acknowledge. When the ledger cannot be written the messages stay with the bus and come again."""
-        await self._write([self._record(work) for work in works], [e for work in works for e in work.entries])
+        if len(works) == 1:
+            settled = works[0].settled
+        else:
+            settled = Settled()
+            for work in works:
+                settled.add(work.settled)
+        crash_at("settle.before")
+        marks = [work.mark for work in works if work.mark]
+        await self._write([self._record(work) for work in works], settled, marks)
+        crash_at("deadletter.kept" if settled.kept else "settle.recorded")
         for work in works:
+            crash_at("ack.before", work.event.data)
             await work.message.ack()
+            crash_at("ack.after", work.event.data)
             self._held.discard(work)
-        if len(self._held) < MAX_UNSETTLED:
-            self._room.set()
+            if work.end is not None:
+                work.end.set()
+        if settled.kept:
+            self._parking.written(None, settled)
+        self._make_room()
 
-    async def _write(self, events: list[EventRecord], entries: list[Entry]) -> None:
+    async def _write_settled(self, settled: Settled, marks: list[str]) -> None:
+        await self._write([], settled, marks)
+
+    async def _write(self, events: list[EventRecord], settled: Settled, marks: list[str]) -> None:
         pauses = full_jitter(random.random, cap=5.0)
         while True:
             try:
-                await self._ledger.record(events, entries)
+                await self._ledger.record(
+                    events,
+                    settled.entries,
+                    kept=settled.kept,
+                    gone=settled.gone,
+                    settled=[(self.sensor.id, mark) for mark in marks],
+                )
                 return
             except Unavailable as error:
                 log.error("ledger cannot be written", sensor=self.sensor.id, error=str(error))
                 await asyncio.sleep(next(pauses))
 
     def _record(self, work: Work) -> EventRecord:
-        event = work.event
+        event, message = work.event, work.message
         return EventRecord(
             event.id,
             self.sensor.namespace,
@@ -332,21 +383,32 @@ class SensorRunner:
             event.subject,
             event.type,
             event.time,
-            work.message.delivery_id,
-            work.message.sequence,
+            message.delivery_id,
+            message.sequence,
+            self.sensor.id,
+            self._units.get((event.source, event.subject)) if message.sequence else None,
         )
 
     def _entries(
         self,
         triggers: Sequence[CompiledTrigger],
         dependency: str,
-        event: Event,
+        work: Work,
         outcome: str,
         target: str = "",
         detail: str = "",
     ) -> list[Entry]:
-        identity, sensor = event.id, self.sensor.id
-        return [Entry(identity, sensor, t.name, dependency, outcome, target, detail) for t in triggers]
+        identity, sensor, sequence = work.event.id, self.sensor.id, work.message.sequence
+        return [Entry(identity, sensor, t.name, dependency, outcome, target, detail, sequence) for t in triggers]
+
+    def _make_room(self) -> None:
+        """Take more messages, or not, depending on what is held in memory and on disk."""
+        if len(self._held) < MAX_UNSETTLED and self._parking.count < MAX_PARKED:
+            self._room.set()
+        else:
+            self._room.clear()
+
+    # -- beside ------------------------------------------------------------------------------------------------------
 
     async def _heartbeat(self) -> None:
         """Tell the bus that what is held is being worked on."""
@@ -357,3 +419,39 @@ class SensorRunner:
                     await work.message.in_progress()
                 except Unavailable:
                     break  # the bus is away; it delivers again when it is back
+
+    async def _obey(self) -> None:
+        """Do what a person has written into the ledger: hold, release, retry."""
+        while True:
+            try:
+                await self._hold(self.sensor.id in self._ledger.held())
+                for name in self._ledger.ordered(self.sensor.id) if not self._on_hold else ():
+                    if name:
+                        self._parking.wake(name)
+                    else:
+                        await self._offer_letters()
+                self._make_room()
+            except Unavailable as error:
+                log.error("orders cannot be carried out", sensor=self.sensor.id, error=str(error))
+            await asyncio.sleep(ORDERS)
+
+    async def _hold(self, held: bool) -> None:
+        if held == self._on_hold:
+            return
+        crash_at("hold.kept", self.sensor.id)
+        log.info("held" if held else "released", sensor=self.sensor.id)
+        self._on_hold = held
+        self._parking.hold(held)
+        await (self._subscription.pause() if held else self._subscription.resume())
+
+    async def _offer_letters(self) -> None:
+        """Offer events again that were poison to the whole sensor."""
+        at_work = {work.mark for work in self._held}
+        for letter in list(self._suspects.letters()):
+            if letter.key in at_work:
+                continue
+            if self._suspects.is_poisonous(letter.key):
+                await self._write_settled(Settled(kept=[dead(letter.round, "Poison", POISONED)]), [letter.key])
+                continue
+            work = Work(letter, letter.event, settled=Settled(gone=[letter.key]), mark=letter.key)
+            await self._watched([work])

@@ -11,6 +11,7 @@ import aiohttp
 from events.kube import Kube
 from events.models.event import Event
 from events.secrets import Vault
+from sensor.breaker import Targets
 from sensor.naming import Origin, round_key
 
 __all__ = ["RoundContext", "Tools"]
@@ -23,18 +24,20 @@ class Tools:
     kube: Kube | None = None
     http: aiohttp.ClientSession | None = None
     vault: Vault = field(default_factory=Vault)
+    targets: Targets = field(default_factory=Targets)
 
 
 @dataclass(frozen=True)
 class RoundContext:
     """A round on its way to a submission: which trigger, the events by dependency, the delivery they came with, and now
-    (nanoseconds since 1970).
+    (nanoseconds since 1970). ``sequence`` is the place of its message in the stream, for a round of one event that comes at once.
     """
 
     origin: Origin
     events: Mapping[str, Event]
     now: int
     deliveries: Mapping[str, str] = field(default_factory=dict)
+    sequence: int = 0
 
     @cached_property
     def key(self) -> str:

@@ -31,7 +31,7 @@ from sensor.bindings.environment import Environment, decode_payload
 from sensor.bindings.notices import tell
 from sensor.bindings.sources import BindingSource
 from sensor.bindings.submission import KIND, Claims
-from sensor.runner import GIVE_UP_AFTER
+from sensor.submitting import GIVE_UP_AFTER
 from sensor.target import Tools
 from sensor.triggers._objects import create_once
 

@@ -18,7 +18,8 @@ from events.models.dispatching import Post
 from events.models.event import Event
 from sensor.bindings.dispatching import Dispatching, Surroundings
 from sensor.bindings.sources import BindingSource
-from sensor.runner import DRAIN, HEARTBEAT, MAX_SUBMITTING, MAX_UNSETTLED
+from sensor.breaker import MAX_SUBMITTING
+from sensor.runner import DRAIN, HEARTBEAT, MAX_UNSETTLED
 from sensor.target import Tools
 
 __all__ = ["BindingRunner"]

@@ -68,6 +68,10 @@ class TriggerKind(Generic[C]):
         """What would be sent for this round. Pure. Raises EvaluationError."""
         raise NotImplementedError
 
+    def target(self, submission: Submission) -> str:
+        """Whom it would be sent to: submissions with one target are held back together while it is away."""
+        return self.kind
+
     async def submit(self, submission: Submission, tools: Tools) -> Outcome:
         """Send it. Raises Unavailable when it may work later and Refused when it never will."""
         raise NotImplementedError

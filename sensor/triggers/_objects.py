@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from events.crashpoints import crash_at
 from events.errors import EvaluationError, Refused, SpecError
 from events.kube import AlreadyExists, Kube
 from events.models.sensor import TriggerParameter
@@ -23,7 +24,10 @@ from sensor.parameters import Seed, apply_to_object, compile_parameters
 from sensor.target import RoundContext, Tools
 from sensor.triggers.specs import ArtifactLocation
 
-__all__ = ["ObjectRenderer", "create_once"]
+__all__ = ["API_SERVER", "ObjectRenderer", "create_once"]
+
+API_SERVER = "the API server"
+"""The target of everything that is created."""
 
 CLUSTER_SCOPED = frozenset(
     ("Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding")
@@ -89,6 +93,7 @@ async def create_once(submission: Submission, tools: Tools) -> Outcome:
     obj = submission.body
     kind, metadata = obj["kind"], obj["metadata"]
     target = f"{kind}/{metadata.get('namespace', '')}/{metadata['name']}".replace("//", "/")
+    crash_at("create.before", target)
     try:
         await kube.create(obj)
     except AlreadyExists as taken:
@@ -98,6 +103,7 @@ async def create_once(submission: Submission, tools: Tools) -> Outcome:
         if all(theirs.get(key) == ours[key] for key in (ANNOTATION_EVENT, ANNOTATION_TRIGGER)):
             return Outcome(OutcomeKind.DUPLICATE, target, "was created before, for the same event")
         raise Refused(f"{taken.message} and belongs to another event", status=409) from taken
+    crash_at("create.after", target)
     return Outcome(OutcomeKind.SUBMITTED, target)
 
 

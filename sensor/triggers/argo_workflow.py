@@ -17,7 +17,7 @@ from sensor.naming import Origin
 from sensor.parameters import Parameter
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._objects import ObjectRenderer, create_once
+from sensor.triggers._objects import API_SERVER, ObjectRenderer, create_once
 from sensor.triggers.specs import ArgoWorkflowConfig, validate_argo_workflow
 
 __all__ = ["ArgoWorkflow"]
@@ -72,6 +72,10 @@ class ArgoWorkflow(TriggerKind[ArgoWorkflowConfig]):
             raise EvaluationError("the parameters make the Workflow another kind")
         obj.setdefault("apiVersion", "argoproj.io/v1alpha1")
         return Submission("argoWorkflow", obj["metadata"]["name"], obj["metadata"]["namespace"], obj)
+
+    def target(self, submission: Submission) -> str:
+        """The cluster, or the local store."""
+        return API_SERVER
 
     async def submit(self, submission: Submission, tools: Tools) -> Outcome:
         """Create it, once."""

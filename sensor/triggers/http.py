@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import ssl
+import time
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import orjson
 
+from events.crashpoints import crash_at
 from events.errors import EvaluationError, Refused, SpecError, Unavailable
 from events.models.base import Finding, parse
 from events.models.sensor import Policy
@@ -96,6 +99,10 @@ class Http(TriggerKind[HttpConfig]):
         data = None if body is None else body.encode("utf-8", "replace")
         return Submission("http", config.url, context.origin.namespace, data, meta)
 
+    def target(self, submission: Submission) -> str:
+        """Scheme, host and port."""
+        return "/".join(submission.name.split("/", 3)[:3])
+
     async def submit(self, submission: Submission, tools: Tools) -> Outcome:
         """Statuses of the policy are success, or 2xx and 3xx without one; 429, 5xx and no connection may work later; the rest
         is refused.
@@ -105,10 +112,12 @@ class Http(TriggerKind[HttpConfig]):
         headers = meta["headers"] | self._secure_headers(meta["secure"], submission.namespace, tools)
         timeout = aiohttp.ClientTimeout(total=meta["timeout"])
         tls = self._tls(tools)
+        crash_at("http.before", meta["url"])
         try:
             async with tools.http.request(
                 meta["method"], meta["url"], data=submission.body, headers=headers, timeout=timeout, ssl=tls
             ) as response:
+                crash_at("http.after", meta["url"])
                 words = (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
                 return self._outcome(response, words, meta["url"])
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
@@ -125,7 +134,7 @@ class Http(TriggerKind[HttpConfig]):
         message = f"{url} answered {status}: {words.strip()}"
         if status in _TRANSIENT:
             retry_after = response.headers.get("Retry-After", "")
-            raise Unavailable(message, retry_after=float(retry_after) if retry_after.isdigit() else None)
+            raise Unavailable(message, retry_after=_seconds(retry_after))
         raise Refused(message, status=status)
 
     def _tls(self, tools: Tools) -> ssl.SSLContext | bool:
@@ -149,6 +158,16 @@ class Http(TriggerKind[HttpConfig]):
         if config.basic_auth is not None:
             headers["Authorization"] = _basic(config.basic_auth, namespace, tools)
         return headers
+
+
+def _seconds(retry_after: str) -> float | None:
+    """``Retry-After``: seconds, or a date."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _context(config: TLSConfig, ca: bytes) -> ssl.SSLContext:

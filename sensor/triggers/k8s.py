@@ -12,7 +12,7 @@ from sensor.naming import Origin
 from sensor.parameters import Parameter
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
-from sensor.triggers._objects import ObjectRenderer, create_once
+from sensor.triggers._objects import API_SERVER, ObjectRenderer, create_once
 from sensor.triggers.specs import K8sConfig, validate_k8s
 
 __all__ = ["K8s"]
@@ -52,6 +52,10 @@ class K8s(TriggerKind[K8sConfig]):
         """The object to be created."""
         obj = self._objects.render(context)
         return Submission("k8s", obj["metadata"]["name"], obj["metadata"].get("namespace", ""), obj)
+
+    def target(self, submission: Submission) -> str:
+        """The cluster, or the local store."""
+        return API_SERVER
 
     async def submit(self, submission: Submission, tools: Tools) -> Outcome:
         """Create it, once."""

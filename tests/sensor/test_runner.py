@@ -243,7 +243,7 @@ async def test_a_round_under_way_when_the_process_ends_is_submitted_by_the_next(
     bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "DRAIN", 0.05)
-    away = Target(*[Unavailable("away", retry_after=30)] * 5)
+    away = Target(*[Unavailable("away", retry_after=0.5)] * 5)
     async with run(sensor(dependencies=TWO), bus, away, tmp_path):
         await bus.publish(event("p1"))
         await bus.publish(event("a1", name="approval"))

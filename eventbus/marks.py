@@ -1,0 +1,64 @@
+"""Step 10 · what the ledger keeps beside outcomes: which sensors are held, and at what a process ended before.
+
+``hold``: a person wants a sensor to pull no more. ``mark``: a sensor has begun with a message (or a round) that was under way when a process
+ended; the mark goes when it is settled. What is marked again and again ends the process each time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from events.errors import Unavailable
+from events.groupcommit import connect, read
+
+__all__ = ["SCHEMA", "change_hold", "read_holds"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS hold (sensor TEXT NOT NULL PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mark (
+  sensor TEXT NOT NULL, what TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (sensor, what)
+) WITHOUT ROWID;
+"""
+
+Mark = tuple[str, str]
+"""Sensor, and the sequence of a message or the key of a round."""
+
+
+def write_marks(connection: sqlite3.Connection, begun: Sequence[Mark], settled: Sequence[Mark]) -> None:
+    """Count what a sensor begins with, and forget what is settled."""
+    if begun:
+        rows = "INSERT INTO mark VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1"
+        connection.executemany(rows, begun)
+    if settled:
+        connection.executemany("DELETE FROM mark WHERE sensor = ? AND what = ?", settled)
+
+
+def count_marks(connection: sqlite3.Connection, sensor: str) -> dict[str, int]:
+    """How often a sensor has begun with what is not settled."""
+    return {row[0]: row[1] for row in connection.execute("SELECT what, count FROM mark WHERE sensor = ?", (sensor,))}
+
+
+def read_holds(folder: Path) -> dict[str, float]:
+    """The sensors (namespace/name) that are held, and since when. Raises Unavailable when the file cannot be read."""
+    return {row["sensor"]: row["since"] for row in read(folder / "ledger.db", "SELECT sensor, since FROM hold")}
+
+
+def change_hold(folder: Path, sensors: Iterable[str], *, held: bool) -> None:
+    """Hold or release sensors; one that runs obeys within a second, and so does the next start. Raises Unavailable."""
+    path = folder / "ledger.db"
+    connection = connect(path)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for sensor in sensors:
+            if held:
+                connection.execute("INSERT INTO hold VALUES (?, ?) ON CONFLICT DO NOTHING", (sensor, time.time()))
+            else:
+                connection.execute("DELETE FROM hold WHERE sensor = ?", (sensor,))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be written: {error}") from None
+    finally:
+        connection.close()
