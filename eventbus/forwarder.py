@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from eventbus.rejects import Rejects
 from eventbus.segments import Batch
 from eventbus.spool import Spool
+from events.crashpoints import crash_at
 from events.errors import Refused, SpecError, Unavailable
 
 __all__ = ["PROBE_SECONDS", "Forwarder"]
@@ -66,8 +67,10 @@ class Forwarder:
 
     async def _forward(self, batch: Batch) -> BaseException | None:
         """Send a batch; what came of it up to the first failure, which is returned, counts."""
+        crash_at("forward.before")
         sending = (self._send(record.subject, record.headers, record.data) for record in batch.records)
         results = await asyncio.gather(*sending, return_exceptions=True)
+        crash_at("forward.sent")
         done = 0
         failure: BaseException | None = None
         for record, result in zip(batch.records, results, strict=True):
@@ -87,4 +90,5 @@ class Forwarder:
             done += 1
         if done:
             await self._spool.done(batch, done)
+            crash_at("forward.done")
         return failure

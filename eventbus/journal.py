@@ -17,6 +17,7 @@ from typing import Self
 
 from eventbus.disk import Disk
 from eventbus.segments import Folders
+from events.crashpoints import crash_at
 from events.groupcommit import Gathering
 
 __all__ = ["Appended", "Journal"]
@@ -106,7 +107,9 @@ class Journal:
             self._path, self._descriptor = self._folders.create()
             self._size = 0
         self._disk.write(self._descriptor, data)
+        crash_at("spool.written", data)
         self._disk.sync(self._descriptor)
+        crash_at("spool.synced", data)
         self._size += len(data)
 
     def _abandon(self) -> None:

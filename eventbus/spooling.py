@@ -28,6 +28,7 @@ from eventbus.records import Record
 from eventbus.rejects import Rejects
 from eventbus.spool import DEFAULT_LIMIT, Spool, SpoolFailed
 from eventbus.stream import OURS, StreamSettings
+from events.crashpoints import crash_at
 from events.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -64,12 +65,17 @@ class SpoolingBus(JetStreamBus):
         if spool.records and self.forwarder.is_flowing and spool.records <= _CATCH_UP_RECORDS:
             await self._catch_up()
         if not spool.records and self._connection.is_up:
+            crash_at("publish.before", data)
             try:
-                return Stored(*await self._api.store(self._settings.name, subject, data, headers))
+                stored = await self._api.store(self._settings.name, subject, data, headers)
             except Unavailable as error:
                 log.debug("the event goes to the spool: %s", error)
+            else:
+                crash_at("publish.after", data)
+                return Stored(*stored)
         else:
             self._api.check_size(data, headers)
+        crash_at("spool.before", data)
         await spool.append(Record(time.time_ns(), subject, headers, data))
         return SPOOLED
 

@@ -21,8 +21,7 @@ ONCE = "POINTSMAN_CRASH_ONCE"
 STATUS = 137
 
 NAMES: Mapping[str, str] = {
-    "accept.received": "a request is read, nothing is checked",
-    "accept.verified": "the signature is right, no event is made",
+    "accept.received": "a request is read, its signature is not checked",
     "accept.converted": "the events are made, none is published",
     "accept.stored": "all events are stored, nothing is answered",
     "publish.before": "nothing has gone to the bus",
@@ -65,7 +64,7 @@ NAMES: Mapping[str, str] = {
     "retry.taken": "dead letters that are to be retried are read, none is submitted",
     "retry.submitted": "a dead letter is submitted again, it still counts as dead",
     "park.before": "a round that waits for its target is about to be put aside",
-    "park.kept": "the round is put aside on disk, its message is not acknowledged",
+    "park.kept": "rounds are put aside on disk, nobody looks after them yet",
     "park.submitted": "a round that was put aside is submitted, it still counts as waiting",
     "settle.before": "every trigger has settled the message, nothing is recorded",
     "settle.recorded": "the ledger has the outcome, the message is not acknowledged",

@@ -16,6 +16,7 @@ import pytest
 
 from eventbus import jetstream
 from eventbus.messages import DELIVERY_HEADER, header
+from events import crashpoints
 from tests.support.bus import Server
 from tests.support.up import ROOT, RunningUp, eventually, moved, running
 from tests.test_guarantees import BODY, HEADERS, child, delivered
@@ -129,6 +130,45 @@ async def test_kill_9_of_the_sources_loses_nothing_that_is_spooled(
         eventually(lambda: spooled(up) == 0)
         assert await arrived(server) == names(0, 20)
         eventually(lambda: sorted(delivered(up)) == names(0, 20))
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ("publish.before", "publish.after"),
+        ("spool.before", "spool.written", "spool.synced"),
+        ("forward.before", "forward.sent", "forward.done"),
+    ],
+    ids=lambda points: points[0].partition(".")[0],
+)
+async def test_a_crash_at_any_step_loses_and_doubles_nothing(
+    points: tuple[str, ...], manifests: Path, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fired").mkdir()
+    monkeypatch.setenv(crashpoints.VARIABLE, ",".join(points))
+    monkeypatch.setenv(crashpoints.ONCE, str(tmp_path / "fired"))
+
+    async def insist(ids: Iterable[str]) -> None:
+        """A sender that sends again until it is answered."""
+        async with aiohttp.ClientSession() as session:
+            for name in ids:
+                while True:
+                    try:
+                        assert (await post(session, up, name)).ok
+                        break
+                    except aiohttp.ClientError:
+                        continue
+
+    with running(manifests, folder=tmp_path / "up", options=options(server)) as up:
+        await insist(names(0, 5))
+        await server.stop()
+        await insist(names(5, 300))
+        await server.start()
+        eventually(lambda: up.process.poll() is None and metric(up, "pointsman_spool_limit_bytes") and not spooled(up))
+        await insist(names(300, 302))
+        eventually(lambda: sorted(delivered(up)) == names(0, 302))
+    assert await arrived(server) == names(0, 302)
+    assert sorted(path.name for path in (tmp_path / "fired").iterdir()) == sorted(points)
 
 
 async def test_what_is_spooled_at_the_end_is_forwarded_by_the_next_start(
