@@ -19,6 +19,7 @@ from eventbus.messages import DELIVERY_HEADER
 from eventbus.state import JetStreamState
 from eventbus.stream import OURS, StreamSettings
 from eventbus.subscription import PullSubscription
+from events.crashpoints import crash_at
 from events.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -70,12 +71,15 @@ class JetStreamBus:
         """
         subject, headers, data = outgoing(event, delivery_id, subject)
         before, began = self._last_sequence, self._loop.time()
+        crash_at("publish.before", data)
         try:
             sequence, duplicate = await self._api.store(self._settings.name, subject, data, headers)
         except (Lost, NoStream):
+            crash_at("publish.again", data)
             sequence, duplicate = await self._publish_again(subject, data, headers, began + self._timeout)
             # If it was stored after we began, our first try stored it and only the acknowledgement was lost.
             duplicate = duplicate and sequence <= before
+        crash_at("publish.after", data)
         self._last_sequence = max(self._last_sequence, sequence)
         return Stored(sequence, duplicate)
 

@@ -298,7 +298,9 @@ def forget(folder: Path, before: int) -> int:
     try:
         gone = connection.execute("DELETE FROM outcome WHERE recorded < ?", (before,)).rowcount
         gone += connection.execute("DELETE FROM round WHERE state = 'dead' AND last < ?", (before,)).rowcount
-        return gone + connection.execute("DELETE FROM event WHERE recorded < ?", (before,)).rowcount
+        gone += connection.execute("DELETE FROM event WHERE recorded < ?", (before,)).rowcount
+        crash_at("forget.after")
+        return gone
     except sqlite3.Error as error:
         raise Unavailable(f"{path} cannot be written: {error}") from None
     finally:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from events.crashpoints import crash_at
 from events.errors import PointsmanError, Unavailable
 
 __all__ = ["Gathering", "GroupCommit", "connect", "insert", "read"]
@@ -167,6 +168,7 @@ class GroupCommit(Generic[Item, Result]):
             connection.execute("BEGIN IMMEDIATE")
             answers = self._apply(connection, items)
             connection.execute("COMMIT")
+            crash_at("commit.done")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
+from events.crashpoints import crash_at
 from events.errors import PointsmanError, Rejected
 from eventsource import answers
 from eventsource.answers import Served
@@ -43,9 +44,13 @@ class WebhookService:
                 served.listener.webhook.authorize(request.headers.get("Authorization", ""))
             encoding = request.headers.get("Content-Encoding", "")
             async with self._bodies.of(request, context.limit, encoding=encoding) as body:
+                crash_at("accept.received", body)
                 fields = _headers(request.raw_headers)
                 delivery = Delivery(request.method, path, fields, body, query, time.time_ns())
-                answer = await answers.publish(served, served.listener.receive(delivery))
+                received = served.listener.receive(delivery)
+                crash_at("accept.converted", body)
+                answer = await answers.publish(served, received)
+                crash_at("accept.stored", body)
             served.metrics.duration.observe((time.perf_counter() - begin) * 1e3)
             return answer
         except PointsmanError as error:

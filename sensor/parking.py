@@ -104,6 +104,7 @@ class Parking:
 
     def written(self, before: KeptRound | None, settled: Settled) -> None:
         """What is on disk now: rounds that came, went, or wait for another time."""
+        crash_at("park.kept")
         queued = self._submitting.queued
         if before is not None and before.state is RoundState.PARKED:
             queued[before.trigger] -= 1

@@ -15,6 +15,7 @@ from eventbus import jetstream, subjects
 from eventbus.interface import Address, Bus
 from eventbus.ledger import EventRecord, Ledger, open_ledger
 from eventbus.stream import OURS, StreamSettings
+from events.crashpoints import crash_at
 from events.errors import EvaluationError
 from events.kube import Kube
 from events.models.event import Event
@@ -73,6 +74,7 @@ class SensorProcess:
         async with asyncio.TaskGroup() as tasks:
             for part in self._parts:
                 tasks.create_task(part.run())
+        crash_at("drain.ended")
 
     def unready(self) -> list[str]:
         """Why it cannot work now: never, what it waits for stays on the bus."""
@@ -82,6 +84,7 @@ class SensorProcess:
         """Stop pulling; ``run`` ends when what is held has settled."""
         for part in self._parts:
             await part.drain()
+        crash_at("drain.begun")
 
 
 @asynccontextmanager

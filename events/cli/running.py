@@ -27,6 +27,7 @@ from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
 from events.cli.wire import write_addresses, write_vault
 from events.cli.workers import Role
+from events.crashpoints import crash_at
 from events.errors import InUse, PointsmanError, SpecError
 
 __all__ = ["Up", "nats_address"]
@@ -72,18 +73,23 @@ class Up:
                 up.server = await stack.enter_async_context(
                     EmbeddedNats(state.bus, sorted(plan.buses), sync=options.sync)  # type: ignore[arg-type]
                 )
+            crash_at("up.bus")
             stack.push_async_callback(up.sensor.stop)
             await up.sensor.start()
+            crash_at("up.sensors")
             stack.push_async_callback(up.source.stop)
             up._listen()
             await up.source.start()
+            crash_at("up.sources")
             admin = await stack.enter_async_context(Admin.opened(up, options.admin_port))
             up.admin_port, up.admin_moved = admin.port, admin.moved
             up._write_running()
+            crash_at("up.running")
             for task in (up._keep_house(), *([up._watch()] if options.watch else [])):
                 running = asyncio.create_task(task)
                 stack.push_async_callback(_cancelled, running)
             yield up
+            crash_at("up.stopping")
 
     # -- configuration of the children -------------------------------------------------------------------------------
 
@@ -253,7 +259,9 @@ class Up:
         self._check_buses()
         if self.server is not None:
             await self.server.reload(sorted(plan.buses))
+        crash_at("up.changing")
         await self.sensor.change(overlap=False)
+        crash_at("up.changed")
         self.sockets = {p: s for p, s in {**self.sockets, **added}.items() if p in plan.ports}
         for one in [*added.values(), *([] if self.posts is None else [self.posts])]:
             _listen_on(one)

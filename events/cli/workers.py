@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +14,7 @@ import structlog
 
 from eventbus.child import Child
 from events.cli.control import Channel
+from events.crashpoints import crash_at
 from events.errors import PointsmanError, Unavailable
 
 __all__ = ["Role", "Worker"]
@@ -22,6 +24,9 @@ log = structlog.get_logger("up")
 _START_SECONDS = 30.0
 _DRAIN_SECONDS = 7.0
 _BACKOFF = (0.2, 5.0)
+_ASK_SECONDS = 5.0
+_PATIENCE = 6
+"""So many questions in a row without an answer mean that a process hangs: after half a minute."""
 
 
 class Worker:
@@ -66,10 +71,10 @@ class Worker:
         answer = await self.channel.ask({"do": "metrics"})
         return "" if answer is None else str(answer.get("metrics", ""))
 
-    async def unready(self) -> list[str]:
-        """Why it cannot take work now; empty when it can, and when it is gone."""
-        answer = await self.channel.ask({"do": "unready"})
-        return [] if answer is None else list(answer.get("unready", []))
+    async def unready(self, *, seconds: float = 2.0) -> list[str] | None:
+        """Why it cannot take work now; empty when it can, None when it gives no answer."""
+        answer = await self.channel.ask({"do": "unready"}, seconds=seconds)
+        return None if answer is None else list(answer.get("unready", []))
 
     async def stop(self, grace: float = _DRAIN_SECONDS) -> None:
         """Drain it; what does not end in ``grace`` seconds is killed."""
@@ -95,19 +100,34 @@ class Role:
         self._configure = configure
         self.worker: Worker | None = None
         self.restarts = 0
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unanswered = 0
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the child and watch over it."""
         config, sockets = await self._configure()
         self.worker = await Worker.start(self.name, config, sockets)
-        self._watch = asyncio.create_task(self._restart_when_dead(), name=f"watch {self.name}")
+        for watch in (self._restart_when_dead, self._kill_when_hanging):
+            self._tasks.append(asyncio.create_task(watch(), name=f"watch {self.name}"))
 
     @property
     def is_up(self) -> bool:
         """Whether the child runs."""
         return self.worker is not None and self.worker.child.returncode is None
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the child has not answered for a while, and is about to be started anew."""
+        return self._unanswered >= _PATIENCE // 2
+
+    async def unready(self) -> list[str]:
+        """Why it cannot work now; empty when it can."""
+        worker = self.worker
+        if worker is None or not self.is_up:
+            return [f"the {self.name} process is down"]
+        reasons = await worker.unready()
+        return [f"the {self.name} process gives no answer"] if reasons is None else reasons
 
     async def change(self, *, overlap: bool) -> None:
         """Take up the present configuration. ``overlap``: the new child serves before the old one ends."""
@@ -123,10 +143,24 @@ class Role:
 
     async def stop(self) -> None:
         """Drain the child."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self.worker is not None:
             await self.worker.stop()
+
+    async def _kill_when_hanging(self) -> None:
+        """A child that gives no answer for long is killed; then it is started again."""
+        while True:
+            await asyncio.sleep(_ASK_SECONDS)
+            worker = self.worker
+            if worker is None or not self.is_up or await worker.unready(seconds=_ASK_SECONDS) is not None:
+                self._unanswered = 0
+                continue
+            self._unanswered += 1
+            if self._unanswered >= _PATIENCE and worker is self.worker:
+                log.error("process gives no answer and is killed", process=self.name)
+                self._unanswered = 0
+                worker.child.send(signal.SIGKILL)
 
     async def _restart_when_dead(self) -> None:
         delay = _BACKOFF[0]
@@ -140,6 +174,7 @@ class Role:
             code = await worker.child.wait()
             if worker is not self.worker:
                 continue
+            crash_at("up.died", self.name)
             async with self._changing:
                 if worker is not self.worker:
                     continue
@@ -152,5 +187,6 @@ class Role:
                 try:
                     config, sockets = await self._configure()
                     self.worker = await Worker.start(self.name, config, sockets)
+                    crash_at("up.restarted", self.name)
                 except PointsmanError as error:
                     log.error("process does not start", process=self.name, error=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,11 @@ def test_an_unknown_point_is_refused() -> None:
 
 def test_without_the_variable_there_is_nothing_to_do() -> None:
     assert crashpoints.armed("") is crashpoints._off
+
+
+def test_every_point_has_its_place_and_every_place_a_point() -> None:
+    files = [f for top in ("events", "eventbus", "eventsource", "sensor") for f in (ROOT / top).rglob("*.py")]
+    calls = [call for f in files for call in re.findall(r"crash_at\(([^)]*)", f.read_text())]
+    placed = {name for call in calls for name in re.findall(r'"([a-z_]+\.[a-z_]+)"', call)}
+    assert placed == set(crashpoints.NAMES)
+    assert len(placed) >= 40
