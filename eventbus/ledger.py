@@ -183,11 +183,7 @@ class Ledger:
 
     def accounts(self) -> list[Account]:
         """The accounts of all triggers."""
-        self._reader.execute("BEGIN")  # both sides at one moment
-        try:
-            return list(tally.accounts(self._reader.execute(tally.STORED), self._reader.execute(tally.TALLIES)))
-        finally:
-            self._reader.execute("COMMIT")
+        return tally.accounts_of(self._reader)
 
     def seen_between(self, sensor: str, after: int, until: int) -> int:
         """How many messages of a sensor were settled with a place in the stream in ``(after, until]``."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from events.groupcommit import read
+from events.errors import Unavailable
+from events.groupcommit import connect, read
 
 __all__ = ["SCHEMA", "Account", "Checkpoint", "Units", "read_accounts", "read_checkpoints", "write_seen"]
 
@@ -125,18 +126,35 @@ def write_seen(connection: sqlite3.Connection, seen: Sequence[tuple[str, int, st
 
 def read_accounts(folder: Path) -> list[Account]:
     """The accounts of all triggers, by sensor and trigger. Raises Unavailable when the file cannot be read."""
-    return list(accounts(read(folder / "ledger.db", STORED), read(folder / "ledger.db", TALLIES)))
+    path = folder / "ledger.db"
+    if not path.exists():
+        return []
+    connection = connect(path, read_only=True)
+    try:
+        return accounts_of(connection)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from None
+    finally:
+        connection.close()
 
 
-STORED = (
+def accounts_of(connection: sqlite3.Connection) -> list[Account]:
+    """The accounts of all triggers, both sides of one moment."""
+    connection.execute("BEGIN")
+    try:
+        return list(_accounts(connection.execute(_STORED), connection.execute(_TALLIES)))
+    finally:
+        connection.execute("COMMIT")
+
+
+_STORED = (
     "SELECT sensor, trigger, sum(arrived.count * units.count) AS count FROM arrived JOIN units ON units.id = arrived.units "
     "GROUP BY sensor, trigger ORDER BY sensor, trigger"
 )
-TALLIES = "SELECT sensor, trigger, outcome, count FROM tally"
+_TALLIES = "SELECT sensor, trigger, outcome, count FROM tally"
 
 
-def accounts(stored: Iterator[Any], tallies: Iterator[Any]) -> Iterator[Account]:
-    """The accounts, from the rows of ``STORED`` and ``TALLIES``, which must be of one moment to be exact."""
+def _accounts(stored: Iterable[Any], tallies: Iterable[Any]) -> Iterator[Account]:
     left = {(row["sensor"], row["trigger"]): row["count"] for row in stored}
     right: dict[tuple[str, str], dict[str, int]] = {key: {} for key in left}
     for row in tallies:

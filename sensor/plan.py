@@ -41,18 +41,19 @@ class Rendered:
 class CompiledTrigger:
     """One trigger: when it fires (condition) and what it sends (kind with its parameters).
 
-    ``names`` are the dependencies; None for a ``dlqTrigger``, whose own condition and ``dlqTrigger`` count for nothing.
+    A ``substitute`` is a ``dlqTrigger``: its own condition and ``dlqTrigger`` count for nothing.
     """
 
-    def __init__(self, spec: Trigger, origin: Origin, names: Sequence[str] | None, path: str) -> None:
+    def __init__(
+        self, spec: Trigger, origin: Origin, names: Sequence[str], path: str, *, substitute: bool = False
+    ) -> None:
         assert spec.template is not None, "validated before"
         self.spec = spec
         self.origin = origin
         self.name = spec.template.name
         try:
-            self.condition = conditions.compile(
-                spec.template.conditions or None if names is not None else None, names or ()
-            )
+            condition = None if substitute else spec.template.conditions or None
+            self.condition = conditions.compile(condition, names)
         except ExpressionError as error:
             error.path = f"{path}.template.conditions"
             raise
@@ -69,10 +70,12 @@ class CompiledTrigger:
                 raise SpecError(finding.message, path=finding.path)
         self.dead_letter_trigger: CompiledTrigger | None = None
         """Submitted with the events of a new dead letter."""
-        if spec.dlq_trigger is not None and spec.dlq_trigger.template is not None and names is not None:
+        if spec.dlq_trigger is not None and spec.dlq_trigger.template is not None and not substitute:
             name = spec.dlq_trigger.template.name
             other = Origin(origin.namespace, origin.sensor, name)
-            self.dead_letter_trigger = CompiledTrigger(spec.dlq_trigger, other, None, f"{path}.dlqTrigger")
+            self.dead_letter_trigger = CompiledTrigger(
+                spec.dlq_trigger, other, names, f"{path}.dlqTrigger", substitute=True
+            )
 
     @property
     def joins(self) -> bool:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import sys
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import click
 import orjson
 
 from eventbus import jetstream, ledger
 from events.cli.endpoint import where_stored
-from events.cli.printing import age, objects, plain, table
+from events.cli.get_accounts import accounting, deadletters, sensors
+from events.cli.get_options import not_found, options
+from events.cli.printing import age, objects, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError
@@ -25,13 +25,20 @@ from events.models.event import Event
 
 __all__ = ["command"]
 
-_OUTPUTS = click.Choice(["wide", "yaml", "json", "name"])
-
 
 class _Kinds(click.Group):
     """Takes the singular and short names, as kubectl does."""
 
-    _ALIASES: ClassVar = {"event": "events", "ev": "events", "workflow": "workflows", "wf": "workflows"}
+    _ALIASES: ClassVar = {
+        "event": "events",
+        "ev": "events",
+        "workflow": "workflows",
+        "wf": "workflows",
+        "deadletter": "deadletters",
+        "dl": "deadletters",
+        "sensor": "sensors",
+        "accounts": "accounting",
+    }
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, self._ALIASES.get(cmd_name, cmd_name))
@@ -39,30 +46,21 @@ class _Kinds(click.Group):
 
 @click.group("get", cls=_Kinds, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Show events and Workflows of a state folder, also while `up` runs."""
+    """Show events, Workflows, dead letters and accounts of a state folder, also while `up` runs."""
 
 
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    decorators = [
-        click.argument("name", required=False),
-        click.option("-o", "--output", type=_OUTPUTS, help="Output form; a table without it."),
-        click.option("-n", "--namespace", default="", help="Only of this namespace."),
-        click.option("--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."),
-        click.option("--no-headers", is_flag=True, help="No line with the names of the columns."),
-    ]  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+for _command in (deadletters, accounting, sensors):
+    command.add_command(_command)
 
 
 @command.command("workflows", short_help="Workflows of the local store")
-@_options
+@options
 def workflows(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
     """Workflows of the local store, oldest first."""
     StateFolder(state).check()
     found = list(read_workflows(state, namespace=namespace, name=name or ""))
     if name and not found:
-        _not_found("workflow", name)
+        not_found("workflow", name)
     if output in ("yaml", "json"):
         objects(found, output, one=bool(name))
         return
@@ -92,7 +90,7 @@ def _workflow_row(workflow: dict[str, Any], *, wide: bool) -> list[str]:
 
 
 @command.command("events", short_help="Events that came, and what each trigger did with them")
-@_options
+@options
 def events(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
     """Events that came, oldest first, with what each trigger did with them. NAME is an event id.
 
@@ -101,7 +99,7 @@ def events(name: str | None, output: str | None, namespace: str, state: Path, no
     StateFolder(state).check()
     found = list(ledger.read_events(state, event_id=name or "", namespace=namespace))
     if name and not found:
-        _not_found("event", name)
+        not_found("event", name)
     outcomes: dict[str, list[dict[str, Any]]] = {}
     for row in ledger.read_outcomes(state, name or ""):
         outcomes.setdefault(row["event"], []).append(row)
@@ -181,8 +179,3 @@ async def _read_stored(found: list[dict[str, Any]], state: StateFolder) -> dict[
         except (PointsmanError, EvaluationError):
             continue
     return stored
-
-
-def _not_found(kind: str, name: str) -> NoReturn:
-    click.echo(f"error: there is no {kind} '{plain(name)}' in this state folder", err=True)
-    sys.exit(1)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import yaml
 
-__all__ = ["age", "as_json", "as_yaml", "objects", "plain", "table"]
+__all__ = ["age", "as_json", "as_yaml", "objects", "plain", "rfc3339", "table"]
 
 
 def as_yaml(value: Any) -> str:
@@ -66,6 +66,11 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def rfc3339(moment: float) -> str:
+    """A moment (seconds since 1970) in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def age(moment: float) -> str:

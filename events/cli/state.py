@@ -110,6 +110,17 @@ class StateFolder:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    def is_running(self) -> bool:
+        """Whether an ``up`` has this folder at this moment."""
+        facts = self.running()
+        try:
+            os.kill(int((facts or {})["pid"]), 0)
+        except (KeyError, ValueError, ProcessLookupError):
+            return False
+        except PermissionError:  # somebody else's
+            return True
+        return True
+
     def running(self) -> dict[str, Any] | None:
         """What ``write_running`` said, while it runs."""
         try:

@@ -1,0 +1,261 @@
+"""What is tried again, for how long, what becomes a dead letter, and what a person can do about it."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventbus.jetstream import JetStreamBus
+from eventbus.ledger import read_outcomes
+from eventbus.marks import change_hold
+from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
+from eventbus.tally import read_accounts
+from events.errors import Refused, Unavailable
+from sensor import breaker, submitting
+from tests.support.nats import bus, event, nats, until
+from tests.support.sensor import TWO, Target, run, sensor, trigger
+
+__all__ = ["bus", "nats"]
+
+
+def letters(folder: Path, *states: RoundState) -> list[KeptRound]:
+    return read_rounds(folder, states=states or (RoundState.DEAD,))
+
+
+def outcomes(folder: Path) -> dict[tuple[str, str], str]:
+    return {(row["trigger"], row["event"]): row["outcome"] for row in read_outcomes(folder)}
+
+
+def figures(folder: Path, name: str = "start") -> dict[str, int]:
+    [account] = [a for a in read_accounts(folder) if a.trigger == name]
+    assert account.difference == 0
+    return {
+        word: getattr(account, word)
+        for word in ("stored", "submitted", "filtered", "duplicate", "dead", "pending")
+        if getattr(account, word)
+    }
+
+
+QUICK = {"duration": "1ms", "factor": 1.0, "jitter": 0}
+
+
+async def test_a_dead_letter_holds_the_words_of_the_target_and_the_event(bus: JetStreamBus, tmp_path: Path) -> None:
+    async with run(sensor(), bus, Target(Refused("quota exceeded", status=403)), tmp_path):
+        await bus.publish(event("e1", data=b'{"n":1}'), delivery_id="d1")
+        await until(lambda: bool(letters(tmp_path)))
+
+    [letter] = letters(tmp_path)
+    assert (letter.sensor, letter.trigger, letter.reason, letter.detail) == (
+        "default/ci", "start", "Refused", "quota exceeded",
+    )  # fmt: skip
+    assert (letter.events, letter.deliveries, letter.attempts) == ("e1", "d1", 1)
+    assert b'"id":"e1"' in letter.matches
+
+
+async def test_a_retried_letter_makes_the_workflow_of_its_event_and_is_gone(bus: JetStreamBus, tmp_path: Path) -> None:
+    first = Target()
+    async with run(sensor(), bus, first, tmp_path):
+        await bus.publish(event("e0"))
+        await until(lambda: bool(first.created))
+    target = Target(Refused("no", status=403))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+        order_retry(tmp_path, [letters(tmp_path)[0].key])
+        await until(lambda: not letters(tmp_path, *RoundState))
+
+    [name] = target.created
+    other = Target()
+    (tmp_path / "other").mkdir()
+    async with run(sensor(), bus, other, tmp_path / "other"):
+        await bus._api.store("default", "default.es.push", event("e1").to_json(), {"Nats-Msg-Id": "again"})
+        await until(lambda: bool(other.created))
+    assert list(other.created) == [name]  # the same event has the same name, always
+    assert figures(tmp_path) == {"stored": 2, "submitted": 2}
+
+
+async def test_a_letter_that_is_ordered_while_nothing_runs_is_retried_at_the_next_start(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    async with run(sensor(), bus, Target(Refused("no")), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+    order_retry(tmp_path, [letters(tmp_path)[0].key])
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path):
+        await until(lambda: bool(target.created))
+        await until(lambda: not letters(tmp_path, *RoundState))
+
+
+async def test_a_retried_letter_that_is_refused_again_stays(bus: JetStreamBus, tmp_path: Path) -> None:
+    async with run(sensor(), bus, Target(Refused("no"), Refused("still no")), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+        order_retry(tmp_path, [letters(tmp_path)[0].key])
+        await until(lambda: [one.detail for one in letters(tmp_path)] == ["still no"])
+    assert letters(tmp_path)[0].attempts == 2
+    assert figures(tmp_path) == {"stored": 1, "dead": 1}
+
+
+@pytest.mark.parametrize(("strategy", "calls"), [(None, 1), ({**QUICK, "steps": 3}, 3), ({**QUICK, "steps": 0}, 5)])
+async def test_a_refusal_is_tried_as_often_as_the_retry_strategy_says(
+    strategy: dict[str, Any] | None, calls: int, bus: JetStreamBus, tmp_path: Path
+) -> None:
+    target = Target(*[Refused("no")] * 9)
+    given = {**trigger(), **({"retryStrategy": strategy} if strategy else {})}
+    async with run(sensor(given), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+    assert target.calls == calls
+
+
+async def test_an_absence_does_not_count_for_the_retry_strategy(bus: JetStreamBus, tmp_path: Path) -> None:
+    away = [Unavailable("away", retry_after=0.01)] * 4
+    target = Target(*away, Refused("no"), *away)
+    async with run(sensor({**trigger(), "retryStrategy": {**QUICK, "steps": 2}}), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path).get(("start", "e1")) == "submitted")
+    assert target.calls == 10
+
+
+async def test_what_stays_away_for_a_day_is_a_dead_letter(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "GIVE_UP_AFTER", 0.2)
+    async with run(sensor(), bus, Target(*[Unavailable("away", retry_after=0.05)] * 99), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+    assert (letters(tmp_path)[0].reason, letters(tmp_path)[0].detail) == ("GaveUp", "given up after 24 h: away")
+
+
+async def test_parameters_that_do_not_resolve_are_a_dead_letter_without_an_attempt(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    given = {**trigger(), "retryStrategy": {**QUICK, "steps": 3}}
+    given["parameters"] = [{"src": {"dependencyName": "push", "dataKey": "no.such"}, "dest": "name"}]
+    target = Target()
+    async with run(sensor(given), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+    assert letters(tmp_path)[0].reason == "EvaluationFailed"
+    assert target.calls == 0
+
+
+async def test_a_new_dead_letter_sets_off_the_dlq_trigger_once(bus: JetStreamBus, tmp_path: Path) -> None:
+    substitute = {**trigger("plan-b"), "atLeastOnce": True}
+    substitute["template"]["conditions"] = "no && such && dependency"
+    given = {**trigger(), "atLeastOnce": True, "dlqTrigger": substitute}
+    target = Target(Refused("no"))
+    async with run(sensor(given), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(target.created))
+        await until(lambda: outcomes(tmp_path) == {("start", "e1"): "refused", ("plan-b", "e1"): "submitted"})
+        target.answers.append(Refused("again"))
+        order_retry(tmp_path, [letters(tmp_path)[0].key])
+        await until(lambda: [one.detail for one in letters(tmp_path)] == ["again"])
+
+    [created] = target.created.values()
+    assert created["metadata"]["name"].startswith("plan-b-")
+    assert created["metadata"]["labels"]["events.argoproj.io/trigger"] == "plan-b"
+    assert created["metadata"]["annotations"]["pointsman/event-id"] == "e1"
+
+
+async def test_what_waits_for_its_target_survives_a_restart_and_holds_no_message(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    async with run(sensor(), bus, Target(*[Unavailable("away", retry_after=0.5)] * 99), tmp_path) as runner:
+        for n in range(5):
+            await bus.publish(event(f"e{n}"))
+        await until(lambda: list(outcomes(tmp_path).values()) == ["pending"] * 5)
+        await until(lambda: not runner._held)
+        assert figures(tmp_path) == {"stored": 5, "pending": 5}
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path):
+        await until(lambda: len(target.created) == 5)
+        await until(lambda: not letters(tmp_path, *RoundState))
+    assert figures(tmp_path) == {"stored": 5, "submitted": 5}
+
+
+async def test_a_target_that_is_away_gets_one_attempt_a_second_and_delays_nobody(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PROBE", 0.5)
+    monkeypatch.setattr("sensor.runner.MAX_UNSETTLED", 20)
+    away = Target(*[Unavailable("away")] * 10_000)
+    note = {"template": {"name": "note", "log": {}}, "rateLimit": {"unit": "Second", "requestsPerUnit": 100_000}}
+    async with run(sensor(trigger(), note), bus, away, tmp_path):
+        began = time.monotonic()
+        for n in range(200):
+            await bus.publish(event(f"e{n}"))
+        await until(lambda: sum(o == "submitted" for o in outcomes(tmp_path).values()) == 200)
+        assert time.monotonic() - began < 10
+        calls = away.calls
+        assert calls <= 130 + 2 * (time.monotonic() - began) + 2  # those that began before it was known, then probes
+        away.answers.clear()
+        await until(lambda: len(away.created) == 200)
+    assert figures(tmp_path) == {"stored": 200, "submitted": 200}
+
+
+async def test_a_rate_limit_is_exact_and_delays_nobody(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensor.runner.MAX_UNSETTLED", 5)
+    times: list[float] = []
+
+    class Slow(Target):
+        async def create(self, obj: dict[str, Any]) -> dict[str, Any]:
+            times.append(time.monotonic())
+            return await super().create(obj)
+
+    limited = {**trigger(), "rateLimit": {"unit": "Second", "requestsPerUnit": 5}}
+    note = {"template": {"name": "note", "log": {}}}
+    async with run(sensor(limited, note), bus, Slow(), tmp_path):
+        for n in range(30):
+            await bus.publish(event(f"e{n:02}"))
+        await until(lambda: sum(t == "note" and o == "submitted" for (t, _), o in outcomes(tmp_path).items()) == 30)
+        assert len(times) < 15
+        await until(lambda: len(times) == 30)
+    gaps = [b - a for a, b in pairwise(times)]
+    assert min(times[n + 10] - times[n] for n in range(20)) >= 1.9
+    assert max(gaps) < 0.6
+
+
+async def test_a_held_sensor_leaves_its_events_on_the_bus_until_it_is_released(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path) as runner:
+        change_hold(tmp_path, ["default/ci"], held=True)
+        await until(lambda: runner._on_hold)
+        for n in range(5):
+            await bus.publish(event(f"e{n}"))
+    async with run(sensor(), bus, target, tmp_path) as runner:  # a restart does not release it
+        await bus.publish(event("e5"))
+        await until(lambda: runner._on_hold)
+        assert target.calls == 0
+        change_hold(tmp_path, ["default/ci"], held=False)
+        await until(lambda: len(target.created) == 6)
+        await bus.publish(event("e6"))
+        await until(lambda: len(target.created) == 7)
+
+
+async def test_accounts_add_up_for_joins_duplicates_and_what_is_no_event(bus: JetStreamBus, tmp_path: Path) -> None:
+    both = {**trigger()}
+    both["template"]["conditions"] = "push && approval"
+    note = {"template": {"name": "note", "conditions": "push", "log": {}}}
+    async with run(sensor(both, note, dependencies=TWO), bus, Target(), tmp_path):
+        await bus.publish(event("p1"))
+        await bus.publish(event("p2"))  # in the place of p1
+        await bus._api.store("default", "default.es.push", b"no event", {"Nats-Msg-Id": "x"})
+        await bus.publish(event("a1", name="approval"))
+        await until(lambda: outcomes(tmp_path).get(("start", "a1")) == "submitted")
+        await bus._api.store("default", "default.es.push", event("p2").to_json(), {"Nats-Msg-Id": "y"})
+        await until(lambda: figures(tmp_path, "note").get("duplicate") == 1)
+        await until(lambda: "duplicate" in figures(tmp_path))
+    assert outcomes(tmp_path)["start", "p1"] == "replaced"
+    assert figures(tmp_path) == {"stored": 4, "submitted": 2, "filtered": 1, "duplicate": 1}
+    assert figures(tmp_path, "note") == {"stored": 3, "submitted": 2, "duplicate": 1}
