@@ -152,12 +152,18 @@ class Bus(Protocol):
         """Store an event durably; returns after the bus has acknowledged the write. Without ``subject`` it is that of its source."""
 
     async def subscribe(
-        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False
+        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False, sole: bool = False
     ) -> Subscription:
-        """Create or update the durable consumer and begin to pull, or when ``paused`` be ready to ``resume``."""
+        """Create or update the durable consumer and begin to pull, or when ``paused`` be ready to ``resume``.
+
+        ``sole``: nobody else uses it, so that what is unsettled was left behind and is delivered at once.
+        """
 
     async def state(self, bucket: str, *, max_age: float = 0.0) -> State:
         """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""
+
+    def troubles(self) -> list[str]:
+        """Why subscriptions of ours get no events now, as far as it is known; empty when all is well."""
 
     async def announce(self, topic: str, data: bytes) -> None:
         """Tell whoever listens at this moment; nothing is kept."""

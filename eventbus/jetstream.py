@@ -100,9 +100,9 @@ class JetStreamBus:
             raise Unavailable(f"the bus did not store the event within {self._timeout:g} s") from None
 
     async def subscribe(
-        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False
+        self, durable: str, subjects: Sequence[str], *, batch: int = 200, paused: bool = False, sole: bool = False
     ) -> PullSubscription:
-        """Create or update the durable consumer and begin to pull (``paused``: when it is told to). A new one begins with the events that come from now on."""
+        """Create or update the durable consumer and begin to pull (``paused``: when it is told to; ``sole``: nobody else uses it). A new one begins with the events that come from now on."""
         subscription = PullSubscription(
             self._api,
             durable,
@@ -111,10 +111,17 @@ class JetStreamBus:
             stream=self._settings.name,
             ensure_stream=self.ensure_stream,
             paused=paused,
+            sole=sole,
         )
         self._subscriptions.append(subscription)
         await subscription.start()
         return subscription
+
+    def troubles(self) -> list[str]:
+        """Why subscriptions of ours get no events now, as far as it is known; empty when all is well."""
+        if self._subscriptions and not self.is_up:
+            return ["the bus is away"]
+        return [subscription.trouble for subscription in self._subscriptions if subscription.trouble]
 
     async def state(self, bucket: str, *, max_age: float = 0.0) -> JetStreamState:
         """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""

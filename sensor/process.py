@@ -55,13 +55,16 @@ class Bindings:
     stream: StreamSettings
     instance_id: str = ""
     notices: bool = False
+    retention: float = 7 * 24 * 3600.0
+    """Seconds for which results are kept."""
 
 
 class SensorProcess:
     """Runners of one process; made by ``open_process``, where their consumers are created."""
 
-    def __init__(self, parts: Sequence[SensorRunner | Recorder | BindingRunner]) -> None:
+    def __init__(self, parts: Sequence[SensorRunner | Recorder | BindingRunner], buses: Sequence[Bus]) -> None:
         self._parts = parts
+        self._buses = buses
 
     async def start(self) -> None:
         """Create all consumers; afterwards no event is missed."""
@@ -77,8 +80,8 @@ class SensorProcess:
         crash_at("drain.ended")
 
     def unready(self) -> list[str]:
-        """Why it cannot work now: never, what it waits for stays on the bus."""
-        return []
+        """Why events do not come now; what it waits for stays on the bus."""
+        return list(dict.fromkeys(trouble for bus in self._buses for trouble in bus.troubles()))
 
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
@@ -123,6 +126,7 @@ async def open_process(
             for name in sorted({r.bus for r in recorded})
         ]
         parts: list[SensorRunner | Recorder | BindingRunner] = [*runners, *recorders]
+        all_buses = [*buses.values()]
         if bindings is not None:
             bus = await stack.enter_async_context(
                 jetstream.connect(bindings.address, name="pointsman bindings", stream=bindings.stream)
@@ -135,10 +139,11 @@ async def open_process(
                 tools,
                 instance_id=bindings.instance_id,
                 notices=bindings.notices,
-                max_age=bindings.stream.max_age,
+                max_age=bindings.retention,
             )
             parts.append(runner)
-        yield SensorProcess(parts)
+            all_buses.append(bus)
+        yield SensorProcess(parts, all_buses)
 
 
 class Recorder:

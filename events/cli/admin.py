@@ -1,11 +1,11 @@
-"""The admin port of ``up``: /readyz, /healthz and /metrics on loopback. Shell."""
+"""The admin port of ``up``: /readyz (and /readyz/source, /sensor, /bus), /livez and /metrics on loopback. Shell."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from eventbus.keeper import StreamKeeper
 from events.errors import InUse
 from events.version import __version__
 
@@ -41,7 +42,9 @@ class Admin:
         admin = cls(up, listener.getsockname()[1], moved)
         app = web.Application()
         app.router.add_get("/readyz", admin._readyz)
+        app.router.add_get("/readyz/{part}", admin._readyz)
         app.router.add_get("/healthz", admin._healthz)
+        app.router.add_get("/livez", admin._healthz)
         app.router.add_get("/metrics", admin._metrics)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -52,11 +55,18 @@ class Admin:
             await runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+        """Whether a restart of everything is not called for."""
+        return _answer(self._up.hanging())
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        reasons = await self._up.unready()
-        return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
+    async def _readyz(self, request: web.Request) -> web.Response:
+        """Whether deliveries can be taken, and what else there is to say; or how one part is."""
+        part = request.match_info.get("part")
+        troubles = await self._up.troubles()
+        if part is not None:
+            return _answer(troubles[part]) if part in troubles else web.Response(status=404, text="no such part\n")
+        told = self._up.unready(troubles)
+        more = [f"{part}: {reason}" for part, reasons in troubles.items() for reason in reasons if reason not in told]
+        return _answer(told, [*more, *(f"warning: {warning}" for warning in self._up.keepers.warnings())])
 
     async def _metrics(self, _: web.Request) -> web.Response:
         workers = [role.worker for role in (self._up.source, self._up.sensor) if role.worker is not None]
@@ -83,7 +93,38 @@ class Admin:
             if usage is not None:
                 memory.labels(name).set(usage[0])
                 seconds.labels(name).set(usage[1])
+        _add_buses(registry, self._up.keepers.all)
         return registry
+
+
+def _answer(reasons: list[str], more: Sequence[str] = ()) -> web.Response:
+    lines = [*(reasons or ["ok"]), *more]
+    return web.Response(status=503 if reasons else 200, text="".join(f"{line}\n" for line in lines))
+
+
+def _add_buses(registry: CollectorRegistry, keepers: Sequence[StreamKeeper]) -> None:
+    def gauge(name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"pointsman_bus_{name}", text, ["eventbus", *labels], registry=registry)
+
+    stored = gauge("stored_bytes", "What an EventBus holds")
+    unread = gauge("unread_bytes", "What somebody has not read, about")
+    limit = gauge("limit_bytes", "What an EventBus may hold; 0: no bound")
+    alarm = gauge("alarm", "1 when unread events take most of the space")
+    risks = gauge("risks", "Ways in which accepted events can be lost here")
+    trimmed = gauge("trimmed_events", "Read events that were removed since the start")
+    waiting = gauge("waiting_events", "Events that a consumer has not settled", "consumer")
+    for keeper in keepers:
+        for each, value in (
+            (stored, keeper.usage.bytes),
+            (unread, keeper.unread),
+            (limit, keeper.usage.limit),
+            (alarm, bool(keeper.alarm)),
+            (risks, len(keeper.risks)),
+            (trimmed, keeper.trimmed),
+        ):
+            each.labels(keeper.name).set(value)
+        for reader in keeper.readers:
+            waiting.labels(keeper.name, reader.name).set(reader.waiting)
 
 
 def _usage(pid: int) -> tuple[int, float] | None:

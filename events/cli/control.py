@@ -1,7 +1,7 @@
 """The control channel between ``up`` and its child processes: JSON lines over a socket pair.
 
 The parent sends the configuration first; the child answers ``{"ready": true}`` or ``{"error": …}``. Later the parent asks
-(``metrics``, ``drain``) and the child answers. When the channel ends the parent is gone, and the child ends at once.
+(``metrics``, ``unready``, ``drain``) and the child answers, in the order of the questions. When the channel ends the parent is gone, and the child ends at once.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Channel:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
+        self._late = 0
 
     @classmethod
     async def over(cls, end: socket.socket) -> Channel:
@@ -46,14 +47,19 @@ class Channel:
         message: dict[str, Any] = orjson.loads(line)
         return message
 
-    async def ask(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Send and wait for the answer; None when the other side is gone."""
-        async with self._turn:
-            try:
+    async def ask(self, message: dict[str, Any], *, seconds: float = 5.0) -> dict[str, Any] | None:
+        """Send and wait for the answer; None when the other side is gone, or gives none in time."""
+        try:
+            async with asyncio.timeout(seconds), self._turn:
                 await self.send(message)
-            except ConnectionError:
-                return None
-            return await self.receive()
+                self._late += 1
+                while True:
+                    answer = await self.receive()
+                    self._late -= 1
+                    if answer is None or self._late == 0:  # else it is one that somebody has waited for in vain
+                        return answer
+        except (ConnectionError, TimeoutError):
+            return None
 
     def close(self) -> None:
         """Hang up."""

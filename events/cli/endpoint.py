@@ -129,9 +129,9 @@ def options(command: Any) -> Any:
     return command
 
 
-def stream_of(retention: float) -> StreamSettings:
-    """The stream of posted events; ``retention`` in seconds."""
-    return dataclasses.replace(FOR_BINDINGS, max_age=retention)
+def stream_of(room: int = -1) -> StreamSettings:
+    """The stream of posted events, with room for so many bytes (-1: no bound)."""
+    return dataclasses.replace(FOR_BINDINGS, max_bytes=room)
 
 
 def where_stored(row: Mapping[str, Any]) -> tuple[tuple[str, str], StreamSettings]:
@@ -150,12 +150,11 @@ async def serve_endpoint(
     settings: EndpointSettings,
     *,
     retention: float,
+    room: int = -1,
     certificate: tuple[bytes, bytes] | None = None,
 ) -> None:
-    """Answer posts on this socket, until ``http`` drains."""
-    bus = await stack.enter_async_context(
-        jetstream.connect(address, name="pointsman endpoint", stream=stream_of(retention))
-    )
+    """Answer posts on this socket, until ``http`` drains. Results are kept for ``retention`` seconds; ``room`` is that of the stream in bytes."""
+    bus = await stack.enter_async_context(jetstream.connect(address, name="pointsman endpoint", stream=stream_of(room)))
     await bus.ensure_stream()
     desk = await ResultsDesk.open(bus, retention)
     service = EndpointService(gate, bus, desk, http.bodies, settings)
@@ -180,6 +179,7 @@ async def serve_locally(
         socket.socket(fileno=config["socket"]),
         EndpointSettings(("client",), config["error_status"], config["max_payload"], config["wait"]),
         retention=config["retention"],
+        room=config["room"],
         certificate=None
         if certificate is None
         else (certificate[0].encode("latin-1"), certificate[1].encode("latin-1")),

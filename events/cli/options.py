@@ -21,7 +21,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class UpOptions:
-    """The options of ``up``. ``retention`` in seconds, ``spool`` (of each EventBus) in bytes."""
+    """The options of ``up``. ``retention`` in seconds; ``spool`` and ``bus_size`` (of each EventBus; None: by the disk) in bytes."""
 
     paths: tuple[str, ...]
     state: Path = Path(".pointsman")
@@ -37,6 +37,7 @@ class UpOptions:
     retention: float = 7 * DAY
     sync: str = "always"
     spool: int = DEFAULT_LIMIT
+    bus_size: int | None = None
     log_level: str = "info"
     log_style: str = "auto"
     bindings_port: int | None = None

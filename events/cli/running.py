@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
 from events.cli.admin import Admin
 from events.cli.endpoint import DEFAULT_PORT
+from events.cli.keepers import Keepers
 from events.cli.options import UpOptions, plan_of, show_findings, signature
 from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
@@ -46,6 +47,7 @@ class Up:
         self.plan = plan
         self.state = state
         self.server: EmbeddedNats | None = None
+        self.keepers: Keepers
         self.sockets: dict[int, socket.socket] = {}
         self.posts: socket.socket | None = None
         """Where events for WorkflowEventBindings are posted."""
@@ -74,8 +76,10 @@ class Up:
                     EmbeddedNats(state.bus, sorted(plan.buses), sync=options.sync)  # type: ignore[arg-type]
                 )
             crash_at("up.bus")
+            up.keepers = await stack.enter_async_context(Keepers.opened(options, up.server, state.bus, plan))
             stack.push_async_callback(up.sensor.stop)
             await up.sensor.start()
+            await up.keepers.change(plan, up.address)
             crash_at("up.sensors")
             stack.push_async_callback(up.source.stop)
             up._listen()
@@ -100,11 +104,16 @@ class Up:
         assert self.options.nats is not None
         return dict.fromkeys(sorted(names), nats_address(self.options.nats))
 
+    def address(self, name: BusName) -> Address:
+        """Where this EventBus is reached."""
+        return self.addresses({name})[name]
+
     def _shared_config(self, names: set[BusName]) -> dict[str, Any]:
         return {
             "log_level": self.options.log_level,
             "log_style": self.options.log_style,
             "retention": self.options.retention,
+            "room": self.keepers.room,
             "buses": write_addresses(self.addresses(names)),
             "vault": write_vault(self.plan.vault),
         }
@@ -194,14 +203,24 @@ class Up:
 
     # -- while it runs -----------------------------------------------------------------------------------------------
 
-    async def unready(self) -> list[str]:
-        """Why it is not ready; empty when it is. Sources can do without the bus for as long as they can spool."""
-        reasons = [f"the {r.name} process is down" for r in (self.source, self.sensor) if not r.is_up]
-        if self.source.worker is not None:
-            reasons += await self.source.worker.unready()
-        if self.server is not None and not self.server.pid and not self.plan.source_buses:
-            reasons.append("the bus is down")
-        return reasons
+    def unready(self, parts: Mapping[str, list[str]]) -> list[str]:
+        """Why it should get no deliveries, given the ``troubles`` of its parts; empty when it should.
+
+        Sources can do without the bus and the sensors for as long as they can spool.
+        """
+        if self.plan.source_buses:
+            return [*parts["source"], *self.keepers.risks(), *([] if self.sensor.is_up else parts["sensor"])]
+        return [reason for reasons in parts.values() for reason in reasons]
+
+    async def troubles(self) -> dict[str, list[str]]:
+        """What is wrong with each part: ``source`` cannot keep what comes, ``sensor`` cannot consume, ``bus`` cannot store."""
+        source, sensor = await asyncio.gather(self.source.unready(), self.sensor.unready())
+        bus = [self.server.trouble] if self.server is not None and self.server.trouble else []
+        return {"source": source, "sensor": sensor, "bus": [*bus, *self.keepers.risks()]}
+
+    def hanging(self) -> list[str]:
+        """Why it is not alive: processes that give no answer and were not started anew yet."""
+        return [f"the {role.name} process gives no answer" for role in (self.source, self.sensor) if role.hangs]
 
     async def _keep_house(self) -> None:
         """Forget records that are older than the retention."""
@@ -261,6 +280,9 @@ class Up:
             await self.server.reload(sorted(plan.buses))
         crash_at("up.changing")
         await self.sensor.change(overlap=False)
+        await self.keepers.change(plan, self.address)
+        for name in sorted(old.buses - plan.buses):
+            log.info("EventBus is not used any more; its events stay in the state folder", bus="/".join(name))
         crash_at("up.changed")
         self.sockets = {p: s for p, s in {**self.sockets, **added}.items() if p in plan.ports}
         for one in [*added.values(), *([] if self.posts is None else [self.posts])]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from prometheus_client import REGISTRY, generate_latest
 
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
+from eventbus.keeper import open_keeper
 from events import logs
 from events.cli.admin import bind_admin
 from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, serve_endpoint, stream_of
 from events.cli.endpoint import options as endpoint_options
+from events.cli.keepers import room_for
 from events.cli.options import DAY
 from events.cli.running import nats_address
 from events.cli.state import StateFolder
@@ -153,9 +156,11 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
             address = server.address(*BINDINGS_BUS)
         else:
             address = nats_address(options.nats)
-        stream = stream_of(options.retention)
+        room = room_for(state.bus, 1) if server is not None else -1
         source = ClusterBindings(cluster, options.instance_id)
-        bindings = Bindings(source, address, stream, options.instance_id, notices=True)
+        bindings = Bindings(
+            source, address, stream_of(room), options.instance_id, notices=True, retention=options.retention
+        )
         process = await stack.enter_async_context(
             open_process([], {}, folder=state.path, kube=cluster, vault=Vault(), bindings=bindings)
         )
@@ -170,7 +175,18 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
             listening,
             options.endpoint.settings(),
             retention=options.retention,
+            room=room,
             certificate=certificate,
+        )
+        await stack.enter_async_context(
+            open_keeper(
+                address,
+                "of posted events",
+                stream_of(room),
+                retention=options.retention,
+                own=server is not None,
+                server=None if server is None else partial(server.ask, "VARZ"),
+            )
         )
         admin_port = await _admin(stack, options.admin_port, server, dispatching)
         _write_running(state, address, admin_port)

@@ -36,7 +36,9 @@ def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> fl
     return int(number) * units[unit]
 
 
-def _bytes(ctx: click.Context, param: click.Parameter, value: str) -> int:
+def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
     units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
     found = re.fullmatch("([0-9]{1,6})(Ki|Mi|Gi)", value)
     if found is None or int(found[1]) == 0:
@@ -99,6 +101,11 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 @click.option(
     "--spool-size", "spool", default="1Gi", show_default=True, callback=_bytes, metavar="SIZE",
     help="What may wait on disk while the bus is away; then deliveries are refused.",
+)  # fmt: skip
+@click.option(
+    "--bus-size", callback=_bytes, metavar="SIZE",
+    help="What each EventBus may hold; unread events are never dropped, new ones are refused when it is full of them."
+    "  [default: half of the free disk, at most 8Gi]",
 )  # fmt: skip
 @click.option(
     "--sync",

@@ -33,7 +33,11 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
     if posted is not None:
         compiled = [compile_binding(body, namespace) for namespace, body in config["bindings"]]
         bindings = Bindings(
-            FixedBindings(compiled), posted, stream_of(config["retention"]), notices=bool(config["kube"])
+            FixedBindings(compiled),
+            posted,
+            stream_of(config["room"]),
+            retention=config["retention"],
+            notices=bool(config["kube"]),
         )
     async with AsyncExitStack() as stack:
         process = await stack.enter_async_context(
@@ -44,7 +48,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
                 kube=await _kube(config, folder, stack),
                 vault=read_vault(config),
                 recorded=recorded,
-                stream=StreamSettings(max_age=config["retention"]),
+                stream=StreamSettings(max_bytes=config["room"]),
                 bindings=bindings,
             )
         )

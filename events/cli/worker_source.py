@@ -69,7 +69,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
                     name="pointsman source",
                     folder=spools / subjects.account(*name),
                     limit=config["spool_limit"],
-                    stream=StreamSettings(max_age=config["retention"]),
+                    stream=StreamSettings(max_bytes=config["room"]),
                 )
             )
             metrics.buses[name] = bus
@@ -77,6 +77,6 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
                 await bus.ensure_stream()
         server = await start(sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus])
         if posted is not None:
-            endpoint = {**config["endpoint"], "retention": config["retention"]}
+            endpoint = {**config["endpoint"], "retention": config["retention"], "room": config["room"]}
             await serve_locally(stack, server, endpoint, posted, vault)
         yield _Serving(server, metrics)

@@ -23,7 +23,7 @@ log = structlog.get_logger("up")
 
 _START_SECONDS = 30.0
 _DRAIN_SECONDS = 7.0
-_BACKOFF = (0.2, 5.0)
+_BACKOFF = (0.05, 5.0)
 _ASK_SECONDS = 5.0
 _PATIENCE = 6
 """So many questions in a row without an answer mean that a process hangs: after half a minute."""

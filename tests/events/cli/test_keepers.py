@@ -1,0 +1,100 @@
+"""Who looks after the buses of ``up``, and what is told of it."""
+
+import os
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from eventbus import subjects
+from events.cli.endpoint import BINDINGS_BUS
+from events.cli.keepers import consumers_of, room_for
+from events.cli.plan import Plan
+from tests.support.up import RunningUp, eventually, free_port, running
+
+SENSOR = """
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hooks}
+spec: {webhook: {push: {endpoint: /push, port: "%d", method: POST}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: build}
+spec:
+  dependencies: [{name: push, eventSourceName: hooks, eventName: push}]
+  triggers: [{template: {name: log, log: {}}}]
+"""
+
+
+def sensor(name: str, bus: str = "") -> tuple[str, dict[str, object]]:
+    spec = {"eventBusName": bus} if bus else {}
+    return "ns", {"metadata": {"name": name}, "spec": spec}
+
+
+def test_the_manifests_say_who_reads() -> None:
+    plan = Plan(sensors=[sensor("a"), sensor("b", "other")], recorded=[("ns", "default", "source", "event")])
+    assert consumers_of(plan, ("ns", "default")) == {subjects.durable("ns", "a"), subjects.durable("ns", "_recorder")}
+    assert consumers_of(plan, ("ns", "other")) == {subjects.durable("ns", "b")}
+    assert consumers_of(plan, ("elsewhere", "default")) == set()
+    assert consumers_of(plan, BINDINGS_BUS) == {subjects.BINDINGS}
+
+
+def test_room_grows_with_what_is_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1 << 30})())
+    folder = tmp_path / "bus"
+    assert room_for(folder, 1) == 1 << 29
+    assert room_for(folder, 4) == 1 << 27
+    (folder / "store").write_bytes(b"x" * 1000)
+    assert room_for(folder, 1) == (1 << 29) + 1000
+    assert room_for(folder, 100) == 64 << 20
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1 << 50})())
+    assert room_for(folder, 1) == 8 << 30
+
+
+def ask(up: RunningUp, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{up.admin}{path}", timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def child(up: RunningUp, word: str) -> int:
+    """The process id of the child with this at the end of a word of its command line."""
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_text().split("\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == up.process.pid and any(each.endswith(word) for each in words):
+            return int(entry.name)
+    raise AssertionError(f"no {word} process")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds a child under /proc")
+def test_each_part_says_how_it_is_and_is_well_again_by_itself(tmp_path: Path) -> None:
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(SENSOR % free_port())
+    with running(manifest, folder=tmp_path / "up", options=("--bus-size", "64Mi")) as up:
+        for path in ("/readyz", "/readyz/source", "/readyz/sensor", "/readyz/bus", "/livez", "/healthz"):
+            assert ask(up, path) == (200, "ok\n"), path
+        assert ask(up, "/readyz/nonsense")[0] == 404
+        metrics = ask(up, "/metrics")[1]
+        assert 'pointsman_bus_limit_bytes{eventbus="default/default"} 6.7108864e+07' in metrics
+        assert 'pointsman_bus_waiting_events{consumer="sensor-default-build' in metrics
+        assert 'pointsman_bus_risks{eventbus="default/default"} 0.0' in metrics
+
+        stopped = child(up, "sensor")
+        os.kill(stopped, signal.SIGSTOP)
+        assert ask(up, "/readyz/sensor") == (503, "the sensor process gives no answer\n")
+        status, text = ask(up, "/readyz")
+        assert (status, text) == (200, "ok\nsensor: the sensor process gives no answer\n"), "deliveries can be taken"
+        os.kill(stopped, signal.SIGCONT)
+        eventually(lambda: ask(up, "/readyz") == (200, "ok\n"))
+
+        os.kill(child(up, "nats.conf"), signal.SIGKILL)
+        eventually(lambda: ask(up, "/readyz/bus")[0] == 200 and ask(up, "/readyz/sensor")[0] == 200)
