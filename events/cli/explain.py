@@ -17,10 +17,11 @@ import click
 from eventbus import ledger
 from events import manifests
 from events.cli import live, recorded
+from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
 from events.cli.explain_objects import as_object
 from events.cli.explain_text import lines
-from events.cli.explaining import Compiled, Explanation, Known, of_delivery, of_event
-from events.cli.plan import make_plan
+from events.cli.explaining import Compiled, Explanation, Known, of_delivery, of_event, of_post
+from events.cli.plan import Plan, make_plan
 from events.cli.printing import as_json, as_yaml, plain
 from events.cli.recorded import Recorded, Target
 from events.cli.send import read_headers
@@ -29,6 +30,7 @@ from events.cli.up import read_secrets
 from events.errors import SpecError
 from events.models.event import rfc3339
 from eventsource.delivery import Delivery, canonical
+from eventsource.endpoint.explain import is_post
 from eventsource.explain import Route, find
 from eventsource.forms import unescape
 from sensor.scripts import ScriptWorker
@@ -93,6 +95,7 @@ Examples:
     "--secret", "secrets", multiple=True, callback=read_secrets, metavar="NAME/KEY=VALUE",
     help="A Secret's value (=@FILE reads a file). Also from the environment: POINTSMAN_SECRET__NAME__KEY.",
 )  # fmt: skip
+@click.option("--token", envvar="POINTSMAN_TOKEN", help="The token of `up --token`, for posts that bring one.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="For objects that name none.")
 @click.option("-R", "--recursive", is_flag=True, help="Read folders below the given ones, too.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
@@ -106,6 +109,7 @@ def command(
     now: int | None,
     state: Path | None,
     secrets: dict[str, bytes],
+    token: str | None,
     namespace: str,
     recursive: bool,
     output: str,
@@ -126,7 +130,8 @@ def command(
         raise click.UsageError("--to, --header and --no-verify go with --delivery")
     verify = delivery is not None and not no_verify
     with ScriptWorker() as scripts:
-        compiled = _compile(paths, namespace, recursive, secrets if verify else _AnySecret(), scripts)
+        plan = _plan(paths, namespace, recursive, secrets if verify else _AnySecret())
+        compiled = Compiled.of(plan, scripts, os.fsencode(token) if token else None)
         if delivery is not None:
             found = _explain_delivery(compiled, _read(delivery), target, headers, verify, now, state)
         else:
@@ -150,10 +155,8 @@ class _AnySecret(Mapping[str, bytes]):
         return 0
 
 
-def _compile(
-    paths: tuple[str, ...], namespace: str, recursive: bool, secrets: Mapping[str, bytes], scripts: ScriptWorker
-) -> Compiled:
-    """The manifests as ``up`` compiles them; prints their errors and raises SpecError when there are any."""
+def _plan(paths: tuple[str, ...], namespace: str, recursive: bool, secrets: Mapping[str, bytes]) -> Plan:
+    """The manifests as ``up`` reads them; prints their errors and raises SpecError when there are any."""
     bundle = manifests.load(paths, namespace=namespace, recursive=recursive)
     plan = make_plan(bundle, host="localhost", secrets=secrets, environment=os.environ, has_cluster=True)
     for error in plan.errors:
@@ -161,7 +164,7 @@ def _compile(
     if plan.errors:
         number = len(plan.errors)
         raise SpecError(f"{number} error{'s' if number > 1 else ''} in the manifests; nothing can be explained")
-    return Compiled.of(plan, scripts)
+    return plan
 
 
 def _read(file: Path) -> Recorded:
@@ -181,21 +184,46 @@ def _explain_delivery(
     now: int | None,
     state: Path | None,
 ) -> Explanation:
-    target = target or request.target
+    target = target or request.target or _only_namespace(compiled)
+    known, notes = (None, ()) if state is None else _known(compiled, StateFolder(state))
     escaped, _, query = target.path.partition("?") if target is not None else ("", "", "")
+    method, fields = request.method or "POST", _fields(request, headers)
+    moment = time.time_ns() if now is None else now
+    if target is not None and _is_post(compiled, target, escaped):
+        delivery = Delivery(method, escaped, fields, request.body, query, moment)
+        found = of_post(compiled, delivery, max_body=EndpointOptions.max_payload, verify=verify, known=known)
+        return replace(found, notes=(*notes, *_elsewhere(compiled, found)))
     try:
         path = unescape(escaped) if target is not None else None
     except ValueError as error:
         raise SpecError(f"the path '{escaped}' cannot be read: {error}") from None
-    method = request.method or "POST"
     route = find(compiled.sources, method, path, target.port if target is not None else None)
-    moment = time.time_ns() if now is None else now
-    fields = _fields(request, headers)
     delivery = Delivery(method, path or _endpoint(route), fields, request.body, query, moment)
-    if state is None:
-        return of_delivery(compiled, route, delivery, verify=verify)
-    known, notes = _known(compiled, StateFolder(state))
     return replace(of_delivery(compiled, route, delivery, verify=verify, known=known), notes=notes)
+
+
+def _only_namespace(compiled: Compiled) -> Target | None:
+    """The event endpoint, where nothing else is served, and for one namespace."""
+    namespaces = {binding.namespace for binding in compiled.bindings}
+    if compiled.sources.listeners or len(namespaces) != 1:
+        return None
+    return Target(f"/api/v1/events/{namespaces.pop()}/", DEFAULT_PORT)
+
+
+def _is_post(compiled: Compiled, target: Target, path: str) -> bool:
+    """Whether it goes to the event endpoint; an EventSource may serve such a path, too, on a port of its own."""
+    served = any(
+        table.lookup(path) is not None for port, table in compiled.sources.tables.items() if target.port in (None, port)
+    )
+    return bool(compiled.bindings) and is_post(path) and not served
+
+
+def _elsewhere(compiled: Compiled, found: Explanation) -> tuple[str, ...]:
+    """A word on a namespace without bindings."""
+    if not found.events or found.events[0].bindings:
+        return ()
+    names = sorted({binding.namespace for binding in compiled.bindings})
+    return (f"no WorkflowEventBinding in namespace {found.events[0].namespace}; there are some in {', '.join(names)}",)
 
 
 def _endpoint(route: Route) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from events.cli.explaining import EventExplanation, Explanation
+from events.models.dispatching import EVENT_TYPE
 from events.models.event import Event, rfc3339
 from events.models.values import Submission, Verdict
-from eventsource.explain import Intake
+from eventsource.delivery import Delivery
+from eventsource.endpoint.explain import PostIntake
+from eventsource.explain import Intake, Step
+from sensor.bindings.explain import BindingExplanation, BindingParameterExplanation
 from sensor.explain import (
     DependencyExplanation,
     ParameterExplanation,
@@ -32,31 +37,65 @@ _MAX_DEPTH = 150
 def as_object(explanation: Explanation) -> Object:
     """``{"delivery": …, "events": […], "notes": […], "fires": n}``; ``delivery`` is null for an event that was on the bus already."""
     return {
-        "delivery": _intake(explanation.intake) if explanation.intake is not None else None,
+        "delivery": _arrival(explanation.intake),
         "events": [_event(event) for event in explanation.events],
         "notes": list(explanation.notes),
         "fires": explanation.fires,
     }
 
 
+def _arrival(intake: Intake | PostIntake | None) -> Object | None:
+    if intake is None:
+        return None
+    return _intake(intake) if isinstance(intake, Intake) else _post_intake(intake)
+
+
 def _intake(intake: Intake) -> Object:
-    delivery, listener = intake.delivery, intake.route.listener
+    listener = intake.route.listener
     return {
-        "method": delivery.method,
-        "path": _text(delivery.path),
+        **_request(intake.delivery),
         "port": intake.route.port,
-        "bytes": len(delivery.body),
-        "received": rfc3339(delivery.received),
         "namespace": listener.namespace,
         "eventSource": listener.source,
         "event": listener.name,
         "kind": listener.kind,
+        "discriminator": None,
+        "client": None,
         "deliveryId": _text(intake.delivery_id),
-        "steps": [
-            {"step": step.name, "outcome": step.outcome.value, "reason": _text(step.reason), "status": step.status}
-            for step in intake.steps
-        ],
+        "steps": _steps(intake.steps),
     }
+
+
+def _post_intake(intake: PostIntake) -> Object:
+    target, client = intake.target, intake.client
+    return {
+        **_request(intake.delivery),
+        "port": None,
+        "namespace": None if target is None else _text(target.namespace),
+        "eventSource": None,
+        "event": None,
+        "kind": EVENT_TYPE,
+        "discriminator": None if target is None else _text(target.discriminator),
+        "client": None if client is None else {"name": _text(client.name), "type": client.type},
+        "deliveryId": _text(intake.delivery_id),
+        "steps": _steps(intake.steps),
+    }
+
+
+def _request(delivery: Delivery) -> Object:
+    return {
+        "method": delivery.method,
+        "path": _text(delivery.path),
+        "bytes": len(delivery.body),
+        "received": rfc3339(delivery.received),
+    }
+
+
+def _steps(steps: Iterable[Step]) -> list[Object]:
+    return [
+        {"step": step.name, "outcome": step.outcome.value, "reason": _text(step.reason), "status": step.status}
+        for step in steps
+    ]
 
 
 def _event(explanation: EventExplanation) -> Object:
@@ -72,25 +111,54 @@ def _event(explanation: EventExplanation) -> Object:
         "time": event.time if event else None,
         "filter": _verdict(explanation.filter) if explanation.filter is not None else None,
         "sensors": [_sensor(sensor, explanation) for sensor in explanation.sensors],
+        "bindings": [_binding(binding, explanation) for binding in explanation.bindings],
     }
+
+
+def _binding(binding: BindingExplanation, explanation: EventExplanation) -> Object:
+    wants = binding.template
+    owner = f"{binding.namespace}/{binding.name}"
+    return {
+        "namespace": binding.namespace,
+        "name": binding.name,
+        "status": binding.status,
+        "reason": _text(binding.reason),
+        "selector": _verdict(binding.verdict) if binding.verdict is not None else None,
+        "template": {"kind": wants.kind, "name": wants.name, "assumed": binding.assumed} if wants is not None else None,
+        "parameters": [_binding_parameter(parameter) for parameter in binding.parameters],
+        "problem": _text(binding.problem),
+        "submission": submitted(binding.submission) if binding.submission is not None else None,
+        "recorded": _recorded(explanation, owner),
+    }
+
+
+def _binding_parameter(parameter: BindingParameterExplanation) -> Object:
+    return {
+        "name": _text(parameter.name),
+        "expression": parameter.expression,
+        "seen": _plain(dict(parameter.seen)),
+        "value": None if parameter.value is None else _text(parameter.value),
+        "problem": _text(parameter.problem),
+    }
+
+
+def _recorded(explanation: EventExplanation, owner: str, trigger: str | None = None) -> list[Object]:
+    """What the ledger has of a binding (``namespace/name``), or of a trigger of a sensor."""
+    return [
+        {key: _text(row[key]) for key in ("dependency", "outcome", "target", "detail")}
+        for row in explanation.recorded
+        if row["sensor"] == owner and trigger in (None, row["trigger"])
+    ]
 
 
 def _sensor(sensor: SensorExplanation, explanation: EventExplanation) -> Object:
     namespace, _, name = sensor.id.partition("/")
-    recorded = [row for row in explanation.recorded if row["sensor"] == sensor.id]
     return {
         "namespace": namespace,
         "name": name,
         "dependencies": [_dependency(dependency) for dependency in sensor.dependencies],
         "triggers": [
-            {
-                **_trigger(trigger),
-                "recorded": [
-                    {key: _text(row[key]) for key in ("dependency", "outcome", "target", "detail")}
-                    for row in recorded
-                    if row["trigger"] == trigger.name
-                ],
-            }
+            {**_trigger(trigger), "recorded": _recorded(explanation, sensor.id, trigger.name)}
             for trigger in sensor.triggers
         ],
     }

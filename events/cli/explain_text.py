@@ -11,12 +11,13 @@ import orjson
 from events.cli.explain_objects import as_object
 from events.cli.explaining import Explanation
 from events.cli.printing import as_yaml, plain
+from events.models.dispatching import EVENT_TYPE
 
 __all__ = ["lines"]
 
 _COLOURS = {
     "passed": "green", "fires": "green", "failed": "red", "refused": "red", "error": "red", "waits": "yellow",
-    "skipped": "yellow", "idle": "yellow",
+    "skipped": "yellow", "idle": "yellow", "matched": "green", "not matched": "red",
 }  # fmt: skip
 _MAX_VALUE = 200
 """Characters of a value that are shown; all of it is in ``-o json``."""
@@ -35,19 +36,34 @@ def lines(explanation: Explanation) -> Iterator[str]:
         yield f"note: {note}"
     yield ""
     count = shown["fires"]
-    what = "no trigger" if not count else "1 trigger" if count == 1 else f"{count} triggers"
+    arrivals = [shown["delivery"], *shown["events"]]
+    posted = any(one is not None and EVENT_TYPE in (one.get("kind"), one.get("type")) for one in arrivals)
+    what = f"{count or 'no'} {'binding' if posted else 'trigger'}{'s' * (count > 1)}"
     yield f"{_bold(f'{what} would fire')}; nothing was submitted"
 
 
 def _delivery(delivery: Object) -> Iterator[str]:
     yield _bold(f"Delivery {delivery['method']} {plain(delivery['path'])}")
-    source = f"EventSource {delivery['namespace']}/{delivery['eventSource']}"
-    yield f"  to       {source}, {delivery['kind']} event '{plain(delivery['event'])}', port {delivery['port']}"
+    yield f"  to       {_taker(delivery)}"
     for step in delivery["steps"]:
         status = f" with {step['status']}" if step["status"] else ""
         yield f"  {step['step']:<8} {_word(step['outcome'])}{status}: {plain(step['reason'])}"
         if (step["step"], step["outcome"]) == ("verify", "refused"):
             yield "  (--no-verify goes on all the same; --now says when the delivery came)"
+
+
+def _taker(delivery: Object) -> str:
+    if delivery["kind"] != EVENT_TYPE:
+        source = f"EventSource {delivery['namespace']}/{delivery['eventSource']}"
+        return f"{source}, {delivery['kind']} event '{plain(delivery['event'])}', port {delivery['port']}"
+    if delivery["namespace"] is None:
+        return "the event endpoint"
+    return f"the event endpoint, {_posted(delivery['namespace'], delivery['discriminator'])}"
+
+
+def _posted(namespace: str, discriminator: str) -> str:
+    which = f"discriminator '{plain(discriminator)}'" if discriminator else "no discriminator"
+    return f"namespace {plain(namespace)}, {which}"
 
 
 def _event(event: Object) -> Iterator[str]:
@@ -58,7 +74,10 @@ def _event(event: Object) -> Iterator[str]:
     if event["source"] is None:
         yield "  dropped by the filter of its source"
         return
-    yield f"  {event['source']}/{event['subject']} on EventBus {event['namespace']}/{event['eventBus']}, {event['time']}"
+    if event["type"] == EVENT_TYPE:
+        yield f"  posted to {_posted(event['source'], event['subject'])}, {event['time']}"
+    else:
+        yield f"  {event['source']}/{event['subject']} on EventBus {event['namespace']}/{event['eventBus']}, {event['time']}"
     for sensor in event["sensors"]:
         yield ""
         yield _bold(f"Sensor {sensor['namespace']}/{sensor['name']}")
@@ -66,6 +85,44 @@ def _event(event: Object) -> Iterator[str]:
             yield from _dependency(dependency)
         for trigger in sensor["triggers"]:
             yield from _trigger(trigger)
+    for binding in event["bindings"]:
+        yield ""
+        yield _bold(f"WorkflowEventBinding {binding['namespace']}/{binding['name']}")
+        yield from _binding(binding)
+
+
+def _binding(binding: Object) -> Iterator[str]:
+    selector = binding["selector"]
+    if selector is None:
+        yield f"  {_word('skipped')}: {plain(binding['reason'])}"
+        return
+    word = {"passed": "matched", "failed": "not matched"}.get(selector["verdict"], selector["verdict"])
+    yield f"  selector {plain(selector['clause'])}: {_word(word)}"
+    yield from _seen(selector["seen"], "    ")
+    for parameter in binding["parameters"]:
+        outcome = f"= {_value(parameter['value'])}" if parameter["value"] is not None else "is left out"
+        if parameter["problem"]:
+            outcome = _word("error")
+        yield f"  parameter {plain(parameter['name'])}: {plain(parameter['expression']) or 'no expression'} {outcome}"
+        if parameter["value"] is None:
+            yield from _seen(parameter["seen"], "    ")
+    for row in binding["recorded"]:
+        yield f"  recorded: {row['outcome']} {plain(row['target'] or row['detail'])}"
+    if binding["problem"]:
+        yield f"  {_word('refused')}: {plain(binding['problem'])}"
+    elif binding["submission"] is not None:
+        if binding["template"]["assumed"]:
+            template = f"{binding['template']['kind']} {plain(binding['template']['name'])}"
+            yield f"  {template} is not among these files: it must be there, and may add labels"
+        yield from _submission(binding["submission"], "  ")
+    elif selector["verdict"] == "passed":
+        yield f"  {_word('idle')}: it has no spec.submit"
+
+
+def _seen(seen: Object, indent: str) -> Iterator[str]:
+    """The values that an expression read."""
+    for path, value in seen.items():
+        yield f"{indent}{plain(path)} = {_value(value)}"
 
 
 def _dependency(dependency: Object) -> Iterator[str]:
@@ -115,19 +172,19 @@ def _round(one: Object) -> Iterator[str]:
     if one["submission"] is None:
         yield f"    {_word('refused')}: {plain(one['problem'])}"
         return
-    yield from _submission(one["submission"])
+    yield from _submission(one["submission"], "    ")
 
 
-def _submission(submission: Object) -> Iterator[str]:
+def _submission(submission: Object, indent: str) -> Iterator[str]:
     name, body = plain(submission["name"]), submission["body"]
     if isinstance(body, dict) and "apiVersion" in body:
-        yield f"    would create {plain(str(body['kind']))} {plain(submission['namespace'])}/{name}"
+        yield f"{indent}would create {plain(str(body['kind']))} {plain(submission['namespace'])}/{name}"
         shown = body
     else:
-        yield f"    would submit {submission['kind']} {name}"
+        yield f"{indent}would submit {submission['kind']} {name}"
         shown = {**submission["meta"], "body": body}
     for line in as_yaml(shown).splitlines():
-        yield f"      {line}"
+        yield f"{indent}  {line}"
 
 
 def _source(source: Object) -> str:

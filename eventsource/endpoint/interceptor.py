@@ -28,6 +28,7 @@ __all__ = [
     "Outcome",
     "Untouched",
     "intercept",
+    "look_alike",
     "token_secret_name",
     "which",
 ]
@@ -130,6 +131,14 @@ def which(clients: Clients | None, delivery: Delivery, now: int) -> Matched | An
     if clients.problems:
         return Forbidden(f"no client matches, and these cannot be used: {', '.join(clients.problems)}")
     return Anonymous(refused)
+
+
+def look_alike(clients: Clients | None, delivery: Delivery) -> Matched | None:
+    """The client that the delivery would come from if nobody asked for a proof: the first whose header fields it has."""
+    for entry in () if clients is None else clients.entries:
+        if entry.signer.named(delivery) or entry.signer.presented(delivery):
+            return _matched(entry, delivery)
+    return None
 
 
 def _matched(entry: Entry, delivery: Delivery) -> Matched:

@@ -11,7 +11,7 @@ from eventsource.delivery import Delivery
 from eventsource.endpoint import answers, clients
 from eventsource.endpoint.credentials import Credentials, has_authorization
 from eventsource.endpoint.gate import Poster, Proven
-from eventsource.endpoint.interceptor import Anonymous, Forbidden, which
+from eventsource.endpoint.interceptor import Anonymous, Forbidden, Matched, Untouched, look_alike, which
 from eventsource.endpoint.paths import webhook_namespace
 
 __all__ = ["LocalGate"]
@@ -31,21 +31,39 @@ class LocalGate:
 
     async def prove(self, delivery: Delivery, now: int) -> Proven | None:
         """See ``Gate``."""
-        namespace = webhook_namespace(delivery.method, delivery.path)
-        if namespace is None or has_authorization(delivery.headers):
-            return None
-        client = which(self._clients.get(namespace), delivery, now)
+        client = self.client(delivery, now)
         if isinstance(client, Forbidden):
             raise answers.cannot_check(client.why)
-        if isinstance(client, Anonymous):
-            if client.bad_proof:
-                raise answers.unauthenticated()
+        if isinstance(client, Anonymous) and client.bad_proof:
+            raise answers.unauthenticated()
+        return self.proven(client, delivery) if isinstance(client, Matched) else None
+
+    def client(self, delivery: Delivery, now: int) -> Matched | Untouched | Anonymous | Forbidden:
+        """Which client of its namespace signed the delivery, or why none did. ``now`` is in seconds."""
+        if has_authorization(delivery.headers):
+            return Untouched()
+        namespace = webhook_namespace(delivery.method, delivery.path)
+        return Anonymous() if namespace is None else which(self._clients.get(namespace), delivery, now)
+
+    def look_alike(self, delivery: Delivery) -> Matched | None:
+        """The client of its namespace that the delivery would come from if nobody asked for a proof."""
+        if has_authorization(delivery.headers):
             return None
+        namespace = webhook_namespace(delivery.method, delivery.path)
+        return None if namespace is None else look_alike(self._clients.get(namespace), delivery)
+
+    def proven(self, client: Matched, delivery: Delivery) -> Proven:
+        """What the client's signature gives it."""
+        namespace = webhook_namespace(delivery.method, delivery.path)
         account = Credentials(account=f"system:serviceaccount:{namespace}:{client.name}")
         return Proven(client.name, client.type, client.delivery_id, account)
 
     async def admit(self, credentials: Credentials, namespace: str) -> Poster:
         """See ``Gate``."""
+        return self.poster(credentials)
+
+    def poster(self, credentials: Credentials) -> Poster:
+        """Who posts with these credentials. Raises a refusal for a token that is not ours."""
         if credentials.account:
             return Poster({"sub": credentials.account})
         if credentials.authorization:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +16,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod
 
-from eventbus import subjects
 from eventbus.interface import Bus
 from events.errors import PointsmanError, Refused, Rejected, Unavailable
-from events.models.dispatching import EVENT_TYPE, Post
-from events.models.event import Event, event_id, rfc3339
 from eventsource.body import Bodies
 from eventsource.delivery import Delivery, canonical
 from eventsource.endpoint import answers
@@ -29,18 +25,15 @@ from eventsource.endpoint.answers import Answer, Refusal
 from eventsource.endpoint.credentials import Mode, choose, has_authorization
 from eventsource.endpoint.gate import Gate, Poster
 from eventsource.endpoint.interceptor import MAX_BODY
-from eventsource.endpoint.metadata import SECRET_HEADERS, metadata
 from eventsource.endpoint.metrics import EndpointMetrics
-from eventsource.endpoint.paths import Target, cleaned, routed, webhook_namespace
+from eventsource.endpoint.paths import cleaned, webhook_namespace
 from eventsource.endpoint.payload import OUT_OF_RANGE, payload
+from eventsource.endpoint.posts import Posted, content, posted, target_of
 from eventsource.endpoint.results import ResultsDesk
 
 __all__ = ["EndpointService", "EndpointSettings"]
 
 log = structlog.get_logger("bindings")
-
-IDENTITIES = ("Idempotency-Key", "Webhook-Id", "Ce-Id")
-"""The header fields in which a poster with a token may name its delivery."""
 
 _UNPROVEN_PAYLOAD = 64 << 10
 """Bytes up to which the body of a request without credentials is looked at, to tell what is wrong with it."""
@@ -57,15 +50,6 @@ class EndpointSettings:
     error_status: Literal["results", "argo"] = "results"
     max_body: int = 5_000_000
     wait: float = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Posted:
-    """An accepted post, and how it is told apart from others: by the client or user that sent it, and its id there."""
-
-    post: Post
-    sender: str
-    delivery_id: str
 
 
 class EndpointService:
@@ -125,7 +109,7 @@ class EndpointService:
         headers = _headers(request)
         namespace = webhook_namespace(request.method, path)
         if namespace is None or has_authorization(headers):
-            target = _routed(request, path)
+            target = target_of(request.method, path, headers)
             if target.action == "health":
                 return answers.health()
             if target.action == "list":
@@ -146,26 +130,21 @@ class EndpointService:
 
     async def _receive(self, request: web.BaseRequest, delivery: Delivery, deadline: float) -> Answer:
         posted = await self._accepted(request, delivery)
-        post = posted.post
-        identity = event_id(EVENT_TYPE, post.namespace, posted.sender, post.discriminator, posted.delivery_id)
-        event = Event(
-            identity, post.namespace, EVENT_TYPE, post.discriminator, rfc3339(delivery.received), post.to_json()
-        )
-        with self._desk.expect(identity) as expected:
-            subject = subjects.binding_subject(post.namespace, post.discriminator)
-            stored = await self._bus.publish(event, delivery_id=posted.delivery_id, subject=subject)
+        event = posted.event(delivery.received)
+        with self._desk.expect(event.id) as expected:
+            stored = await self._bus.publish(event, delivery_id=posted.delivery_id, subject=posted.subject)
             results = await expected.wait(deadline, look_first=stored.duplicate)
         status = "duplicate" if stored.duplicate else "stored"
         self._metrics.result(status)
         if results is not None and results.errors and self._settings.error_status == "argo":
             return answers.failed_dispatch(results.errors)
-        shown = None if results is None else [one.shown(post.namespace) for one in results.bindings]
-        return answers.dispatched(identity, status, shown)
+        shown = None if results is None else [one.shown(posted.post.namespace) for one in results.bindings]
+        return answers.dispatched(event.id, status, shown)
 
-    async def _accepted(self, request: web.BaseRequest, delivery: Delivery) -> _Posted:
+    async def _accepted(self, request: web.BaseRequest, delivery: Delivery) -> Posted:
         """The post, when its sender may post it. In the order of the reference: signature, body, credentials."""
         proven = await self._gate.prove(delivery, delivery.received // 1_000_000_000)
-        target = _routed(request, delivery.path)
+        target = target_of(delivery.method, delivery.path, delivery.headers)
         try:
             credentials = choose(delivery.headers, self._settings.modes) if proven is None else proven.credentials
         except Refusal:
@@ -173,18 +152,12 @@ class EndpointService:
                 _must_be_json(delivery.body)
             raise
         host = request.host.encode("utf-8", "replace").decode()
-        secrets = SECRET_HEADERS if proven is not None else ()
-        seen = metadata(delivery.headers, host, request.remote or "", secrets=secrets)
-        text = payload(delivery.body)
+        said = content(delivery, host, request.remote or "", signed=proven is not None)
         if proven is not None and "client" not in self._settings.modes:
             poster = Poster()  # as in the reference: all posts count as ours
         else:
             poster = await self._gate.admit(credentials, target.namespace)
-        post = Post(target.namespace, target.discriminator, seen, text, poster.claims, poster.grants)
-        if proven is not None:
-            return _Posted(post, proven.client, proven.delivery_id)
-        named = next((value for name in IDENTITIES if (value := delivery.header(name))), "")
-        return _Posted(post, poster.claims.get("sub", ""), named or uuid.uuid4().hex)
+        return posted(target, said, delivery, poster, proven)
 
 
 def _must_be_json(body: bytes) -> None:
@@ -194,15 +167,6 @@ def _must_be_json(body: bytes) -> None:
     except Refusal as refusal:
         if refusal.reason != OUT_OF_RANGE:
             raise
-
-
-def _routed(request: web.BaseRequest, path: str) -> Target:
-    return routed(
-        request.method,
-        path,
-        override=request.headers.get("X-HTTP-Method-Override", ""),
-        content_type=request.headers.get("Content-Type", ""),
-    )
 
 
 def _raw_path(request: web.BaseRequest) -> str:

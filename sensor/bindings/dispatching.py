@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -27,7 +26,7 @@ from events.models.event import Event
 from sensor.bindings import metrics
 from sensor.bindings.compiled import CompiledBinding
 from sensor.bindings.dispatch import BindingWarning, Result, TemplateName, complete, decide
-from sensor.bindings.environment import Environment, decode_payload
+from sensor.bindings.environment import Environment
 from sensor.bindings.notices import tell
 from sensor.bindings.sources import BindingSource
 from sensor.bindings.submission import KIND, Claims
@@ -68,16 +67,8 @@ class Dispatching:
         self._event = event
         self._post = post
         self._message = message
-        self._claims = _claims(post)
-        self._environment = Environment(
-            event_id=event.id,
-            namespace=post.namespace,
-            discriminator=post.discriminator,
-            metadata=post.metadata,
-            payload=decode_payload(post.payload),
-            delivery_id=message.delivery_id,
-            now=_time(event),
-        )
+        self._claims = Claims.of(post.claims)
+        self._environment = Environment.of(event, post, message.delivery_id)
         self._results: dict[tuple[str, str], BindingResult] = {}
         self._writing = asyncio.Lock()
         self._entries: list[Entry] = []
@@ -293,16 +284,3 @@ class Dispatching:
                     "event will be tried again", event_id=self._event.id, error=str(error), seconds=round(pause, 2)
                 )
                 await asyncio.sleep(pause)
-
-
-def _claims(post: Post) -> Claims | None:
-    if not post.claims:
-        return None
-    return Claims(*(post.claims.get(key, "") for key in ("sub", "email", "preferred_username")))
-
-
-def _time(event: Event) -> datetime:
-    try:
-        return datetime.fromisoformat(event.time)
-    except ValueError:
-        raise EvaluationError(f"'{event.time[:40]}' is no time") from None

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from events.errors import EvaluationError
 from events.expressions import gojson
 from events.models.base import Json
+from events.models.dispatching import Post
+from events.models.event import Event
 
 __all__ = ["NAMES", "Environment", "decode_payload", "visible_metadata"]
 
@@ -42,6 +45,19 @@ class Environment:
     names: dict[str, Any] = field(init=False, repr=False, compare=False)
     """The values that expressions see, by name."""
 
+    @classmethod
+    def of(cls, event: Event, post: Post, delivery_id: str) -> Environment:
+        """What a posted event gives. Raises ``EvaluationError`` as ``decode_payload`` does."""
+        return cls(
+            event_id=event.id,
+            namespace=post.namespace,
+            discriminator=post.discriminator,
+            metadata=post.metadata,
+            payload=decode_payload(post.payload),
+            delivery_id=delivery_id,
+            now=_time(event),
+        )
+
     def __post_init__(self) -> None:
         names = {
             "namespace": self.namespace,
@@ -50,6 +66,13 @@ class Environment:
             "payload": self.payload,
         }
         object.__setattr__(self, "names", names)
+
+
+def _time(event: Event) -> datetime:
+    try:
+        return datetime.fromisoformat(event.time)
+    except ValueError:
+        raise EvaluationError(f"'{event.time[:40]}' is no time") from None
 
 
 def visible_metadata(metadata: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ event meets the same binding, the annotations that say where the Workflow comes 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from sensor.bindings.conversion import convert
 from sensor.bindings.environment import Environment
 from sensor.naming import ANNOTATION_DELIVERY, ANNOTATION_EVENT, ANNOTATION_TRIGGER, binding_key, generated_name
 
-__all__ = ["KIND", "Claims", "render"]
+__all__ = ["KIND", "Claims", "Values", "render"]
 
 KIND = "WorkflowEventBinding"
 """The kind of the submissions made here."""
@@ -44,6 +45,11 @@ class Claims:
     email: str = ""
     preferred_username: str = ""
 
+    @classmethod
+    def of(cls, claims: Mapping[str, str]) -> Claims | None:
+        """From those of a post; None where there are none."""
+        return cls(*(claims.get(key, "") for key in ("sub", "email", "preferred_username"))) if claims else None
+
 
 def render(
     binding: CompiledBinding, environment: Environment, template: Json, claims: Claims | None, instance_id: str
@@ -55,7 +61,7 @@ def render(
     submit = binding.submit
     assert submit is not None
     labels, annotations = _from_template(submit, template, instance_id)
-    values = _Values(binding, environment)
+    values = Values(binding, environment)
     name = values.text(submit.name, "name") if submit.name else ""
     generate_name = f"{submit.template}-"
     if submit.generate_name:
@@ -113,7 +119,7 @@ def _from_template(submit: CompiledSubmit, raw: Json, instance_id: str) -> tuple
     return labels, dict(own.annotations)
 
 
-class _Values:
+class Values:
     """The values of a binding's expressions for one event, as texts that may go into an object."""
 
     def __init__(self, binding: CompiledBinding, environment: Environment) -> None:

@@ -188,13 +188,13 @@ def test_the_filter_of_the_source_may_drop_the_event(tmp_path: Path) -> None:
 SHAPE = {
     "delivery": {
         "method": str, "path": str, "port": int, "bytes": int, "received": str, "namespace": str, "eventSource": str,
-        "event": str, "kind": str, "deliveryId": str,
+        "event": str, "kind": str, "discriminator": None, "client": None, "deliveryId": str,
         "steps": [{"step": str, "outcome": str, "reason": str, "status": None}],
     },
     "events": [
         {
             "id": str, "namespace": str, "eventBus": str, "deliveryId": str, "source": str, "subject": str, "type": str,
-            "time": str, "filter": None,
+            "time": str, "filter": None, "bindings": [],
             "sensors": [
                 {
                     "namespace": str, "name": str,
@@ -357,10 +357,13 @@ def test_errors_in_manifests_exit_with_2_and_are_named(tmp_path: Path) -> None:
     assert done.stderr.endswith("error: 1 error in the manifests; nothing can be explained\n")
 
 
-def test_the_documented_output_is_real(monkeypatch: pytest.MonkeyPatch) -> None:
+DOCUMENTED = (ROOT / "docs" / "explain.md").read_text().split("```console\n")[1:]
+
+
+@pytest.mark.parametrize("block", DOCUMENTED, ids=["sensor", "binding"])
+def test_the_documented_output_is_real(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    block = (ROOT / "docs" / "explain.md").read_text().partition("```console\n")[2].partition("```")[0]
-    first, second, output = block.split("\n", 2)
+    first, second, output = block.partition("```")[0].split("\n", 2)
     to_send, to_explain = shlex.split(first)[3:-2], shlex.split(second)[3:]
     delivery = CliRunner().invoke(send, to_send, catch_exceptions=False).stdout_bytes
     options = ["-" if option == "push.http" else option for option in to_explain]
