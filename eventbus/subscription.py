@@ -43,6 +43,9 @@ _LOOK = 8.0
 """Seconds without a message after which the watchdog looks; the second look that finds the consumer where it was binds it anew."""
 _BACKOFF = (0.05, 2.0)
 
+_OVERDUE = 0.15
+"""Seconds after which the server has taken notice of a shorter acknowledgement deadline."""
+
 _TIMED_OUT = (404, 408)
 _NO_RESPONDERS = 503
 
@@ -60,6 +63,7 @@ class PullSubscription:
         stream: str,
         ensure_stream: Callable[[], Awaitable[None]],
         paused: bool = False,
+        sole: bool = False,
     ) -> None:
         self.name = name
         self._api = api
@@ -93,6 +97,7 @@ class PullSubscription:
         self._stop_listening: Callable[[], None] = lambda: None
         self._closed = False
         self._paused = paused
+        self._sole = sole
 
     @property
     def trouble(self) -> str:
@@ -107,6 +112,8 @@ class PullSubscription:
         """Create or update the consumer and begin to pull. Raises Unavailable, or Refused when the server says no for good."""
         connection = self._api.connection
         await self._bind()
+        if self._sole:
+            await self._reclaim()
         if not self._paused:
             await self._listen()
             await self._pull()
@@ -364,6 +371,22 @@ class PullSubscription:
             self._seen = int(info["ack_floor"]["stream_seq"])
         crash_at("bind.after", self.name)
         self._bound = True
+
+    async def _reclaim(self) -> None:
+        """What a process before us has not settled is ours now: have it delivered at once, not after the rest of ``ACK_WAIT``.
+
+        The server looks at what is overdue 0.1 s after that limit has changed (``updateConfig`` in
+        https://github.com/nats-io/nats-server/blob/main/server/consumer.go).
+        """
+        path = f"{self._stream}.{self.name}"
+        info = await self._api.call(f"CONSUMER.INFO.{path}")
+        if not info["num_ack_pending"]:
+            return
+        for limit in (0.001, ACK_WAIT):
+            config = {**info["config"], "ack_wait": nanoseconds(limit)}
+            request = {"stream_name": self._stream, "config": config, "action": ""}
+            await self._api.call(f"CONSUMER.CREATE.{path}", request)
+            await asyncio.sleep(_OVERDUE if limit < ACK_WAIT else 0)
 
     async def _starting_point(self) -> dict[str, Any]:
         """Where a consumer begins that does not exist: with new events, or where the one that was deleted under us stood."""

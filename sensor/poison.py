@@ -39,6 +39,9 @@ POISONED = "each time when this was under way the sensor's process ended"
 WATCHED = 1.0
 """Seconds after which a suspect that still waits for something, such as its target, is none any more."""
 
+_FEW = 20
+"""So many suspects are tried one by one at once."""
+
 _GROUP = 50
 
 
@@ -86,8 +89,9 @@ class Suspects:
         """In which order and company to try them: what was never in a bad group first, then what was, each alone."""
         marks = self._ledger.marks(self._sensor.id)
         unmarked = [work for work in works if marks.get(work.mark, 0) == 0]
-        for start in range(0, len(unmarked), _GROUP):
-            yield Group(unmarked[start : start + _GROUP])
+        size = 1 if len(unmarked) <= _FEW else _GROUP
+        for start in range(0, len(unmarked), size):
+            yield Group(unmarked[start : start + size])
         for work in works:
             if marks.get(work.mark, 0) > 0:
                 yield Group([work], poisonous=marks[work.mark] >= POISON)

@@ -99,7 +99,7 @@ class SensorRunner:
             await join.load()
         await self._ledger.count_by(list(self._units.values()))
         self._on_hold = self.sensor.id in self._ledger.held()
-        self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold)
+        self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold, sole=True)
         self._parking.hold(self._on_hold)
         gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._held)), self._submitting.queued)
 
