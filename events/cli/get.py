@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +15,11 @@ from eventbus import jetstream, ledger
 from events.cli.endpoint import where_stored
 from events.cli.get_accounts import accounting, deadletters, sensors
 from events.cli.get_options import not_found, options
+from events.cli.get_workflows import workflows
 from events.cli.printing import age, objects, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError
-from events.kube.local import parameters, read_workflows, template_name
 from events.models.event import Event
 
 __all__ = ["command"]
@@ -46,47 +45,11 @@ class _Kinds(click.Group):
 
 @click.group("get", cls=_Kinds, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Show events, Workflows, dead letters and accounts of a state folder, also while `up` runs."""
+    """Show events, Workflows, dead letters and accounts of a state folder, also while `up` runs; Workflows also of a cluster."""
 
 
-for _command in (deadletters, accounting, sensors):
+for _command in (workflows, deadletters, accounting, sensors):
     command.add_command(_command)
-
-
-@command.command("workflows", short_help="Workflows of the local store")
-@options
-def workflows(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
-    """Workflows of the local store, oldest first."""
-    StateFolder(state).check()
-    found = list(read_workflows(state, namespace=namespace, name=name or ""))
-    if name and not found:
-        not_found("workflow", name)
-    if output in ("yaml", "json"):
-        objects(found, output, one=bool(name))
-        return
-    if output == "name":
-        for w in found:
-            click.echo(f"workflow.argoproj.io/{w['metadata']['name']}")
-        return
-    rows = [_workflow_row(w, wide=output == "wide") for w in found]
-    columns = ["NAMESPACE", "NAME", "TEMPLATE", "AGE", "STARTED BY"]
-    table(columns + (["PARAMETERS"] if output == "wide" else []), rows, headers=not no_headers, what="workflows")
-
-
-def _workflow_row(workflow: dict[str, Any], *, wide: bool) -> list[str]:
-    metadata = workflow["metadata"]
-    created = datetime.fromisoformat(metadata["creationTimestamp"])
-    row = [
-        metadata["namespace"],
-        metadata["name"],
-        template_name(workflow),
-        age(created.timestamp()),
-        (metadata.get("annotations") or {}).get("pointsman/trigger", ""),
-    ]
-    if wide:
-        given = parameters(workflow.get("spec"))
-        row.append(",".join(f"{p.get('name')}={p.get('value', '')}" for p in given))
-    return row
 
 
 @command.command("events", short_help="Events that came, and what each trigger did with them")

@@ -34,7 +34,7 @@ def options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def not_found(kind: str, name: str) -> NoReturn:
+def not_found(kind: str, name: str, where: str = "in this state folder") -> NoReturn:
     """There is nothing of this name: told on stderr, with status 1."""
-    click.echo(f"error: there is no {kind} '{plain(name)}' in this state folder", err=True)
+    click.echo(f"error: there is no {kind} '{plain(name)}' {where}", err=True)
     sys.exit(1)

@@ -86,11 +86,19 @@ class Cluster:
         path = await self._path(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
         await self._call("POST", path, obj, [("dryRun", "All")])
 
-    async def find(self, api_version: str, kind: str, namespace: str, *, labels: str = "") -> list[Object]:
-        """The objects of a kind in a namespace (empty: in all), in order of their names."""
+    async def find(
+        self, api_version: str, kind: str, namespace: str, *, labels: str = "", page: int = 0
+    ) -> list[Object]:
+        """The objects of a kind in a namespace (empty: in all), in order of their names; ``page`` of them at a time, where they are many."""
         path = await self._path(api_version, kind, namespace)
-        found = await self._call("GET", path, query=[("labelSelector", labels)] if labels else [])
-        objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in found["items"]]
+        query = [("labelSelector", labels)] if labels else []
+        query += [("limit", str(page))] if page else []
+        found = await self._call("GET", path, query=query)
+        items = found["items"]
+        while following := found["metadata"].get("continue"):
+            found = await self._call("GET", path, query=[*query, ("continue", following)])
+            items += found["items"]
+        objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in items]
         return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:

@@ -85,8 +85,8 @@ def test_all_events_are_a_list_however_deep_they_are(output: str, up: RunningUp)
 def test_workflows_are_a_table(up: RunningUp) -> None:
     [workflow] = up.workflows()
     header, row = rows(get(up, "workflows"))
-    assert header == ["NAMESPACE", "NAME", "TEMPLATE", "AGE", "STARTED BY"]
-    assert [*row[:3], row[4]] == ["default", workflow["metadata"]["name"], "ci", "default/ci/start-ci"]
+    assert header == ["NAMESPACE", "NAME", "TEMPLATE", "PHASE", "AGE", "STARTED BY"]
+    assert [*row[:4], row[5]] == ["default", workflow["metadata"]["name"], "ci", "-", "default/ci/start-ci"]
     assert "repository=https://github.com/acme/rocket.git,revision=" in get(up, "workflows", "-o", "wide")
 
 
