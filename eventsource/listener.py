@@ -59,10 +59,12 @@ class Listener:
         webhook = self.webhook
         data = webhook.convert(delivery)
         identifier = webhook.delivery_id(delivery)
+        # No forge says which attempt this is; the moment tells attempts apart.
+        unique = f"{identifier} at {delivery.received}" if webhook.reruns else identifier
         if len(data) == 1:
-            ids = [self._id(identifier, None)]
+            ids = [self._id(unique, None)]
         else:
-            ids = [self._id(identifier, index) for index in range(len(data))]
+            ids = [self._id(unique, index) for index in range(len(data))]
         time = rfc3339(delivery.received)
         problem = ""
         events = []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Summary
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-__all__ = ["UNKNOWN", "EventMetrics", "Refusals", "running"]
+from prometheus_client import REGISTRY, Counter, Gauge, Summary
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+__all__ = ["UNKNOWN", "Account", "EventMetrics", "Refusals", "overdue", "running"]
 
 _SOURCE = ("namespace", "eventsource_name")
 _EVENT = (*_SOURCE, "event_name")
@@ -33,11 +38,67 @@ class Refusals:
         child.inc()
 
 
+@dataclass(slots=True)
+class Account:
+    """The deliveries of one event since the process began: received = accepted + rejected + under way."""
+
+    received: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    under_way: int = 0
+    since: float | None = None
+    """Since when it does not add up."""
+
+    @property
+    def difference(self) -> int:
+        """Deliveries that were answered and counted nowhere, or twice; 0, or we have a bug."""
+        return self.received - self.accepted - self.rejected - self.under_way
+
+
+class _Accounts(Collector):
+    """The accounts of all events of this process."""
+
+    def __init__(self) -> None:
+        self.by_event: dict[tuple[str, str, str], Account] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of now."""
+        labels = ("namespace", "eventsource", "event")
+        figures = CounterMetricFamily(
+            "pointsman_accounting_deliveries", "What became of the deliveries of an event", labels=(*labels, "is")
+        )
+        difference = GaugeMetricFamily(
+            "pointsman_accounting_deliveries_difference", "Deliveries whose fate nobody knows", labels=labels
+        )
+        for event, account in self.by_event.items():
+            for figure in ("received", "accepted", "rejected"):
+                figures.add_metric((*event, figure), getattr(account, figure))
+            difference.add_metric(event, account.difference)
+        yield from (figures, difference)
+
+
+_ACCOUNTS = _Accounts()
+REGISTRY.register(_ACCOUNTS)
+
+
+def overdue(now: float, after: float = 60.0) -> Iterator[tuple[str, int]]:
+    """Events whose account has not added up for ``after`` seconds, with the difference; each is told once."""
+    for event, account in _ACCOUNTS.by_event.items():
+        if account.difference == 0:
+            account.since = None
+        elif account.since is None:
+            account.since = now
+        elif now - account.since >= after:
+            account.since = float("inf")
+            yield "/".join(event), account.difference
+
+
 class EventMetrics(Refusals):
     """The counters of one event, created with 0."""
 
     def __init__(self, namespace: str, source: str, event: str) -> None:
         super().__init__(namespace, source, event)
+        self.account = _ACCOUNTS.by_event.setdefault(self._labels, Account())
         self.sent = SENT.labels(*self._labels)
         self.sent_failed = SENT_FAILED.labels(*self._labels)
         self.duration = DURATION.labels(*self._labels)
@@ -50,11 +111,22 @@ class EventMetrics(Refusals):
     def result(self, result: str) -> None:
         """A delivery was answered with 2xx: ``stored``, ``spooled``, ``duplicate`` or ``filtered``."""
         self._results[result].inc()
+        self.account.accepted += 1
 
     def rejected(self, reason: str) -> None:
         """A delivery was refused; the reference counts that as a failure."""
         super().rejected(reason)
+        self.account.rejected += 1
         self._processing_failed.inc()
+
+    def arrived(self) -> None:
+        """A delivery has come."""
+        self.account.received += 1
+        self.account.under_way += 1
+
+    def left(self) -> None:
+        """Its answer is made."""
+        self.account.under_way -= 1
 
 
 UNKNOWN = Refusals("", "", "")

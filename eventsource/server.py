@@ -17,16 +17,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from eventsource.answers import Served
 from eventsource.body import Bodies, Budget
-from eventsource.metrics import UNKNOWN
+from eventsource.metrics import UNKNOWN, overdue
 from eventsource.routes import Table
 from eventsource.serving import WebhookService
 
 __all__ = ["Limits", "Server", "Service"]
+
+
+log = structlog.get_logger("eventsource")
 
 
 class Service(Protocol):
@@ -236,6 +240,8 @@ class Server:
         while True:
             await asyncio.sleep(min(self.limits.headers / 4, 1.0))
             oldest = time.monotonic() - self.limits.headers
+            for event, difference in overdue(time.monotonic()):
+                log.error("the account of deliveries does not add up", event_name=event, difference=difference)
             for port in self._ports.values():
                 for connection in port.connections.connections:
                     assert isinstance(connection, _Connection)

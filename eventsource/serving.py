@@ -5,6 +5,7 @@ The order is cheapest first: route → bearer token → size → body → signat
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -39,6 +40,7 @@ class WebhookService:
             served, path, query = _route(self.table, request)
             if served is None:
                 return answers.healthy()
+            served.metrics.arrived()
             context = served.listener.webhook.context
             if context.auth_secret is not None:
                 served.listener.webhook.authorize(request.headers.get("Authorization", ""))
@@ -55,8 +57,15 @@ class WebhookService:
             return answer
         except PointsmanError as error:
             return answers.refusal(error, request, served, delivery)
+        except asyncio.CancelledError:
+            if served is not None:
+                served.metrics.rejected("Cancelled")
+            raise
         except Exception as error:
             return answers.fault(error, request, served, delivery)
+        finally:
+            if served is not None:
+                served.metrics.left()
 
     def broken(self, status: int, error: BaseException | None, request: web.BaseRequest) -> web.Response:
         """The answer to what is no HTTP, and when we have a bug."""

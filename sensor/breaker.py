@@ -107,6 +107,7 @@ class Target:
     def _answered(self) -> None:
         if self.is_away:
             log.info("target is back", target=self.name)
+            self._not_before = 0.0
         self._failures = 0
 
     def _failed(self, error: Unavailable) -> None:

@@ -33,6 +33,8 @@ __all__ = [
 
 DEFAULT_MAX_PAYLOAD = 1 << 20
 
+DEDUPE, RERUN = "dedupe", "rerun"
+
 C = TypeVar("C", bound="Config")
 
 registry: Registry[type[Webhook[Any]]] = Registry("eventsource.webhooks", "event source")
@@ -119,6 +121,8 @@ class ForgeConfig(Spec):
     metadata: dict[str, str] = {}
     filter: SourceFilter | None = None
     delete_hook_on_finish: bool = False
+    on_redelivery: str = ""
+    """Ours: ``dedupe``, or ``rerun`` where what the forge delivers again is to start a Workflow again."""
 
     @property
     def context(self) -> WebhookContext:
@@ -157,6 +161,8 @@ class Webhook(Generic[C]):
         self.config = config
         self.secret = config.secret
         self.secrets = secrets
+        self.reruns = getattr(config, "on_redelivery", "") == RERUN
+        """Whether a delivery that comes again is another event."""
         self._tail = b',"metadata":' + _string_map(config.metadata) + b"}" if config.metadata else b"}"
 
     @classmethod
@@ -169,7 +175,11 @@ class Webhook(Generic[C]):
         """What the reference lets pass although it cannot work, or not as it reads."""
         context = config if isinstance(config, WebhookContext) else getattr(config, "webhook", None)
         where = path if config is context else f"{path}.webhook"
-        return list(context.advice(where)) if context is not None else []
+        findings = list(context.advice(where)) if context is not None else []
+        choice = getattr(config, "on_redelivery", "")
+        if choice not in ("", DEDUPE, RERUN):
+            findings.append(Finding("error", f"{path}.onRedelivery", f"must be {DEDUPE} or {RERUN}, not '{choice}'"))
+        return findings
 
     @property
     def methods(self) -> frozenset[str] | None:

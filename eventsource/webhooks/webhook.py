@@ -22,6 +22,7 @@ class WebhookConfig(WebhookContext):
     """Here the context is not below ``webhook`` but inline."""
 
     filter: SourceFilter | None = None
+    on_redelivery: str = ""
 
     @property
     def context(self) -> WebhookContext:

@@ -1,0 +1,110 @@
+"""A target that is away gets one attempt a second; nobody waits for one that has its hands full."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from events.errors import Refused, Unavailable
+from events.models.values import Outcome, OutcomeKind
+from sensor import breaker
+from sensor.breaker import Busy, Target, Targets
+
+DONE = Outcome(OutcomeKind.SUBMITTED)
+
+
+async def done() -> Outcome:
+    return DONE
+
+
+async def away() -> Outcome:
+    raise Unavailable("no route")
+
+
+async def fails(target: Target, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(Unavailable):
+            await target.attempt(away)
+
+
+async def test_after_three_absences_in_a_row_only_one_attempt_a_second_gets_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(breaker, "PROBE", 0.1)
+    target = Target("t")
+    await fails(target, 2)
+    assert (await target.attempt(done), target.is_away) == (DONE, False)
+    await fails(target, 3)
+    assert target.is_away
+    attempts = 0
+    began = time.monotonic()
+    while time.monotonic() - began < 0.55:
+        try:
+            await target.attempt(away)
+        except Busy:
+            await asyncio.sleep(0.005)
+        except Unavailable:
+            attempts += 1
+    assert 4 <= attempts <= 6
+    await asyncio.sleep(0.11)
+    assert await target.attempt(done) == DONE
+    assert target.wait(time.monotonic()) == 0
+
+
+async def test_a_refusal_says_that_the_target_is_there() -> None:
+    async def refuse() -> Outcome:
+        raise Refused("no")
+
+    target = Target("t")
+    await fails(target, 2)
+    with pytest.raises(Refused):
+        await target.attempt(refuse)
+    await fails(target, 2)
+    assert not target.is_away
+
+
+async def test_retry_after_holds_for_the_whole_target() -> None:
+    async def later() -> Outcome:
+        raise Unavailable("busy", retry_after=0.1)
+
+    target = Target("t")
+    with pytest.raises(Unavailable):
+        await target.attempt(later)
+    assert not target.is_away
+    with pytest.raises(Busy):
+        await target.attempt(done)
+    await asyncio.sleep(0.11)
+    assert await target.attempt(done) == DONE
+
+
+async def test_nobody_waits_long_for_a_target_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "PATIENCE", 0.05)
+    monkeypatch.setattr(breaker, "MAX_SUBMITTING", 2)
+    release = asyncio.Event()
+
+    async def hang() -> Outcome:
+        await release.wait()
+        return DONE
+
+    target = Target("t")
+    hanging = [asyncio.create_task(target.attempt(hang)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):  # it waits for its turn first
+        await target.attempt(done)
+    began = time.monotonic()
+    with pytest.raises(Busy):
+        await target.attempt(done)
+    assert time.monotonic() - began < 0.03
+    release.set()
+    assert await asyncio.gather(*hanging) == [DONE, DONE]
+    assert await target.attempt(done) == DONE
+
+
+async def test_targets_of_which_nobody_hears_any_more_are_forgotten() -> None:
+    targets = Targets()
+    for n in range(1_500):
+        _ = targets[f"http://host-{n}"]
+    assert len(targets._by_name) <= 1_000
+    assert targets["x"] is targets["x"]
