@@ -49,7 +49,10 @@ class Bench:
     up: Up
     target: Target
     generator: Generator
+    port: int
     triggers: tuple[str, ...] = ("start",)
+    path: str = ""
+    """What the check looks at: triggers, and deliveries to this path below the generator's URL."""
 
     def __post_init__(self) -> None:
         self._told = journal.Tail(self.generator.path)
@@ -64,7 +67,10 @@ class Bench:
         return self._taken.records()
 
     def missing(self) -> list[str]:
-        return checker.missing(self.told(), self.taken(), self.triggers)
+        return checker.missing(self._checked(), self.taken(), self.triggers)
+
+    def _checked(self) -> list[Record]:
+        return [r for r in self.told() if r["path"] == self.path]
 
     async def settled(self, seconds: float, quiet: float = 5.0) -> float:
         """Wait until nothing is missing, and then for duplicates that come late; the seconds until nothing was missing.
@@ -87,11 +93,11 @@ class Bench:
         status = await self.up.stop()
         report.expect(status == 0, f"up ended with {status}: {self.up.log[-300:]}")
         findings = checker.check(
-            self.told(), self.taken(), self.up.events(), self.up.outcomes(), triggers=self.triggers
+            self._checked(), self.taken(), self.up.events(), self.up.outcomes(), triggers=self.triggers
         )
         report.figures |= findings.figures()
         report.figures["loss_rate"] = bound(len(findings.lost), findings.accepted)
-        report.failures += findings.failures()
+        report.failures += findings.failures() + checker.imbalances(self.up.accounts())
         report.expect(findings.submitted > 0, "nothing was submitted at all")
         return findings
 
@@ -103,10 +109,10 @@ async def bench(
     make: Callable[[int], Sequence[Manifest]] = manifests.pushes,
     patches: Sequence[str] = SHORT_WAITS,
     environment: dict[str, str] | None = None,
-    triggers: tuple[str, ...] = ("start",),
     path: str = "/push",
+    start: bool = True,
 ) -> AsyncIterator[Bench]:
-    """Everything runs; ``make(port)`` gives the manifests."""
+    """Everything runs (unless ``start`` is false: all but ``up``); ``make(port)`` gives the manifests."""
     port = free_port()
     target = Target(run.folder / "target")
     up = Up(
@@ -116,9 +122,10 @@ async def bench(
     manifests.write(up.manifests, make(port))
     try:
         target.start()
-        await up.started()
+        if start:
+            await up.started()
         async with Generator(f"http://127.0.0.1:{port}{path}", run.folder / "generator.jsonl") as generator:
-            yield Bench(run, up, target, generator, triggers)
+            yield Bench(run, up, target, generator, port)
     finally:
         up.kill()
         target.kill()

@@ -109,7 +109,9 @@ def check(
                 findings.dead.append(delivery)
             else:
                 findings.lost.append(delivery)
-    for (delivery, _), records in has.items():
+    for (delivery, trigger), records in has.items():
+        if trigger not in triggers:
+            continue
         if len(records) > 1:
             findings.duplicate.append(delivery)
         if sent.get(delivery) != FIRES:
@@ -125,6 +127,15 @@ def _became(
     for outcome in outcomes:
         found[deliveries.get(outcome["event"], ""), outcome["trigger"]].add(outcome["outcome"])
     return found
+
+
+def imbalances(accounts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Triggers whose own accounting does not add up, or says that something is still pending or lost."""
+    return [
+        f"the accounting of {a['sensor']}/{a['trigger']} does not add up: {dict(a)}"
+        for a in accounts
+        if a["difference"] or a["lost"] or a["pending"]
+    ]
 
 
 def in_flight(generator: Iterable[Record], target: Iterable[Record], at: int, *, of_source: bool) -> int:

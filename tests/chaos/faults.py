@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,8 +19,9 @@ MEAN_PAUSE = 2.5
 """Seconds between two strikes on average, exponential: some come while the last one is still being recovered from."""
 
 KINDS = [signal.SIGKILL] * 14 + [signal.SIGSTOP] * 3 + [signal.SIGTERM] * 3
+PARTS = ("source", "sensor", "bus", "target", "up")
 TARGETS = {
-    signal.SIGKILL: ("source", "sensor", "bus", "target", "up"),
+    signal.SIGKILL: PARTS,
     signal.SIGSTOP: ("source", "sensor", "bus", "target"),
     signal.SIGTERM: ("bus", "target", "up"),  # the source and the sensor are told to end by their parent
 }
@@ -32,20 +34,29 @@ class Strike:
     stopped: float
 
 
-def draw(rng: random.Random, longest_stop: float) -> Strike:
-    kind = rng.choice(KINDS)
-    return Strike(rng.choice(TARGETS[kind]), kind, rng.uniform(1.0, longest_stop))
+def draw(rng: random.Random, longest_stop: float, parts: Sequence[str] = PARTS) -> Strike:
+    kind = rng.choice(KINDS) if len(parts) > 1 else signal.SIGKILL
+    return Strike(rng.choice([t for t in TARGETS[kind] if t in parts]), kind, rng.uniform(1.0, longest_stop))
 
 
 class Striker:
     """``async with Striker(bench, path) as striker: await striker.strike()``."""
 
-    def __init__(self, bench: Bench, path: Path, *, longest_stop: float = 8.0, pause: float = MEAN_PAUSE) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        path: Path,
+        *,
+        longest_stop: float = 8.0,
+        pause: float = MEAN_PAUSE,
+        parts: Sequence[str] = PARTS,
+    ) -> None:
         self.path = path
         self._bench = bench
         self._journal = Journal(path)
         self._longest_stop = longest_stop
         self._pause = pause
+        self._parts = parts
 
     async def __aenter__(self) -> Self:
         await self._journal.__aenter__()
@@ -58,7 +69,7 @@ class Striker:
         """Wait for the next moment, strike, and bring back what nobody else brings back: ``up`` itself, and the target."""
         rng, up, target = self._bench.run.rng, self._bench.up, self._bench.target
         await asyncio.sleep(rng.expovariate(1 / self._pause))
-        strike = draw(rng, self._longest_stop)
+        strike = draw(rng, self._longest_stop, self._parts)
         pid = (
             {"up": up.pid, "target": target.pid}[strike.part]
             if strike.part in ("up", "target")

@@ -77,7 +77,7 @@ class Generator:
     ) -> int:
         """One delivery; the HTTP status, 0 when there was no answer. Accepted is what has a 2xx in the journal."""
         body = push(delivery_id, ref, padding=padding)
-        facts = {"id": delivery_id, "ref": ref, "event": event}
+        facts = {"id": delivery_id, "ref": ref, "path": path}
         self._journal.append(what="sent", **facts)
         self.open.add(delivery_id)
         began, status, word = time.monotonic(), 0, ""

@@ -16,6 +16,7 @@ ROWS = (
     "kills",
     "redelivery",
     "ambiguous",
+    "collisions",
     "backlog",
     "fsync",
     "signatures",
@@ -23,6 +24,9 @@ ROWS = (
     "target_away",
     "joins",
     "two_sensors",
+    "crashpoints",
+    "disk_full",
+    "slow",
 )
 
 

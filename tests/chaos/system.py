@@ -26,6 +26,9 @@ from tests.support.up import ROOT, eventually, free_port
 INJECT = Path(__file__).parent / "inject"
 ROLES = ("source", "sensor", "bus")
 
+QUIET = {"CHAOS_PATCHES": "", "POINTSMAN_CRASH_AT": ""}
+"""For commands beside ``up``: nothing is patched, nothing crashes."""
+
 SHORT_WAITS = ("ack_wait=4", "restart_pause=0.2", "cluster_timeout=1", "retry_pause=1")
 """The product's own waits, shortened so that a run of minutes holds what otherwise takes hours."""
 
@@ -63,9 +66,9 @@ class Target:
         if self.process is not None:
             self.process.wait()
 
-    def be(self, mode: str = "well", *, faults: list[str] | None = None, seed: int = 0) -> None:
-        """Set its mode and faults; they hold until it is started again."""
-        body = json.dumps({"mode": mode, "faults": faults or [], "seed": seed}).encode()
+    def be(self, mode: str = "well", *, faults: list[str] | None = None, seed: int = 0, delay: float = 0.0) -> None:
+        """Set its mode, faults, and the seconds that a create takes; they hold until it is started again."""
+        body = json.dumps({"mode": mode, "faults": faults or [], "seed": seed, "delay": delay}).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/chaos", data=body, method="PUT"), timeout=10).close()
 
     def _is_up(self) -> bool:
@@ -102,7 +105,7 @@ class Up:
         self.state = folder / "state"
         self.manifests = folder / "manifests"
         self._options = [*options, *(["--kube"] if kubeconfig else [])]
-        self._environment = {
+        self.environment = {
             **os.environ,
             **({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}),
             "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}",
@@ -128,7 +131,7 @@ class Up:
         command += ["--admin-port", "0", *self._options]
         with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("ab") as err:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
 
     async def started(self, seconds: float = 60) -> None:
@@ -159,10 +162,7 @@ class Up:
 
     def get(self, *words: str) -> list[dict[str, Any]]:
         """``pointsman get …``, as JSON."""
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "events", "get", *words, "-o", "json", "--state", str(self.state)],
-            cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = self.say("get", *words, "-o", "json")
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
         return found if isinstance(found, list) else list(found.get("items", [found]))
@@ -173,6 +173,17 @@ class Up:
 
     def events(self) -> list[dict[str, Any]]:
         return list(ledger.read_events(self.state)) if (self.state / ledger.FILE).exists() else []
+
+    def say(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command of ours on its state folder, to its end."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "events", *words, "--state", str(self.state)],
+            cwd=self.folder, env={**self.environment, **QUIET}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """What the product counts, a row for each trigger."""
+        return self.get("accounting")
 
     async def stop(self, seconds: float = 25) -> int:
         """SIGTERM; its exit status, which is -9 when it had to be killed."""

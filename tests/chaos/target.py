@@ -2,7 +2,7 @@
 
 ``python -m tests.chaos.target PORT JOURNAL`` serves it (``system.Target`` starts it). The names are rebuilt from the journal, so a
 create that was answered is never forgotten. ``PUT /chaos`` sets its faults:
-``{"mode": "well" | "away", "faults": ["cut", "hang", "error"], "seed": N}``.
+``{"mode": "well" | "away", "faults": ["cut", "hang", "error", "taken"], "seed": N, "delay": SECONDS}``.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Double:
         self._mode = "well"
         self._faults: list[str] = []
         self._rng = random.Random(0)
+        self._delay = 0.0
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=32 << 20)
@@ -51,6 +52,7 @@ class Double:
         wanted = await request.json()
         self._mode, self._faults = wanted.get("mode", "well"), wanted.get("faults", [])
         self._rng = random.Random(wanted.get("seed", 0))
+        self._delay = float(wanted.get("delay", 0.0))
         await self._journal.append(what="chaos", mode=self._mode)
         return web.Response()
 
@@ -93,6 +95,7 @@ class Double:
 
     async def _create(self, request: web.Request, obj: dict[str, Any]) -> web.StreamResponse:
         """Create once; the answer leaves after the journal has it. A fault, drawn for a first create, comes after that."""
+        await asyncio.sleep(self._delay)
         name = obj["metadata"]["name"]
         path = f"{request.path}/{name}"
         if path in self._objects:
@@ -100,6 +103,13 @@ class Double:
             self._journal.append(what="conflict", path=path)
             return _status(409, "AlreadyExists", f'workflows.argoproj.io "{name}" already exists')
         fault = self._rng.choice(self._faults) if self._faults else ""
+        if fault == "taken":  # somebody else was here first
+            self._objects[path] = {
+                **obj,
+                "metadata": {"name": name, "annotations": {"pointsman/event-id": "of-another"}},
+            }
+            await self._journal.append(what="taken", path=path, object=obj)
+            return _status(409, "AlreadyExists", f'workflows.argoproj.io "{name}" already exists')
         self._objects[path] = obj
         self._waiting[path] = self._journal.append(what="created", path=path, fault=fault, object=obj)
         await self._waiting[path]

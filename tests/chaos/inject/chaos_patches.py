@@ -92,6 +92,12 @@ def _retry_pause(module: ModuleType, value: str) -> None:
     replace(module, "full_jitter", full_jitter)
 
 
+@patch("retry_pause", "sensor.submitting")
+def _parked_pause(module: ModuleType, value: str) -> None:
+    """The same for a round that waits on disk."""
+    replace(module, "MAX_PAUSE", float(value))
+
+
 @patch("dedupe_window", "eventbus.stream")
 def _dedupe_window(module: ModuleType, value: str) -> None:
     """Seconds for which the bus itself knows an id."""

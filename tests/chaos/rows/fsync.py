@@ -1,4 +1,4 @@
-"""Every 2xx has its write and its fsync before its answer, shown by a trace of system calls, not by us. And the negative control:
+"""Every 2xx (stored on the bus, or spooled) has its write and its fsync before its answer, shown by a trace of system calls, not by us. And the negative control:
 with ``--sync default`` the very same check must fail, or it would prove nothing.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.chaos.bench import Run, bench
 from tests.chaos.generator import names
 from tests.chaos.report import Report, bound
-from tests.chaos.system import until
+from tests.chaos.system import signal_to, until
 
 CALLS = "write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,sendto,sendmsg"
 
@@ -80,9 +80,15 @@ async def run(size: Size, run: Run) -> Report:
 async def _traced(size: Size, run: Run, sync: str) -> Proof:
     part = Run(run.row, run.folder / sync, run.seed, run.plants)
     trace = part.folder / "trace"
+    spooled = size.answers // 4 if sync == "always" else 0
     async with bench(part, "--sync", sync) as b:
-        async with strace([b.up.child("bus"), b.up.child("source")], trace):
-            await b.generator.stream(names("push", size.answers, odd=0), run.rate or 100.0, run.rng)
+        bus = b.up.child("bus")
+        async with strace([bus, b.up.child("source")], trace):
+            await b.generator.stream(names("stored", size.answers - spooled, odd=0), run.rate or 100.0, run.rng)
+            if spooled:
+                signal_to(bus, signal.SIGSTOP)
+                await b.generator.stream(names("spooled", spooled, odd=0), run.rate or 100.0, run.rng)
+                signal_to(bus, signal.SIGCONT)
         return prove(read(trace.read_text(errors="replace").splitlines()))
 
 

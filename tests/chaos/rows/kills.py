@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.chaos import checker, journal
 from tests.chaos.bench import Run, bench
-from tests.chaos.faults import Striker, met
+from tests.chaos.faults import PARTS, Striker, met
 from tests.chaos.generator import names
 from tests.chaos.journal import Record
 from tests.chaos.report import Report
@@ -20,6 +20,9 @@ class Size:
     kills: int
     rate: float = 200.0
     longest_stop: float = 6.0
+    parts: tuple[str, ...] = PARTS
+    delay: float = 0.0
+    """Seconds that the target takes for a create."""
 
 
 TIERS = {"short": Size(8), "nightly": Size(200, longest_stop=20.0)}
@@ -28,7 +31,9 @@ TIERS = {"short": Size(8), "nightly": Size(200, longest_stop=20.0)}
 async def run(size: Size, run: Run) -> Report:
     report = run.report()
     kills, rate = run.kills or size.kills, run.rate or size.rate
-    async with bench(run) as b, Striker(b, run.folder / "strikes.jsonl", longest_stop=size.longest_stop) as striker:
+    strikes_file = run.folder / "strikes.jsonl"
+    async with bench(run) as b, Striker(b, strikes_file, longest_stop=size.longest_stop, parts=size.parts) as striker:
+        b.target.be(delay=size.delay)
         enough = asyncio.Event()
         ids = itertools.takewhile(lambda _: not enough.is_set(), names("push", 10**9))
         sending = asyncio.create_task(b.generator.stream(ids, rate, run.rng))

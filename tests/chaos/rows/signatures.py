@@ -295,17 +295,18 @@ def post(connection: http.client.HTTPConnection, request: Request) -> int:
 async def run(size: Size, run: Run) -> Report:
     report = run.report()
     async with bench(run, make=manifests) as b:
-        port = int(b.generator.url.partition("127.0.0.1:")[2].partition("/")[0])
         cases = list(matrix(int(time.time())))
         report.figures["matrix"] = len(cases)
         report.expect(len(cases) >= 300, f"the matrix has only {len(cases)} cases")
-        for request, status in await asyncio.to_thread(_post_all, port, cases):
+        for request, status in await asyncio.to_thread(_post_all, b.port, cases):
             accepted = 200 <= status < 300
             report.expect(accepted == request.good and status < 500, f"{request.forge}, {request.what}: {status}")
         mutations = (mutated(run.rng, n) for n in range(size.mutations))
         statuses: Counter[int] = Counter()
         forged = 0
-        for share in await asyncio.gather(*(asyncio.to_thread(_post_all, port, part) for part in _dealt(mutations, 2))):
+        for share in await asyncio.gather(
+            *(asyncio.to_thread(_post_all, b.port, part) for part in _dealt(mutations, 2))
+        ):
             for request, status in share:
                 statuses[status] += 1
                 forged += not request.good

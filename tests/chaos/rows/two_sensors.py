@@ -34,6 +34,7 @@ TIERS = {"short": Size(5), "nightly": Size(100)}
 async def run(size: Size, run: Run) -> Report:
     report = run.report()
     async with bench(run) as b:
+        b.target.be(delay=0.3)  # so that both always have something in their hands
         second = _second(b)
         try:
             await second.started()
@@ -53,6 +54,7 @@ async def run(size: Size, run: Run) -> Report:
             await sending
             await b.settled(60)
             report.figures |= {"rounds": size.rounds, "stopped_with_events_in_flight": met}
+            report.expect(met == size.rounds, f"only {met} of {size.rounds} stops met events in flight")
             report.expect(await second.stop() == 0, "the second up did not end well")
             await _check(report, b, second)
         finally:

@@ -1,0 +1,269 @@
+"""The processes end at each of the product's named crash points, in the middle of traffic; every point is proven to have been passed.
+
+All points are armed at once, each for a passage drawn from the seed, and each fires once (``events.crashpoints``). While events come in,
+errands lead the product past the rarer ones: a target that is away, a dead letter and its retry, edited manifests, a hold, a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from events import crashpoints
+from tests.chaos import checker
+from tests.chaos.bench import Bench, Run, bench
+from tests.chaos.generator import FIRES, names
+from tests.chaos.journal import Record
+from tests.chaos.manifests import BUS, KEY, Manifest, http, log, sensor, source, workflow, write
+from tests.chaos.report import Report
+from tests.chaos.system import signal_to, until
+from tests.support.up import ROOT
+
+LEAST = 40
+"""So many points must be hit."""
+LATEST = 4
+"""A point fires at one of its first so many passages in a process."""
+SELDOM = (
+    "up.",
+    "bind.",
+    "drain.",
+    "hold.",
+    "forget.",
+    "dlq.",
+    "retry.",
+    "park.",
+    "refused.",
+    "deadletter.",
+    "forward.",
+    "publish.again",
+)
+"""Points that a process passes seldom: they fire at the first passage."""
+
+
+@dataclass(frozen=True)
+class Size:
+    seeds: int
+    rate: float = 40.0
+    seconds: float = 240.0
+
+
+TIERS = {"short": Size(1), "nightly": Size(25)}
+
+
+async def run(size: Size, run: Run) -> Report:
+    report = run.report()
+    hits: set[str] = set()
+    for number in range(size.seeds):
+        part = Run(run.row, run.folder / str(number), run.seed + number, run.plants)
+        hits |= await _round(size, part, report)
+    report.figures |= {"seeds": size.seeds, "points": len(placed()), "hit": len(hits)}
+    report.expect(len(hits) >= LEAST, f"only {len(hits)} points were hit")
+    report.expect(hits >= placed(), f"never hit: {', '.join(sorted(placed() - hits))}")
+    return report
+
+
+def placed() -> set[str]:
+    """The points that stand in the product's source."""
+    files = [f for package in ("events", "eventbus", "eventsource", "sensor") for f in (ROOT / package).rglob("*.py")]
+    calls = [c for f in files for c in re.findall(r"crash_at\(([^)]*)", f.read_text())]
+    return {name for call in calls for name in re.findall(r'"([a-z_.]+)"', call)} & set(crashpoints.NAMES)
+
+
+def manifests(port: int, hook: str, interval: int = 0) -> list[Manifest]:
+    """A bit of everything. Another ``interval`` is an edit that changes nothing that matters here."""
+    refused = http("refused", "refuse", f"{hook}/refuse")
+    refused |= {"atLeastOnce": True, "dlqTrigger": {**log("told"), "atLeastOnce": True}}
+    note = {"template": {"name": "note", "log": {"intervalSeconds": interval}}}
+    return [
+        BUS,
+        KEY,
+        source(port, ["push", "left", "right", "refuse"]),
+        sensor("ci", ["push"], [workflow("start", "push"), http("tell", "push", f"{hook}/tell"), note]),
+        sensor("pair", ["left", "right"], [workflow("joined", "left", "left && right")]),
+        sensor("no", ["refuse"], [refused]),
+    ]
+
+
+async def _round(size: Size, run: Run, report: Report) -> set[str]:
+    """One ``up`` that crashes at one point after the other until it has crashed at all of them; then everything must be there."""
+    once = run.folder / "once"
+    once.mkdir(parents=True)
+    counts = {name: 1 if name.startswith(SELDOM) else run.rng.randint(1, LATEST) for name in sorted(placed())}
+    armed = ",".join(f"{name}:{count}" for name, count in counts.items())
+    environment = {crashpoints.VARIABLE: armed, crashpoints.ONCE: str(once)}
+    async with bench(run, "--watch", environment=environment, start=False, path="") as b:
+        b.path = "/push"
+        write(b.up.manifests, manifests(b.port, f"{b.target.url}/hook"))
+        over = asyncio.Event()
+        ids = itertools.takewhile(lambda _: not over.is_set(), names("push", 10**9))
+        work = [
+            b.generator.stream(ids, size.rate, run.rng, path="/push"),
+            _keep_up(b, over),
+            _pairs(b, over),
+            *(_errand(b, over, once, *errand) for errand in ERRANDS),
+        ]
+        tasks = [asyncio.create_task(each) for each in work]
+        deadline = asyncio.get_running_loop().time() + size.seconds
+        try:
+            while hit(once) != placed() and asyncio.get_running_loop().time() < deadline:
+                for task in tasks:
+                    assert not task.done(), f"a helper of the row ended: {task.exception()!r}"
+                await asyncio.sleep(0.2)
+            over.set()
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await _come_to_rest(b)
+        findings = await b.check(report)
+        report.figures["crashes"] = report.figures.get("crashes", 0) + len(hit(once))
+        report.expect(findings.accepted > 100, "hardly anything was accepted")
+        _check_others(report, b)
+    return hit(once)
+
+
+def hit(once: Path) -> set[str]:
+    """The points at which a process has ended."""
+    return {file.name for file in once.iterdir()}
+
+
+async def _come_to_rest(b: Bench) -> None:
+    """No more crashes. What got no answer is sent again, and what counts as poison (three ends in a row) is retried, as people do."""
+    del b.up.environment[crashpoints.VARIABLE]
+    b.target.be("well")
+    await b.up.stop()
+    await b.up.started()
+    told = b.told()
+    accepted = {r["id"] for r in told if 200 <= r.get("status", 0) < 300}
+    for delivery, path in sorted({(r["id"], r["path"]) for r in told if r["id"] not in accepted}):
+        await b.generator.send(delivery, told_ref(told, delivery), path=path)
+    await asyncio.to_thread(b.up.say, "release", "sensor", "ci")
+    await asyncio.sleep(3.0)
+    await asyncio.to_thread(b.up.say, "retry", "--all")
+
+
+def told_ref(told: list[Record], delivery: str) -> str:
+    return next(str(r["ref"]) for r in told if r["id"] == delivery)
+
+
+async def _keep_up(b: Bench, over: asyncio.Event) -> None:
+    """Start ``up`` again whenever it has ended, as an init system does."""
+    while not over.is_set():
+        if not b.up.pid:
+            assert "in the manifests" not in b.up.log, b.up.log[-2000:]
+            b.up.start()
+        await asyncio.sleep(0.1)
+    if not b.up.pid:
+        b.up.start()
+    await until(lambda: b.up.is_ready or not b.up.pid, 60, "up is ready or has ended")
+
+
+async def _pairs(b: Bench, over: asyncio.Event) -> None:
+    """One set of two after the other."""
+    for number in itertools.count():
+        for event in ("left", "right"):
+            while not 200 <= await b.generator.send(f"{event}-{number}", path=f"/{event}") < 300 and not over.is_set():
+                await asyncio.sleep(0.1)
+        for _ in range(100):
+            if over.is_set():
+                return
+            if (f"right-{number}", "joined") in checker.created(b.taken()):
+                break
+            await asyncio.sleep(0.1)
+
+
+async def _errand(
+    b: Bench,
+    over: asyncio.Event,
+    once: Path,
+    errand: Callable[[Bench], Awaitable[None]],
+    pause: float,
+    points: tuple[str, ...],
+) -> None:
+    wanted = {name for name in placed() if name.startswith(points)}
+    while not over.is_set():
+        await asyncio.sleep(b.run.rng.uniform(0.5, 1.5) * pause)
+        if b.up.pid and b.up.is_ready and not wanted <= hit(once):
+            await errand(b)
+
+
+async def _lose_the_bus(b: Bench) -> None:
+    signal_to(b.up.child("bus") or b.up.pid, signal.SIGKILL)
+
+
+async def _hang_the_bus(b: Bench) -> None:
+    pid = b.up.child("bus")
+    if pid:
+        signal_to(pid, signal.SIGSTOP)
+        await asyncio.sleep(1.5)
+        signal_to(pid, signal.SIGCONT)
+
+
+async def _be_away(b: Bench) -> None:
+    b.target.be("away")
+    await asyncio.sleep(2.0)
+    b.target.be("well")
+
+
+async def _refuse(b: Bench) -> None:
+    await b.generator.send(f"refuse-{b.run.rng.random()}", FIRES, path="/refuse")
+    await asyncio.sleep(1.0)
+    await asyncio.to_thread(b.up.say, "retry", "--all", "--no-wait")
+
+
+async def _hold(b: Bench) -> None:
+    await asyncio.to_thread(b.up.say, "hold", "sensor", "ci")
+    await asyncio.sleep(1.0)
+    await asyncio.to_thread(b.up.say, "release", "sensor", "ci")
+
+
+async def _edit(b: Bench) -> None:
+    write(b.up.manifests, manifests(b.port, f"{b.target.url}/hook", b.run.rng.randint(1, 10**6)))
+
+
+async def _restart(b: Bench) -> None:
+    pid = b.up.pid
+    if pid and signal_to(pid, signal.SIGTERM):
+        await until(lambda: b.up.pid != pid, 30, "up ends")
+
+
+ERRANDS = (
+    (_lose_the_bus, 5.0, ("publish.again",)),
+    (_hang_the_bus, 5.0, ("spool.", "forward.")),
+    (_be_away, 6.0, ("submit.unavailable", "park.")),
+    (_refuse, 2.0, ("refused.", "deadletter.", "dlq.", "retry.")),
+    (_hold, 5.0, ("hold.",)),
+    (_edit, 6.0, ("up.chang",)),
+    (_restart, 8.0, ("drain.", "up.stopping")),
+)
+"""What is done about every so many seconds, while a point of these is not hit."""
+
+
+def _check_others(report: Report, b: Bench) -> None:
+    """Joined Workflows are made once each, of one set; each accepted push was posted, always under the same key."""
+    accepted = checker.accepted(b.told())
+    made = [
+        r
+        for (d, t), records in checker.created(b.taken()).items()
+        if t == "joined" and d[:4] == "left"
+        for r in records
+    ]
+    sets = [r["object"]["metadata"]["annotations"][checker.DELIVERY].split(",") for r in made]
+    report.figures["joined"] = len(sets)
+    report.expect(len({s[0] for s in sets}) == len(sets), "a joined Workflow was made twice")
+    report.expect(all(s[0][4:] == s[1][5:] for s in sets), f"Workflows of mixed sets: {sets}")
+    keys: dict[str, set[str]] = {}
+    for record in b.taken():
+        if record["what"] == "posted" and record["path"] == "/hook/tell":
+            keys.setdefault(record["body"].partition("/acme/")[2].partition(".git")[0], set()).add(record["key"])
+    unposted = [d for d, ref in accepted.items() if ref == FIRES and d[:4] == "push" and d not in keys]
+    report.expect(not unposted, f"{len(unposted)} were not posted: {unposted[:5]}")
+    report.expect(
+        all(len(k) == 1 and "" not in k for k in keys.values()), "a repeated post has another Idempotency-Key"
+    )
