@@ -1,6 +1,6 @@
 """What in the configuration of a bus can lose events that it has accepted, in sentences. Pure.
 
-https://docs.nats.io/nats-concepts/jetstream/streams#configuration · the reasons: docs/durability.md
+https://docs.nats.io/nats-concepts/jetstream/streams#configuration · the reasons: docs/reliability.md
 """
 
 from __future__ import annotations

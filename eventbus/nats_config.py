@@ -1,6 +1,6 @@
 """The configuration and the credentials of the embedded ``nats-server``. Pure.
 
-https://docs.nats.io/running-a-nats-service/configuration · the reasons for the values: docs/durability.md
+https://docs.nats.io/running-a-nats-service/configuration · the reasons for the values: docs/reliability.md
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from eventbus.addressing import read_stream_config
+from eventbus.stream import OURS, THEIRS
 from events.models.base import Finding, Json, decode, unknown_fields
 from events.models.eventbus import EventBus, EventBusSpec, JetStream, Nats
 
@@ -39,6 +41,19 @@ def validate_event_bus(bus: EventBus) -> list[Finding]:
     return findings
 
 
+def _check_streams(spec: EventBusSpec) -> list[Finding]:
+    """The reference finds a stream configuration wrong when the first pod starts, or reads nothing in silence."""
+    if spec.jetstream_exotic is not None:
+        _, findings = read_stream_config(spec.jetstream_exotic.stream_config, THEIRS)
+        if spec.jetstream_exotic.tls is None:
+            text = "without tls the server's certificate is not checked, as in the reference"
+            findings.append(Finding("warning", "spec.jetstreamExotic", text, "give tls.caCertSecret"))
+        return findings
+    if spec.jetstream is not None:
+        return read_stream_config(spec.jetstream.stream_config, OURS, path="spec.jetstream.streamConfig")[1]
+    return []
+
+
 def _check_nats(nats: Nats) -> list[Finding]:
     if (nats.native is None) == (nats.exotic is None):
         text = (
@@ -62,6 +77,7 @@ def advise_event_bus(bus: EventBus) -> list[Finding]:
     if len(given) > 1:
         words = [EventBusSpec.model_fields[name].alias or name for name in given]
         findings.append(Finding("warning", "spec", f"of {' and '.join(words)} only {words[0]} counts"))
+    findings += _check_streams(spec)
     if given[:1] == ["nats"]:
         findings.append(
             Finding("warning", "spec.nats", "NATS Streaming is at its end of life; this bus runs on JetStream")

@@ -17,6 +17,9 @@ import structlog
 
 __all__ = ["configure"]
 
+_OURS = ("eventbus",)
+"""Packages that speak through the standard module."""
+
 _SECRET_KEYS = ("secret", "token", "password", "authorization", "signature")
 
 
@@ -64,3 +67,17 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
     )
     # Libraries speak through the standard module; only what is serious is passed on.
     logging.basicConfig(level=logging.ERROR, stream=stream, format="%(levelname)s %(name)s: %(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.name.partition(".")[0] not in _OURS)
+    for name in _OURS:
+        ours = logging.getLogger(name)
+        ours.setLevel(level.upper())
+        ours.handlers = [_Forward()]
+
+
+class _Forward(logging.Handler):
+    """What our own packages say through the standard module, as all other lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass it on."""
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)

@@ -29,6 +29,7 @@ class UpOptions:
     namespace: str = "default"
     recursive: bool = False
     nats: str | None = None
+    nats_ca: Path | None = None
     kube: bool = False
     context: str | None = None
     secrets: dict[str, bytes] = field(default_factory=dict)

@@ -10,16 +10,17 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import structlog
 import watchfiles
 
 from eventbus import ledger
+from eventbus.addressing import exotic_address
 from eventbus.embedded import EmbeddedNats
-from eventbus.interface import Address
+from eventbus.interface import Address, Tls
 from events.cli.admin import Admin
 from events.cli.endpoint import DEFAULT_PORT
 from events.cli.keepers import Keepers
@@ -102,7 +103,7 @@ class Up:
         if self.server is not None:
             return {name: self.server.address(*name) for name in sorted(names)}
         assert self.options.nats is not None
-        return dict.fromkeys(sorted(names), nats_address(self.options.nats))
+        return dict.fromkeys(sorted(names), nats_address(self.options.nats, self.options.nats_ca))
 
     def address(self, name: BusName) -> Address:
         """Where this EventBus is reached."""
@@ -159,7 +160,7 @@ class Up:
                 hint="use the embedded bus, or one `up` for each",
             )
         if self.options.nats is not None:
-            nats_address(self.options.nats)
+            nats_address(self.options.nats, self.options.nats_ca)
 
     # -- ports -------------------------------------------------------------------------------------------------------
 
@@ -337,11 +338,14 @@ def _reserve(host: str, port: int) -> socket.socket:
     return one
 
 
-def nats_address(url: str) -> Address:
-    """``nats://user:password@host:port`` → the address; the credentials do not stay in the URL."""
-    parts = urlsplit(url if "//" in url else f"nats://{url}")
-    if parts.scheme not in ("nats", "tls") or not parts.hostname:
-        raise SpecError(f"--nats wants a URL such as nats://host:4222, not '{parts.scheme}://{parts.hostname or ''}'")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    where = f"{parts.scheme}://{host}:{parts.port or 4222}"
-    return Address(where, unquote(parts.username or ""), unquote(parts.password or ""))
+def nats_address(url: str, ca: Path | None = None) -> Address:
+    """What ``--nats`` and ``--nats-ca`` say: ``nats://user:password@host:port``, ``nats://token@host``, ``tls://…``, several with commas.
+
+    The credentials do not stay in the URL. Raises SpecError.
+    """
+    if ca is None:
+        return replace(exotic_address(url, None, None), tls=None)
+    try:
+        return exotic_address(url, None, Tls(ca.read_text()))
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{ca} cannot be read: {error}", path="--nats-ca") from None

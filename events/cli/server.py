@@ -59,6 +59,7 @@ class ServerOptions:
     port: int = DEFAULT_PORT
     state: Path = Path(".pointsman")
     nats: str | None = None
+    nats_ca: Path | None = None
     context: str | None = None
     instance_id: str = ""
     admin_port: int | None = None
@@ -79,6 +80,10 @@ class ServerOptions:
     "--context", metavar="NAME", help="Context of the kubeconfig.  [default: the pod's account, or the current one]"
 )
 @click.option("--nats", metavar="URL", help="Use this NATS server instead of the embedded one.")
+@click.option(
+    "--nats-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate authority (PEM) of that server: speak TLS, and check it.",
+)  # fmt: skip
 @click.option(
     "--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."
 )
@@ -155,7 +160,7 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
             server = await stack.enter_async_context(EmbeddedNats(state.bus, [BINDINGS_BUS]))
             address = server.address(*BINDINGS_BUS)
         else:
-            address = nats_address(options.nats)
+            address = nats_address(options.nats, options.nats_ca)
         room = room_for(state.bus, 1) if server is not None else -1
         source = ClusterBindings(cluster, options.instance_id)
         bindings = Bindings(

@@ -73,6 +73,10 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 @click.option("-n", "--namespace", default="default", show_default=True, help="For objects that name none.")
 @click.option("-R", "--recursive", is_flag=True, help="Read folders below the given ones, too.")
 @click.option("--nats", metavar="URL", help="Use this NATS server instead of the embedded one.")
+@click.option(
+    "--nats-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate authority (PEM) of that server: speak TLS, and check it.",
+)  # fmt: skip
 @click.option("--kube", is_flag=True, help="Create Workflows in the cluster of the kubeconfig.")
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig (with --kube).")
 @click.option(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +25,8 @@ from events.errors import PointsmanError
 __all__ = ["Part", "main"]
 
 log = structlog.get_logger("up")
+
+_FILES = 16_384
 
 
 class Part(Protocol):
@@ -104,6 +108,7 @@ async def _obey(channel: Channel, part: Part) -> None:
 def main() -> None:
     """Entry point of the child."""
     role, descriptor = sys.argv[1], int(sys.argv[2])
+    _allow_many_connections()
     # Ctrl-C goes to the whole process group; the parent tells us when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -112,6 +117,15 @@ def main() -> None:
         if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):
             REGISTRY.unregister(collector)
     sys.exit(_run(role, socket.socket(fileno=descriptor)))
+
+
+def _allow_many_connections() -> None:
+    """The usual limit of 1,024 open files is less than the connections that a source takes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # then there are fewer
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _run(role: str, end: socket.socket) -> int:

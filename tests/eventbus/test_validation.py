@@ -63,3 +63,22 @@ def test_the_bus_that_stands_in_is_valid():
 def test_advice_names_what_is_ignored_or_run_in_another_way():
     bus, _ = decode_event_bus({"spec": {"nats": {"native": {"replica": 3}}, "kafka": {"url": "k"}}})
     assert [f.path for f in advise_event_bus(bus)] == ["spec.nats.native.replica", "spec", "spec.nats"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (
+            {"jetstreamExotic": {"url": "nats://x", "tls": {}, "streamConfig": "maxAge: 7d"}},
+            "maxAge: '7d' is not a duration",
+        ),
+        ({"jetstreamExotic": {"url": "nats://x"}}, "certificate is not checked"),
+        ({"jetstream": {"version": "latest", "streamConfig": "retention: 5"}}, "5 is none of"),
+        ({"jetstream": {"version": "latest", "streamConfig": "maxMsgs: 5\nreplica: 1"}}, "unknown setting 'replica'"),
+    ],
+)
+def test_advice_reads_the_stream_configuration(spec, words):
+    bus, _ = decode_event_bus({"spec": spec})
+    (finding,) = advise_event_bus(bus)
+    assert words in finding.message
+    assert finding.path.startswith(f"spec.{next(iter(spec))}")

@@ -191,7 +191,7 @@ def test_a_kubeconfig_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         ("--context x", "--context goes with --kube"),
         ("--host nowhere.invalid", "'nowhere.invalid' is no address of this computer"),
         ("--host 192.0.2.1", "of 192.0.2.1 cannot be opened"),
-        ("--nats http://x", "--nats wants a URL such as nats://host:4222, not 'http://x'"),
+        ("--nats http://x", "the bus wants a URL such as nats://host:4222, not 'http://x'"),
         ("--nats nats://127.0.0.1:1", "no bus at nats://127.0.0.1:1"),
         ("--secret a/b=@nowhere", "nowhere cannot be read: No such file or directory"),
         ("--sync sometimes", "'sometimes' is not one of"),

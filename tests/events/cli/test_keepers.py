@@ -1,5 +1,6 @@
 """Who looks after the buses of ``up``, and what is told of it."""
 
+import dataclasses
 import os
 import signal
 import urllib.error
@@ -9,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from eventbus import subjects
+from eventbus.embedded import EmbeddedNats
+from eventbus.jetstream import connect
+from eventbus.stream import THEIRS
 from events.cli.endpoint import BINDINGS_BUS
 from events.cli.keepers import consumers_of, room_for
 from events.cli.plan import Plan
+from tests.support.nats import nats
 from tests.support.up import RunningUp, eventually, free_port, running
+
+__all__ = ["nats"]
 
 SENSOR = """
 apiVersion: argoproj.io/v1alpha1
@@ -73,6 +80,28 @@ def child(up: RunningUp, word: str) -> int:
         if parent == up.process.pid and any(each.endswith(word) for each in words):
             return int(entry.name)
     raise AssertionError(f"no {word} process")
+
+
+async def test_a_bus_of_others_is_used_as_it_is_with_a_warning(tmp_path: Path, nats: EmbeddedNats) -> None:
+    address = nats.address("default", "default")
+    async with connect(address, name="others", stream=dataclasses.replace(THEIRS, max_msgs=50_000)) as theirs:
+        await theirs.ensure_stream()
+        before = await theirs.stream_info()
+    manifest = tmp_path / "all.yaml"
+    manifest.write_text(SENSOR % free_port())
+    url = address.url.replace("nats://", f"nats://{address.user}:{address.password}@")
+    with running(manifest, folder=tmp_path / "up", options=("--nats", url)) as up:
+        status, text = ask(up, "/readyz")
+        assert status == 200
+        assert "warning: EventBus default/default can lose events" in text
+        assert "drops the oldest events, read or not, when it holds 50000 events" in text
+        assert 'pointsman_bus_risks{eventbus="default/default"} 1.0' in ask(up, "/metrics")[1]
+        assert "can lose events" in up.log + up.output
+    async with connect(address, name="others") as theirs:
+        after = await theirs.stream_info()
+    assert before is not None
+    assert after is not None
+    assert before["config"] == after["config"]
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds a child under /proc")

@@ -1,0 +1,44 @@
+"""What a reader of the log gets to see."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from events import logs
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("eventbus")
+    before = (root.handlers[:], root.level, ours.handlers[:], ours.level)
+    yield
+    root.handlers[:], level, ours.handlers[:], of_ours = before
+    root.setLevel(level)
+    ours.setLevel(of_ours)
+    structlog.reset_defaults()
+
+
+def lines(level: str) -> list[dict[str, object]]:
+    stream = io.StringIO()
+    logs.configure(level, style="json", stream=stream)
+    bus = logging.getLogger("eventbus.somewhere")
+    bus.info("a %s", "detail")
+    bus.warning("careful")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        bus.exception("it failed")
+    logging.getLogger("library").warning("chatter")
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(("level", "seen"), [("info", 3), ("warning", 2), ("error", 1)])
+def test_the_bus_speaks_in_lines_like_all_others(level: str, seen: int) -> None:
+    found = lines(level)
+    assert [line["msg"] for line in found] == ["a detail", "careful", "it failed"][-seen:]
+    assert [line["level"] for line in found] == ["info", "warning", "error"][-seen:]
+    assert "ValueError: why" in str(found[-1]["exception"])
