@@ -342,7 +342,9 @@ class SensorRunner:
         crash_at("settle.before")
         marks = [work.mark for work in works if work.mark]
         await self._write([self._record(work) for work in works], settled, marks)
-        crash_at("deadletter.kept" if settled.kept else "settle.recorded")
+        crash_at("settle.recorded")
+        if settled.kept:
+            crash_at("deadletter.kept")
         for work in works:
             crash_at("ack.before", work.event.data)
             await work.message.ack()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from eventsource.webhooks import RERUN
-from tests.eventsource.suite import SECOND, delivery, listener, sources
+from events.models.base import parse
+from eventsource.webhooks import RERUN, registry
+from tests.eventsource.suite import SECOND, delivery, listener
 
 HOOK = {"endpoint": "/hook", "port": "12000", "method": "POST"}
 GITHUB: dict[str, Any] = {
@@ -33,7 +34,7 @@ def test_a_delivery_that_comes_again_is_another_event_only_where_it_shall_run_ag
 
 @pytest.mark.parametrize(("kind", "config"), [("github", GITHUB), ("webhook", HOOK)])
 def test_any_other_choice_is_told(kind: str, config: dict[str, Any]) -> None:
-    [told] = [
-        f for f in sources({kind: {"hook": {**config, "onRedelivery": "again"}}}).warnings if "onRedelivery" in f.path
-    ]
+    webhook = registry[kind]
+    model = parse(webhook.config_model, {**config, "onRedelivery": "again"})
+    [told] = [f for f in webhook.advise(model, "spec") if f.path == "spec.onRedelivery"]
     assert told.message == "must be dedupe or rerun, not 'again'"
