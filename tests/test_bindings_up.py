@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 import yaml
 
 from tests.support.up import ROOT, eventually, free_port, pointsman, running
 from tests.test_guarantees import SECRET, deliver, delivered
 
+SOURCE = """
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: open}
+spec: {webhook: {any: {port: "%d", endpoint: /any, method: POST}}}
+"""
 PATH = "/api/v1/events/default/"
 
 
@@ -80,6 +88,28 @@ async def test_edited_bindings_and_secrets_count_without_a_restart(tmp_path: Pat
         eventually(lambda: up.log.count("manifests taken up") == 2)
         assert await deliver(up.url(PATH), ["one", "three"]) == {"one": 200, "three": 200}
         assert delivered(up) == ["three"]  # the first had its answer before the edit
+
+
+async def test_without_a_binding_the_port_refuses_and_with_one_it_takes_posts_again(tmp_path: Path) -> None:
+    manifests = written(tmp_path / "manifests")
+    bindings = (manifests / "binding.yaml").read_text()
+    (manifests / "source.yaml").write_text(SOURCE % free_port())
+    with running(manifests, folder=tmp_path / "up", options=("--watch", "--bindings-port", "0")) as up:
+        url = re.search(r"http://\S+/api/v1/events", up.output)[0] + "/default/"  # type: ignore[index]
+        (manifests / "binding.yaml").write_text("")
+        eventually(lambda: "WorkflowEventBinding default/push" in up.log and "manifests taken up" in up.log)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            async with aiohttp.ClientSession() as session, session.post(url, data=b"{}"):
+                pass
+        (manifests / "binding.yaml").write_text("kind: [")
+        eventually(lambda: "not taken up" in up.log)
+        (manifests / "binding.yaml").write_text(bindings)
+        eventually(lambda: up.log.count("manifests taken up") == 2)
+        assert "the manifests are right again" in up.log
+        assert url.removesuffix("default/") in up.log, "the new address is told"
+        assert await deliver(url, ["one"]) == {"one": 200}
+        eventually(lambda: delivered(up) == ["one"])
+        assert up.log.count("anybody can send") == 1, "a warning is said once"
 
 
 async def test_what_was_posted_is_counted_and_can_be_looked_at(tmp_path: Path) -> None:

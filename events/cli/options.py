@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,9 +69,10 @@ def signature(options: UpOptions) -> Signature:
     return tuple(sorted(found))
 
 
-def show_findings(plan: Plan) -> None:
-    """Errors and warnings to stderr, as a compiler prints them."""
+def show_findings(plan: Plan, *, known: Collection[str] | None = None) -> None:
+    """Errors and warnings to stderr, as a compiler prints them; with ``known`` not the warnings that were shown before, nor notes."""
     for located in plan.findings:
-        click.echo(str(located), err=True)
-    for note in plan.notes:
+        if known is None or located.finding.severity == "error" or str(located) not in known:
+            click.echo(str(located), err=True)
+    for note in plan.notes if known is None else ():
         click.echo(f"note: {note}", err=True)

@@ -21,6 +21,7 @@ from eventbus import ledger
 from eventbus.addressing import exotic_address
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address, Tls
+from events.cli import edits
 from events.cli.admin import Admin
 from events.cli.endpoint import DEFAULT_PORT
 from events.cli.keepers import Keepers
@@ -53,9 +54,14 @@ class Up:
         self.posts: socket.socket | None = None
         """Where events for WorkflowEventBindings are posted."""
         self.posts_moved = False
+        self._posts_port = 0
+        """The port of posted events when there were any: it is used again when bindings come back."""
         self.sensor = Role("sensor", self._sensor_config)
         self.source = Role("source", self._source_config)
         self._seen = plan.signature
+        self._told = {str(one) for one in plan.findings}
+        """What was said about the manifests; said again only when it was gone in between."""
+        self._broken = False
         self.admin_port = 0
         self.admin_moved = False
 
@@ -168,12 +174,13 @@ class Up:
         """The port of posted events: 2746, or a free one when that is taken; or the one that was asked for."""
         wanted = self.options.bindings_port
         try:
-            self.posts = _reserve(self.options.host, DEFAULT_PORT if wanted is None else wanted)
+            self.posts = _reserve(self.options.host, self._posts_port or (DEFAULT_PORT if wanted is None else wanted))
         except InUse:
             if wanted is not None:
                 raise
             self.posts = _reserve(self.options.host, 0)
             self.posts_moved = True
+        self._posts_port = self.posts.getsockname()[1]
 
     @property
     def posts_url(self) -> str:
@@ -255,15 +262,24 @@ class Up:
             try:
                 await self._take_up(plan_of(self.options))
             except PointsmanError as error:
-                log.error("the edited manifests are not taken up", error=str(error))
+                self._broken = True
+                log.error("the edited manifests are not taken up; what ran goes on", error=str(error))
 
     async def _take_up(self, plan: Plan) -> None:
         old = self.plan
         if _same(plan, old):
+            if self._broken:
+                log.info("the manifests are right again; they say what runs already")
+            self._broken = False
             return
-        show_findings(plan)
+        show_findings(plan, known=self._told)
+        said = {str(one) for one in plan.findings}
+        self._told = self._told | said if plan.errors else said
         if plan.errors:
-            raise SpecError(f"{len(plan.errors)} errors; what ran goes on")
+            raise SpecError(f"{len(plan.errors)} error{'s' if len(plan.errors) > 1 else ''}")
+        if self._broken:
+            log.info("the manifests are right again")
+        self._broken = False
         added = {}
         try:
             for port in sorted(plan.ports - old.ports):
@@ -272,9 +288,14 @@ class Up:
             for one in added.values():
                 one.close()
             raise
+        had_posts = self.posts is not None
         if plan.bindings and self.posts is None:
             self._reserve_posts()
         gone = [self.sockets[port] for port in sorted(old.ports - plan.ports)]
+        if not plan.bindings and self.posts is not None:
+            # Nobody would answer there: who posts must be refused, not left waiting.
+            gone.append(self.posts)
+            self.posts = None
         self.plan = plan
         self._check_buses()
         if self.server is not None:
@@ -292,7 +313,14 @@ class Up:
         for one in gone:
             one.close()
         self._write_running()
-        log.info("manifests taken up")
+        log.info("manifests taken up", **edits.changes(old, plan), **self._new_addresses(old, had_posts=had_posts))
+
+    def _new_addresses(self, old: Plan, *, had_posts: bool) -> dict[str, list[str]]:
+        """Where something is served that was not before."""
+        urls = edits.new_urls(old, self.plan)
+        if self.posts is not None and not had_posts:
+            urls.append(f"{self.posts_url}/")
+        return {"urls": urls} if urls else {}
 
 
 def _same(one: Plan, other: Plan) -> bool:

@@ -138,6 +138,7 @@ def command(**options: object) -> None:
     endpoint["token"] = os.fsencode(str(token)) if token else None
     given = UpOptions(**options, endpoint=EndpointOptions(**endpoint))  # type: ignore[arg-type]  # click has checked them
     logs.configure(given.log_level, style=given.log_style)
+    click.echo("Starting: the manifests are read, then bus, sensors and sources start.", err=True)
     sys.exit(asyncio.run(_until_told(given)))
 
 

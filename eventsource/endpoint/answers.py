@@ -106,12 +106,13 @@ def dispatched(event_id: str, stored: str, results: Sequence[Mapping[str, Any]] 
     """200: the event is stored (``stored`` or ``duplicate``), and this is what the bindings did with it so far.
 
     Each result has ``name`` (and ``namespace``, where the event is for all) and either ``matched`` with ``workflow`` or ``error``, or
-    ``pending``. None: nothing is known of any binding yet.
+    ``pending``. None: nothing is known of any binding yet; then the answer has ``pending`` and no list.
     """
     body: dict[str, Any] = {"id": event_id, "status": stored}
     if results is None:
         body["pending"] = True
-    body["bindings"] = list(results or ())
+    else:
+        body["bindings"] = list(results)
     return Answer(200, escape_html(orjson.dumps(body)), {"Content-Type": _JSON})
 
 
