@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,12 @@ ANNOTATION_DELIVERY = "pointsman/delivery-id"
 ANNOTATION_TRIGGER = "pointsman/trigger"
 
 SUFFIX_LENGTH = 13
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Two base32 characters for each ten bits; ``base64.b32encode`` takes three times as long."""
+_SHIFTS = range(150, 20, -10)
+"""The first 130 of 160 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ def binding_key(namespace: str, name: str, event_id: str) -> str:
 
 def _key(parts: list[str]) -> str:
     digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
-    return base64.b32encode(digest[:20]).decode().lower()[:26]
+    number = int.from_bytes(digest[:20], "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def generated_name(generate_name: str, key: str) -> str:

@@ -52,7 +52,7 @@ MAX_PAUSE = 30.0
 """Seconds between two attempts of a round, at most, where the target does not say otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
     """A round on its way: what it is for, and how it was kept before, if it was."""
 
@@ -191,11 +191,10 @@ class Submitting:
         self._metrics.triggers[name].settled(outcome.kind)
         log.info(
             outcome.kind.value,
+            **{word: text for word, text in (("target", outcome.target), ("detail", outcome.detail)) if text},
             sensor=self._sensor,
             trigger=name,
             event_id=case.context.event_ids,
-            target=outcome.target,
-            detail=outcome.detail,
         )
         entries = self._entries(case, "submitted", outcome.target, outcome.detail)
         return Settled(entries, gone=[case.context.key] if case.before is not None or self.has_letters else [])
