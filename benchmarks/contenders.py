@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from payload import PATH, SECRET
 
 from eventbus.embedded import EmbeddedNats
 
-__all__ = ["Contender", "Sync", "Target", "floor", "pointsman"]
+__all__ = ["Contender", "Sync", "Target", "endpoint", "floor", "pointsman"]
 
 Sync = Literal["always", "default"]
 Target = Literal["http", "store"]
@@ -42,10 +42,35 @@ class Contender:
 async def pointsman(folder: Path, sync: Sync, sink_port: int, target: Target) -> AsyncIterator[Contender]:
     """``pointsman up``, with its usual logging (to a file)."""
     port = _free_port()
+    async with _up(folder, port, _manifests(port, sink_port, target), "--sync", sync) as running:
+        yield running
+
+
+@asynccontextmanager
+async def endpoint(folder: Path, bindings: Sequence[dict[str, Any]]) -> AsyncIterator[Contender]:
+    """``pointsman up`` with these WorkflowEventBindings; its port is that of posted events."""
+    port = _free_port()
+    clients = {"github.com": yaml.safe_dump({"type": "github", "secret": SECRET.decode()})}
+    documents = [
+        *bindings,
+        _object("WorkflowTemplate", "ci", {}),
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "argo-workflows-webhook-clients"},
+            "stringData": clients,
+        },
+    ]
+    async with _up(folder, port, documents, "--bindings-port", str(port), "--wait", "30") as running:
+        yield running
+
+
+@asynccontextmanager
+async def _up(folder: Path, port: int, documents: Sequence[dict[str, Any]], *options: str) -> AsyncIterator[Contender]:
     manifests = folder / "manifests.yaml"
-    manifests.write_text(yaml.safe_dump_all(_manifests(port, sink_port, target), sort_keys=False))
+    manifests.write_text(yaml.safe_dump_all(documents, sort_keys=False))
     state = folder / "state"
-    command = ["-m", "events", "up", str(manifests), "--state", str(state), "--sync", sync, "--admin-port", "0"]
+    command = ["-m", "events", "up", str(manifests), "--state", str(state), "--admin-port", "0", *options]
     async with _child(folder / "up.log", *command, ready="Ready") as up:
         roles = {"up": up}
         for pid in _children(up):

@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 import uvloop
-from payload import request_parts
+from payload import PATH, request_parts
 
-__all__ = ["Answers", "Order", "send", "sent_at"]
+__all__ = ["Answers", "Order", "ordered", "send", "sent_at"]
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Order:
     events: int
     connections: int
     name: str
+    path: str = PATH
 
 
 @dataclass
@@ -85,7 +86,7 @@ class _Run:
         self.order = order
         self.answers = Answers()
         self.done = asyncio.get_running_loop().create_future()
-        self._before, self._after = request_parts(f"127.0.0.1:{order.port}")
+        self._before, self._after = request_parts(f"127.0.0.1:{order.port}", order.path)
         self._numbers = iter(range(order.events))
         self._open = order.connections
 
@@ -124,6 +125,22 @@ async def send(order: Order) -> Answers:
     run.answers.ended = time.time_ns()
     run.answers.cpu = time.process_time() - cpu
     return run.answers
+
+
+async def ordered(order: Order) -> Answers:
+    """Have an order carried out by a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        told, _ = await process.communicate(orjson.dumps(order) + b"\n")
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        raise RuntimeError("the load generator failed")
+    return Answers(**orjson.loads(told))
 
 
 if __name__ == "__main__":

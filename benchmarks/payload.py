@@ -113,12 +113,12 @@ def _commit(number: int, user: dict[str, object]) -> dict[str, object]:
     }
 
 
-def request_parts(host: str) -> tuple[bytes, bytes]:
-    """The request's bytes before and after the value of ``X-GitHub-Delivery``."""
+def request_parts(host: str, path: str = PATH) -> tuple[bytes, bytes]:
+    """The bytes of a request before and after the value of ``X-GitHub-Delivery``."""
     body = push()
     signature = hmac.new(SECRET, body, "sha256").hexdigest()
     head = [
-        f"POST {PATH} HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: {host}",
         "User-Agent: GitHub-Hookshot/044aadd",
         f"Content-Length: {len(body)}",

@@ -10,7 +10,6 @@ import asyncio
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ import click
 import orjson
 import uvloop
 from contenders import Contender, Sync, floor, pointsman
-from load import Answers, Order, sent_at
+from load import Answers, Order, ordered, sent_at
 from rich.console import Console
 from rich.table import Table
 from sink import Sink, open_sink
@@ -108,25 +107,7 @@ async def _load(port: int, events: int, connections: int, clients: int, name: st
     """Have ``events`` sent by so many processes."""
     shares = [(events + i) // clients for i in range(clients)]
     orders = [Order(port, n, max(1, connections // clients), f"{name}{i}") for i, n in enumerate(shares)]
-    return await asyncio.gather(*map(_send, orders))
-
-
-async def _send(order: Order) -> Answers:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(_HERE / "load.py"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        told, _ = await process.communicate(orjson.dumps(order) + b"\n")
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        raise click.ClickException("the load generator failed")
-    return Answers(**orjson.loads(told))
+    return await asyncio.gather(*map(ordered, orders))
 
 
 async def _all(arrived: Sink | Store, number: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from events.expressions.expr.ast import ChainNode, IdentifierNode, IntegerNode, MemberNode, Node, StringNode, children
@@ -24,10 +24,14 @@ class Path:
     """A name of the environment and the way below it, as far as it does not depend on values. Prints as it is written."""
 
     steps: tuple[str | int, ...]
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        root, *rest = self.steps
+        object.__setattr__(self, "_text", str(root) + "".join(map(_written, rest)))
 
     def __str__(self) -> str:
-        root, *rest = self.steps
-        return str(root) + "".join(map(_written, rest))
+        return self._text
 
     def read(self, env: Mapping[str, Any]) -> Any:
         """The value there, or None."""
