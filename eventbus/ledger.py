@@ -107,13 +107,13 @@ class Ledger:
         """Close the reading side."""
         self._reader.close()
 
-    def known(self, sensor: str, event_ids: Iterable[str]) -> set[tuple[str, str, str]]:
-        """The ``(event, trigger, dependency)`` of this sensor, among these events, that were submitted or wait for their target."""
+    def known(self, sensor: str, event_ids: Iterable[str]) -> dict[tuple[str, str, str], str]:
+        """``submitted`` or ``pending`` (it waits for its target), by the ``(event, trigger, dependency)`` of this sensor among these events."""
         ids = list(event_ids)
         places = ",".join("?" * len(ids))
-        query = f"SELECT event, trigger, dependency FROM outcome WHERE event IN ({places}) AND sensor = ? AND outcome IN (?, ?)"  # noqa: S608
+        query = f"SELECT event, trigger, dependency, outcome FROM outcome WHERE event IN ({places}) AND sensor = ? AND outcome IN (?, ?)"  # noqa: S608
         rows = self._reader.execute(query, (*ids, sensor, *_KNOWN))
-        return {(r["event"], r["trigger"], r["dependency"]) for r in rows}
+        return {(r["event"], r["trigger"], r["dependency"]): r["outcome"] for r in rows}
 
     async def record(
         self,

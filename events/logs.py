@@ -35,6 +35,14 @@ def _is_secret(key: str) -> bool:
     return any(word in key.lower() for word in _SECRET_KEYS)
 
 
+def _values_as_json(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Lists and objects as in the JSON form, not as Python writes them."""
+    for key, value in fields.items():
+        if isinstance(value, (dict, list, tuple)):
+            fields[key] = _json(value, default=str)
+    return fields
+
+
 def _json(fields: Any, default: Callable[[Any], Any], **_: Any) -> str:
     try:
         return orjson.dumps(fields, default=default).decode()
@@ -47,7 +55,7 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
     stream = stream or sys.stderr
     text = style == "text" or (style == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), event_key="msg", timestamp_key="ts")
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), event_key="msg", timestamp_key="ts", sort_keys=False)
         if text
         else structlog.processors.JSONRenderer(serializer=_json)
     )
@@ -59,6 +67,7 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
             structlog.processors.format_exc_info,
             _mask,
             structlog.processors.EventRenamer("msg"),
+            *([_values_as_json] if text else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,7 +23,7 @@ from events.backoff import full_jitter
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, Unavailable
 from events.models.event import Event
-from events.models.values import Outcome, OutcomeKind, VerdictKind
+from events.models.values import Outcome, OutcomeKind, VerdictKind, value_text
 from sensor import gauges, metrics
 from sensor.auditing import Auditing
 from sensor.dependencies import Decision
@@ -51,8 +51,8 @@ DRAIN = 4.0
 ORDERS = 0.5
 """Seconds between two looks for what a person wants: a sensor held or released, a dead letter retried."""
 
-Done = set[tuple[str, str, str]]
-"""What needs no submission any more: (event, trigger, dependency)."""
+Done = Mapping[tuple[str, str, str], str]
+"""What needs no submission any more: the outcome by (event, trigger, dependency)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -221,27 +221,31 @@ class SensorRunner:
     def _drop(self, decision: Decision, work: Work) -> None:
         """Write down for each trigger that a filter said no, and why."""
         verdict = decision.verdict
-        outcome = "filtered"
-        if verdict.kind is VerdictKind.ERROR:
-            outcome = "error"
-            log.warning(
-                "filter error",
-                sensor=self.sensor.id,
-                dependency=decision.dependency,
-                event_id=work.event.id,
-                clause=verdict.clause,
-                reason=verdict.reason,
-            )
-        seen = "" if verdict.seen is None else f" (seen: {verdict.seen!r:.200})"
+        failed = verdict.kind is VerdictKind.ERROR
+        outcome = "error" if failed else "filtered"
+        text = "" if verdict.seen is None else value_text(verdict.seen)
+        tell = log.warning if failed else log.info
+        tell(
+            "filter error" if failed else "filtered",
+            sensor=self.sensor.id,
+            dependency=decision.dependency,
+            event_id=work.event.id,
+            clause=verdict.clause,
+            reason=verdict.reason,
+            **({"seen": text} if text else {}),
+        )
+        seen = f" (seen: {text})" if text else ""
         detail = f"{verdict.clause}: {verdict.reason}{seen}"
         listeners = self.sensor.listeners[decision.dependency]
         work.settled.entries += self._entries(listeners, decision.dependency, work, outcome, detail=detail)
 
     def _is_duplicate(self, trigger: CompiledTrigger, decision: Decision, work: Work, done: Done) -> bool:
         """Whether the ledger says that this was submitted before, or waits for its target."""
-        if (work.event.id, trigger.name, decision.dependency) not in done:
+        before = done.get((work.event.id, trigger.name, decision.dependency))
+        if before is None:
             return False
-        log.info("duplicate", sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
+        words = "already settled as submitted" if before == "submitted" else "already waits for its target"
+        log.info(words, sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
         self._metrics.triggers[trigger.name].settled(OutcomeKind.DUPLICATE)
         work.settled.entries += self._entries([trigger], decision.dependency, work, "duplicate")
         return True

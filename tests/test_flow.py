@@ -94,7 +94,7 @@ async def test_a_push_walks_through_the_ten_steps(tmp_path: Path) -> None:
     async with open_ledger(tmp_path) as ledger:
         entry = Entry(event.id, compiled.id, trigger.name, "push", "submitted", outcome.target)
         await ledger.record([record], [entry])
-        assert ledger.known(compiled.id, [event.id]) == {(event.id, "start-ci", "push")}
+        assert ledger.known(compiled.id, [event.id]) == {(event.id, "start-ci", "push"): "submitted"}
     (row,) = read_outcomes(tmp_path)
     assert row["target"] == outcome.target
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Outcome", "OutcomeKind", "Submission", "Verdict", "VerdictKind"]
+__all__ = ["Outcome", "OutcomeKind", "Submission", "Verdict", "VerdictKind", "value_text"]
+
+_SHOWN = 200
+
+
+def value_text(value: Any) -> str:
+    """A value that a filter saw, as JSON for people to read, cut after 200 characters."""
+    return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN]
 
 
 class VerdictKind(StrEnum):

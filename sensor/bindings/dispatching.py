@@ -23,6 +23,7 @@ from events.backoff import full_jitter
 from events.errors import EvaluationError, PointsmanError, Refused, Unavailable
 from events.models.dispatching import BindingResult, Grants, Post, Results, results_topic
 from events.models.event import Event
+from events.models.values import value_text
 from sensor.bindings import metrics
 from sensor.bindings.compiled import CompiledBinding
 from sensor.bindings.dispatch import BindingWarning, Result, TemplateName, complete, decide
@@ -213,12 +214,21 @@ class Dispatching:
         elif not result.matched:
             outcome = "filtered"
             verdict = result.verdict
-            detail = f"{verdict.clause}: {verdict.reason} (seen: {verdict.seen!r:.200})"
+            seen = value_text(verdict.seen)
+            detail = f"{verdict.clause}: {verdict.reason} (seen: {seen})"
+            log.info(
+                "filtered",
+                binding=f"{result.namespace}/{result.name}",
+                event_id=self._event.id,
+                clause=verdict.clause,
+                reason=verdict.reason,
+                seen=seen,
+            )
         elif not workflow:
             outcome, detail = "filtered", "it matches, and submits nothing"
         else:
             outcome, target = "submitted", f"Workflow/{result.namespace}/{workflow}"
-            log.info("submitted", binding=f"{result.namespace}/{result.name}", event_id=self._event.id, target=target)
+            log.info("submitted", target=target, binding=f"{result.namespace}/{result.name}", event_id=self._event.id)
         metrics.outcome(result.namespace, result.name, outcome)
         self._entries.append(
             Entry(self._event.id, f"{result.namespace}/{result.name}", KIND, "", outcome, target, detail)

@@ -42,3 +42,12 @@ def test_the_bus_speaks_in_lines_like_all_others(level: str, seen: int) -> None:
     assert [line["msg"] for line in found] == ["a detail", "careful", "it failed"][-seen:]
     assert [line["level"] for line in found] == ["info", "warning", "error"][-seen:]
     assert "ValueError: why" in str(found[-1]["exception"])
+
+
+def test_for_people_values_are_json_and_fields_keep_their_order() -> None:
+    stream = io.StringIO()
+    logs.configure("info", style="text", stream=stream)
+    structlog.get_logger().info("submitted", target="Workflow/ci/x", about={"a": None, "b": [True]})
+    line = stream.getvalue()
+    assert '{"a":null,"b":[true]}' in line
+    assert line.index("target=") < line.index("about=")

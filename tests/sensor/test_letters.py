@@ -15,6 +15,7 @@ from eventbus.marks import change_hold
 from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
 from eventbus.tally import read_accounts
 from events.errors import Refused, Unavailable
+from events.models.event import Event
 from sensor import breaker, submitting
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor, trigger
@@ -257,5 +258,37 @@ async def test_accounts_add_up_for_joins_duplicates_and_what_is_no_event(bus: Je
         await until(lambda: figures(tmp_path, "note").get("duplicate") == 1)
         await until(lambda: "duplicate" in figures(tmp_path))
     assert outcomes(tmp_path)["start", "p1"] == "replaced"
+    [replaced] = [row["detail"] for row in read_outcomes(tmp_path) if row["outcome"] == "replaced"]
+    assert replaced.startswith("by event p2")
     assert figures(tmp_path) == {"stored": 4, "submitted": 2, "filtered": 1, "duplicate": 1}
     assert figures(tmp_path, "note") == {"stored": 3, "submitted": 2, "duplicate": 1}
+
+
+async def test_a_fault_of_ours_in_a_filter_is_a_dead_letter_of_the_event_that_can_be_offered_again(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target()
+    compiled = sensor()
+    decide = compiled.decide
+    broken = True
+
+    def faulty(one: Event) -> Any:
+        if broken and one.id == "e1":
+            raise ZeroDivisionError("bug")
+        return decide(one)
+
+    monkeypatch.setattr(compiled, "decide", faulty)
+    async with run(compiled, bus, target, tmp_path):
+        for n in range(3):
+            await bus.publish(event(f"e{n}"))
+        await until(lambda: len(target.created) == 2 and len(letters(tmp_path)) == 1)
+        [letter] = letters(tmp_path)
+        assert (letter.trigger, letter.reason, letter.detail) == (
+            "", "InternalError", "internal error: ZeroDivisionError: bug",
+        )  # fmt: skip
+        assert figures(tmp_path) == {"stored": 3, "submitted": 2, "dead": 1}
+        broken = False
+        order_retry(tmp_path, [letter.key])
+        await until(lambda: len(target.created) == 3)
+        await until(lambda: not letters(tmp_path, *RoundState))
+    assert figures(tmp_path) == {"stored": 3, "submitted": 3}

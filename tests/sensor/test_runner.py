@@ -83,13 +83,21 @@ async def test_a_fault_in_a_trigger_that_is_submitted_at_once_is_a_refusal(
 async def test_what_a_filter_drops_is_recorded_with_the_clause_and_the_value(bus: JetStreamBus, tmp_path: Path) -> None:
     dependency = {**TWO[0], "filters": {"data": [{"path": "body.ref", "type": "string", "value": ["^main$"]}]}}
     target = Target()
-    async with run(sensor(dependencies=[dependency]), bus, target, tmp_path):
-        await bus.publish(event("e1", data=b'{"body":{"ref":"dev"}}'))
-        await bus.publish(event("e2", data=b'{"body":{}}'))
-        await until(lambda: outcomes(tmp_path) == ["error", "filtered"])
+    with structlog.testing.capture_logs() as lines:
+        async with run(sensor(dependencies=[dependency]), bus, target, tmp_path):
+            await bus.publish(event("e1", data=b'{"body":{"ref":"dev"}}'))
+            await bus.publish(event("e2", data=b'{"body":{}}'))
+            await until(lambda: outcomes(tmp_path) == ["error", "filtered"])
+    [line] = [line for line in lines if line["event"] == "filtered"]
+    assert (line["event_id"], line["dependency"], line["clause"], line["seen"]) == (
+        "e1",
+        "push",
+        "data[0] body.ref",
+        '"dev"',
+    )
 
     details = {row["event"]: row["detail"] for row in read_outcomes(tmp_path)}
-    assert details["e1"] == "data[0] body.ref: does not match '^main$' (seen: 'dev')"
+    assert details["e1"] == """data[0] body.ref: does not match '^main$' (seen: "dev")"""
     assert details["e2"] == "data[0] body.ref: path 'body.ref' does not exist"
     assert target.calls == 0
 
