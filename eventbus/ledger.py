@@ -21,7 +21,7 @@ from events.crashpoints import crash_at
 from events.errors import Unavailable
 from events.groupcommit import GroupCommit, connect, insert, read
 
-__all__ = ["Entry", "EventRecord", "Ledger", "open_ledger", "read_events", "read_outcomes"]
+__all__ = ["Entry", "EventRecord", "Ledger", "find_event_ids", "open_ledger", "read_events", "read_outcomes"]
 
 FILE = "ledger.db"
 
@@ -303,10 +303,22 @@ def forget(folder: Path, before: int) -> int:
         connection.close()
 
 
-def read_events(folder: Path, *, event_id: str = "", namespace: str = "") -> Iterator[dict[str, Any]]:
-    """Recorded events of a state folder, oldest first. Raises Unavailable when the file cannot be read."""
-    query = "SELECT * FROM event WHERE (? = '' OR id = ?) AND (? = '' OR namespace = ?) ORDER BY recorded, sequence"
-    return map(dict, read(folder / FILE, query, (event_id, event_id, namespace, namespace)))
+def read_events(folder: Path, *, event_id: str = "", namespace: str = "", limit: int = -1) -> Iterator[dict[str, Any]]:
+    """Recorded events of a state folder, oldest first, the last ``limit`` of them (-1: all). Raises Unavailable when the file cannot be
+    read.
+    """
+    query = (
+        "SELECT * FROM (SELECT * FROM event WHERE (? = '' OR id = ?) AND (? = '' OR namespace = ?) "
+        "ORDER BY recorded DESC, sequence DESC LIMIT ?) ORDER BY recorded, sequence"
+    )
+    return map(dict, read(folder / FILE, query, (event_id, event_id, namespace, namespace, limit)))
+
+
+def find_event_ids(folder: Path, beginning: str) -> list[str]:
+    """The ids that begin so, at most ten; one alone where it is a whole id. Raises Unavailable when the file cannot be read."""
+    query = "SELECT DISTINCT id FROM event WHERE substr(id, 1, ?) = ? ORDER BY id != ?, id LIMIT 10"
+    found = [row["id"] for row in read(folder / FILE, query, (len(beginning), beginning, beginning))]
+    return found[:1] if beginning in found else found
 
 
 def read_outcomes(folder: Path, event_id: str = "") -> Iterator[dict[str, Any]]:

@@ -16,11 +16,12 @@ from events.cli.endpoint import where_stored
 from events.cli.get_accounts import accounting, deadletters, sensors
 from events.cli.get_options import not_found, options
 from events.cli.get_workflows import workflows
-from events.cli.printing import age, objects, table
+from events.cli.printing import age, objects, plain, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
-from events.errors import EvaluationError, PointsmanError
+from events.errors import EvaluationError, PointsmanError, SpecError
 from events.models.event import Event
+from sensor.bindings.dispatching import LEDGER_BUS
 
 __all__ = ["command"]
 
@@ -54,13 +55,17 @@ for _command in (workflows, deadletters, accounting, sensors):
 
 @command.command("events", short_help="Events that came, and what each trigger did with them")
 @options
-def events(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
-    """Events that came, oldest first, with what each trigger did with them. NAME is an event id.
+@click.option("--limit", type=click.IntRange(1), help="Only the last N events.", metavar="N")
+def events(
+    name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool, limit: int | None
+) -> None:
+    """Events that came, oldest first, with what each trigger did with them. NAME is an event id, or its beginning.
 
     `-o yaml` and `-o json` add the event itself while `up` runs.
     """
     StateFolder(state).check()
-    found = list(ledger.read_events(state, event_id=name or "", namespace=namespace))
+    name = _whole_id(state, name) if name else None
+    found = list(ledger.read_events(state, event_id=name or "", namespace=namespace, limit=limit or -1))
     if name and not found:
         not_found("event", name)
     outcomes: dict[str, list[dict[str, Any]]] = {}
@@ -80,6 +85,16 @@ def events(name: str | None, output: str | None, namespace: str, state: Path, no
     table(columns + (["DELIVERY", "DETAIL"] if output == "wide" else []), rows, headers=not no_headers, what="events")
 
 
+def _whole_id(state: Path, beginning: str) -> str:
+    """The id that begins so. Raises SpecError when several do."""
+    found = ledger.find_event_ids(state, beginning)
+    if len(found) > 1:
+        raise SpecError(
+            f"several events begin with '{plain(beginning)}': {', '.join(found)}", hint="write more of the id"
+        )
+    return found[0] if found else beginning
+
+
 def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: bool) -> list[str]:
     counted = Counter(o["outcome"] for o in outcomes)
     summary = ",".join(f"{word}×{n}" if n > 1 else word for word, n in sorted(counted.items()))
@@ -90,12 +105,17 @@ def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: b
         event["name"],
         event["type"],
         age(event["recorded"]),
-        summary or "no sensor",
+        summary or _nobody(event),
     ]
     if wide:
         details = [f"{o['sensor']}/{o['trigger']}: {o['target'] or o['detail']}" for o in outcomes]
         row += [event["delivery"], "; ".join(details)]
     return row
+
+
+def _nobody(event: dict[str, Any]) -> str:
+    """Why nothing was done with an event."""
+    return f"no binding in namespace {event['namespace']}" if event["bus"] == LEDGER_BUS else "no sensor"
 
 
 def _event_object(event: dict[str, Any], outcomes: list[dict[str, Any]], stored: Event | None) -> dict[str, Any]:

@@ -15,6 +15,10 @@ import yaml
 __all__ = ["age", "as_json", "as_yaml", "objects", "plain", "rfc3339", "table"]
 
 
+_WIDEST = 40
+"""Characters that a column is wide, at most."""
+
+
 def as_yaml(value: Any) -> str:
     """A value as YAML, keys in their order, long texts unbroken."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -56,7 +60,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: boo
         return
     if headers:
         lines.insert(0, list(columns))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    # A long cell sticks out of its column rather than pushing the others apart.
+    widths = [
+        max(w for line in lines if (w := len(line[i])) <= _WIDEST or line is lines[0]) for i in range(len(columns))
+    ]
     for line in lines:
         click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 

@@ -14,6 +14,7 @@ import yaml
 from eventbus.ledger import Entry, EventRecord, open_ledger
 from events.cli.deliveries import change, read_sample
 from events.cli.printing import age, as_yaml, plain, table
+from events.cli.state import StateFolder
 from events.kube.local import open_store
 from tests.support.up import ROOT, RunningUp, eventually, moved, pointsman, running
 
@@ -72,6 +73,40 @@ def test_an_event_by_its_id_with_its_data_while_up_runs(up: RunningUp) -> None:
     assert shown["data"]["body"]["ref"] == "refs/heads/other"
     [outcome] = shown["outcomes"]
     assert (outcome["sensor"], outcome["trigger"], outcome["outcome"]) == ("default/ci", "start-ci", "filtered")
+
+
+def test_the_beginning_of_an_id_is_enough_and_the_last_can_be_asked_for(up: RunningUp) -> None:
+    first, second = (event["id"] for event in up.events())
+    assert get(up, "events", second[:8], "-o", "name") == f"{second}\n"
+    assert get(up, "events", "--limit", "1", "-o", "name") == f"{second}\n"
+    assert get(up, "events", "--limit", "5", "-o", "name") == f"{first}\n{second}\n"
+
+
+async def test_a_beginning_that_several_ids_have_is_told(tmp_path: Path) -> None:
+    folder = await recorded(tmp_path, "aab", "aac", "aa-long", bus="_bindings")
+    done = pointsman("get", "events", "aa", "--state", "state", cwd=folder)
+    assert (done.returncode, done.stderr.count("aab"), done.stderr.count("aac")) == (2, 1, 1)
+    assert "aab" in pointsman("get", "events", "aab", "--state", "state", cwd=folder).stdout
+
+
+async def test_a_post_that_no_binding_waits_for_says_so(tmp_path: Path) -> None:
+    folder = await recorded(tmp_path, "e1", bus="_bindings")
+    assert "no binding in namespace ci" in pointsman("get", "events", "--state", "state", cwd=folder).stdout
+
+
+async def recorded(folder: Path, *ids: str, bus: str) -> Path:
+    with StateFolder(folder / "state").opened():
+        pass
+    async with open_ledger(folder / "state") as ledger:
+        await ledger.record([EventRecord(i, "ci", bus, "ci", "", "t", "") for i in ids], [])
+    return folder
+
+
+def test_a_long_cell_does_not_push_the_others_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["ID", "NAME"], [["x" * 64, "one"], ["y", "two"]], headers=True, what="things")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "x" * 64 + "   one"
+    assert lines[2] == "y    two"
 
 
 @pytest.mark.parametrize("output", ["yaml", "json"])
