@@ -44,14 +44,19 @@ class Vault:
         kind = "secret" if isinstance(selector, SecretKeySelector) else "configmap"
         value = self._values.get((kind, namespace, selector.name, selector.key))
         if value is None:
-            raise SpecError(
-                f"{'Secret' if kind == 'secret' else 'ConfigMap'} '{selector.name}' has no key '{selector.key}' in namespace '{namespace}'",
-                hint=f"give it with --secret {selector.name}/{selector.key}=VALUE or a Secret document"
-                if kind == "secret"
-                else "add a ConfigMap document",
-                reason="SecretMissing",
-            )
+            raise self._missing(kind, namespace, selector)
         return value.removesuffix(b"\n")
+
+    def _missing(self, kind: str, namespace: str, selector: SecretKeySelector | ConfigMapKeySelector) -> SpecError:
+        what = f"{'Secret' if kind == 'secret' else 'ConfigMap'} '{selector.name}'"
+        hint = f"give it with --secret {selector.name}/{selector.key}=VALUE or a Secret document"
+        if kind != "secret":
+            hint = "add a ConfigMap document"
+        if not any(key[:3] == (kind, namespace, selector.name) for key in self._values):
+            text = f"there is no {what} in namespace '{namespace}'"
+            return SpecError(text, hint=f"{hint} with key '{selector.key}'", reason="SecretMissing")
+        text = f"{what} has no key '{selector.key}' in namespace '{namespace}'"
+        return SpecError(text, hint=hint, reason="SecretKeyMissing")
 
     def accepted(self, namespace: str, selector: SecretKeySelector) -> tuple[bytes, ...]:
         """All values that are good now: the current one and, during a rotation, the previous one."""

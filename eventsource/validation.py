@@ -91,7 +91,7 @@ def advise_event_source(source: EventSource) -> list[Finding]:
             findings.append(Finding("warning", f"spec.{name}", "has no events"))
     for event in _events(source):
         if not event.kind.built:
-            text = f"event source '{event.kind.kind}' is not built yet"
+            text = f"event source '{event.kind.kind}' is not built yet: `up` refuses it"
             findings.append(Finding("warning", event.path, text))
         config, _ = decode(event.kind.config_model, event.raw, event.path)
         if config is not None:

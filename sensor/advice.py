@@ -192,7 +192,7 @@ def _meant(name: str) -> str:
 def _try(target: Target, trigger: Trigger, origin: Origin, path: str, known: Iterable[Finding]) -> list[Finding]:
     """What the kind itself says when it is made; what is not built yet is only a warning."""
     if not target.kind.built:
-        return [Finding("warning", target.path, f"trigger kind '{target.kind.kind}' is not built yet")]
+        return [Finding("warning", target.path, f"trigger kind '{target.kind.kind}' is not built yet: `up` refuses it")]
     config, _ = decode(target.kind.Config, target.raw, target.path)
     if config is None or any(f.severity == "error" for f in target.kind.validate(config, target.path)):
         return []
@@ -200,9 +200,9 @@ def _try(target: Target, trigger: Trigger, origin: Origin, path: str, known: Ite
         target.kind(config, origin, trigger.policy or Policy())
     except SpecError as error:
         where = error.path if error.path.startswith("policy") else f"template.{error.path}".rstrip(".")
-        finding = Finding(
-            "warning" if error.reason == "NotBuilt" else "error", f"{path}.{where}", error.message, error.hint
-        )
+        finding = Finding("error", f"{path}.{where}", error.message, error.hint)
+        if error.reason == "NotBuilt":
+            finding = Finding("warning", f"{path}.{where}", f"{error.message}: `up` refuses it", error.hint)
         return [] if any(f.path == finding.path for f in known) else [finding]
     return []
 

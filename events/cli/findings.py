@@ -1,86 +1,213 @@
-"""Everything that can be said about manifests without running them: ``lint``, and what ``up`` says before it starts. Pure."""
+"""Everything that can be said about manifests without running them, for ``lint`` and for the start of ``up``. Pure.
+
+Both say the same. They differ where files are not all there is: ``lint`` takes it that a cluster may hold more Secrets and
+templates, and that what is not built here runs there. ``up`` has what it was given, and starts although an expression is wrong:
+what it decides fails for the events that it concerns, as in the reference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
+from events.cli.references import Names, check_bus, check_dependencies
+from events.errors import SpecError
 from events.expressions.scripts import Scripts
 from events.manifests import Bundle, Located, Manifest
-from events.models.base import Finding
+from events.models.base import Finding, parse
+from events.models.binding import WorkflowEventBinding
 from events.models.eventbus import EventBus
+from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
-from events.registry import did_you_mean
-from eventsource.validation import advise_event_source, decode_event_source, event_names, validate_event_source
+from events.models.shared import ConfigMapKeySelector, SecretKeySelector
+from events.secrets import Vault
+from eventsource.sources import Sources
+from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
 from sensor.advice import advise_sensor
 from sensor.bindings.dispatch import TemplateName
 from sensor.bindings.validation import check_template, decode_binding, validate_binding
+from sensor.plan import CompiledSensor
+from sensor.scripts import ScriptWorker
 from sensor.validation import decode_sensor, validate_sensor
 
-__all__ = ["judge"]
+__all__ = ["Checked", "check", "judge"]
 
 Name = tuple[str, str]
 """Namespace and name."""
+VaultKey = tuple[str, str, str, str]
 
 
-def judge(bundle: Bundle, scripts: Scripts | None = None) -> list[Located]:
-    """All findings about the objects of ``bundle``, and those of reading it, by file and line.
+@dataclass
+class Checked:
+    """The objects of some manifests, and everything that is to be said about them, by file and line."""
+
+    findings: list[Located]
+    notes: list[str] = field(default_factory=list)
+    """What is about no object in particular."""
+    buses: dict[Name, EventBus] = field(default_factory=dict)
+    sources: list[tuple[Manifest, EventSource]] = field(default_factory=list)
+    sensors: list[tuple[Manifest, Sensor]] = field(default_factory=list)
+    compiled: list[tuple[Manifest, Sensor, CompiledSensor]] = field(default_factory=list)
+    """The Sensors that can run."""
+    bindings: list[tuple[Manifest, WorkflowEventBinding]] = field(default_factory=list)
+    served: Sources = field(default_factory=lambda: Sources([], Vault()))
+
+    def tell(self, manifest: Manifest, findings: Iterable[Finding]) -> None:
+        """Add findings about an object."""
+        self.findings += [Located.of(manifest, finding) for finding in findings]
+
+    def add(self, manifest: Manifest, errors: list[Finding], advice: list[Finding], *, starts: bool) -> None:
+        """Add what keeps an object from running, and of the advice what is said of other fields.
+
+        An error of the advice is only a warning for ``up``, which ``starts`` nevertheless.
+        """
+        told = {f.path for f in errors if f.severity == "error"}
+        told |= {f.finding.path for f in self.findings if f.manifest is manifest and f.finding.severity == "error"}
+        others = [f for f in advice if f.path not in told]
+        if starts:
+            others = [replace(f, severity="warning") if f.severity == "error" else f for f in others]
+        self.tell(manifest, [*errors, *others])
+
+
+def judge(bundle: Bundle, scripts: Scripts | None = None) -> Checked:
+    """What ``lint`` says: about the objects alone, wherever they may run.
 
     ``scripts`` compiles Lua and jq programs; without it they are not looked at.
     """
-    findings = list(bundle.findings)
+    from events.manifests import vault_values
 
-    def tell(manifest: Manifest, told: Iterable[Finding]) -> None:
-        # The same may be said twice: a field of the wrong type keeps its rules from being looked at, and fails them.
-        findings.extend(Located.of(manifest, f) for f in dict.fromkeys(told))
+    return check(bundle, vault_values(bundle.manifests), scripts)
 
-    buses: dict[Name, EventBus] = {}
-    for manifest in bundle.of("EventBus"):
-        bus, told = decode_event_bus(manifest.body)
-        if bus is not None:
-            buses[manifest.namespace, manifest.name] = bus
-            told = [*validate_event_bus(bus), *advise_event_bus(bus)]
-        tell(manifest, told)
-    events: dict[Name, list[str]] = {}
-    for manifest in bundle.of("EventSource"):
-        source, told = decode_event_source(manifest.body)
-        if source is not None:
-            events[manifest.namespace, manifest.name] = event_names(source)
-            told += [*validate_event_source(source), *advise_event_source(source)]
-        tell(manifest, told)
-    for manifest in bundle.of("Sensor"):
-        sensor, told = decode_sensor(manifest.body)
-        if sensor is not None:
-            told += validate_sensor(sensor, buses.get((manifest.namespace, sensor.bus), JETSTREAM))
-            told += advise_sensor(sensor, scripts)
-            told += _check_names(sensor, manifest.namespace, events)
-        tell(manifest, told)
+
+def check(
+    bundle: Bundle,
+    vault: Mapping[VaultKey, bytes],
+    scripts: Scripts | None = None,
+    *,
+    starts: bool = False,
+    has_cluster: bool = True,
+) -> Checked:
+    """Decode and compile all objects. ``starts``: they are about to run here, with the Secrets of ``vault`` and no others.
+
+    ``has_cluster``: templates may be kept there.
+    """
+    checked = Checked(list(bundle.findings))
+    for manifest, bus in _decoded(bundle.of("EventBus"), decode_event_bus, checked):
+        checked.buses[manifest.namespace, manifest.name] = bus
+        checked.add(manifest, validate_event_bus(bus), advise_event_bus(bus), starts=starts)
+    checked.sources = list(_decoded(bundle.of("EventSource"), decode_event_source, checked))
+    checked.sensors = list(_decoded(bundle.of("Sensor"), decode_sensor, checked))
+    _check_sources(checked, vault, starts)
+    names = Names.of(checked.sources, set(checked.buses))
+    for manifest, source in checked.sources:
+        checked.tell(manifest, check_bus(source.bus, manifest.namespace, names))
+    _check_sensors(checked, scripts, starts, names)
     templates = {
         TemplateName(m.kind, m.namespace, m.name): m.body
         for m in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate")
     }
-    for manifest in bundle.of("WorkflowEventBinding"):
-        binding, told = decode_binding(manifest.body)
-        if binding is not None:
-            told += validate_binding(binding)
-            if templates:  # otherwise they are kept elsewhere
-                told += check_template(binding, manifest.namespace, templates)
-        tell(manifest, told)
-    return sorted(findings, key=lambda f: (f.file, f.line, f.column))
+    for manifest, binding in _decoded(bundle.of("WorkflowEventBinding"), decode_binding, checked):
+        checked.bindings.append((manifest, binding))
+        advice = validate_binding(binding)
+        if templates or not has_cluster:  # otherwise they are kept elsewhere
+            advice += check_template(binding, manifest.namespace, templates)
+        checked.add(manifest, [], advice, starts=starts)
+    # The same may be said twice: a field of the wrong type keeps its rules from being looked at, and fails them.
+    found = {str(located): located for located in checked.findings}.values()
+    checked.findings = sorted(found, key=lambda located: (located.file, located.line, located.column))
+    return checked
 
 
-def _check_names(sensor: Sensor, namespace: str, events: Mapping[Name, list[str]]) -> list[Finding]:
-    """Dependencies on events that nobody sends. Says nothing where no EventSource of the namespace is among the files."""
-    here = [name for space, name in events if space == namespace]
-    findings = []
-    for index, dependency in enumerate(sensor.spec.dependencies if here else ()):
-        path = f"spec.dependencies[{index}]"
-        source, event = dependency.event_source_name, dependency.event_name
-        known = events.get((namespace, source))
-        if known is None and source:
-            text = f"no EventSource '{source}' among these files"
-            findings.append(Finding("warning", f"{path}.eventSourceName", text, did_you_mean(source, here)))
-        elif known is not None and event and event not in known:
-            text = f"EventSource '{source}' has no event '{event}'"
-            findings.append(Finding("warning", f"{path}.eventName", text, did_you_mean(event, known)))
-    return findings
+def _decoded(
+    found: Iterable[Manifest], decode: Callable[[Any], tuple[Any, list[Finding]]], checked: Checked
+) -> Iterator[tuple[Manifest, Any]]:
+    for manifest in found:
+        value, findings = decode(manifest.body)
+        checked.tell(manifest, findings)
+        if value is not None:
+            yield manifest, value
+
+
+# -- EventSources ----------------------------------------------------------------------------------------------------
+
+
+class _Lenient(Vault):
+    """Has a value for each key of a Secret that it does not know: a cluster may hold it."""
+
+    def get(self, namespace: str, selector: SecretKeySelector | ConfigMapKeySelector) -> bytes:
+        """Its value, or any."""
+        try:
+            return super().get(namespace, selector)
+        except SpecError as error:
+            if error.reason != "SecretMissing":
+                raise
+            return b"unknown"
+
+
+def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bool) -> None:
+    """What each source says of itself, and what they say together: one path of a port is for one event."""
+    owners = {manifest.title: manifest for manifest, _ in checked.sources}
+    parsed = [parse(EventSource, _placed(manifest)) for manifest, _ in checked.sources]
+    checked.served = Sources(parsed, Vault(vault))
+    told: dict[str, list[Finding]] = {title: [] for title in owners}
+    if not starts:
+        for error in checked.served.errors:
+            if error.reason == "SecretMissing":
+                title, path = _owner(error.path)
+                told[title].append(Finding("note", path, f"{error.message} among these files", "`up` needs it"))
+        checked.served = Sources(parsed, _Lenient(vault))
+    unknown: set[tuple[str, str]] = set()
+    for error in checked.served.errors:
+        title, path = _owner(error.path)
+        if error.reason == "UnknownKind":
+            unknown.add((title, path.rpartition(".")[0]))
+        if starts or error.reason not in ("NotBuilt", "UnknownKind"):  # a cluster runs the one and ignores the other
+            told[title].append(Finding("error", path, error.message, error.hint))
+    for warning in checked.served.warnings:
+        if warning.path:
+            title, path = _owner(warning.path)
+            told[title].append(Finding(warning.severity, path, warning.message, warning.hint))
+        else:
+            checked.notes.append(f"{warning.message}: {warning.hint}" if warning.hint else warning.message)
+    for manifest, source in checked.sources:
+        errors = validate_event_source(source)
+        wrong = {f.path for f in errors}
+        errors += [f for f in told[manifest.title] if f.severity != "error" or f.path not in wrong]
+        advice = advise_event_source(source)
+        if starts:  # the error of each event says more
+            advice = [f for f in advice if (manifest.title, f.path) not in unknown]
+        checked.add(manifest, errors, advice, starts=starts)
+
+
+def _placed(manifest: Manifest) -> dict[str, Any]:
+    """The object with the namespace that it is in."""
+    return {**manifest.body, "metadata": {**manifest.body["metadata"], "namespace": manifest.namespace}}
+
+
+def _owner(path: str) -> tuple[str, str]:
+    """``EventSource default/hooks: spec.webhook.push`` → the object's title, and the field."""
+    title, _, field = path.partition(": ")
+    return title, field
+
+
+# -- Sensors ---------------------------------------------------------------------------------------------------------
+
+
+def _check_sensors(checked: Checked, scripts: Scripts | None, starts: bool, names: Names) -> None:
+    worker = ScriptWorker()  # its process starts with the first script that is run, and none is
+    for manifest, sensor in checked.sensors:
+        bus = checked.buses.get((manifest.namespace, sensor.bus), JETSTREAM)
+        errors = validate_sensor(sensor, bus)
+        advice = advise_sensor(sensor, scripts)
+        if not errors:
+            try:
+                checked.compiled.append((manifest, sensor, CompiledSensor(sensor, manifest.namespace, worker)))
+            except SpecError as error:
+                known = error.reason == "NotBuilt" or any(f.severity == "error" for f in advice)
+                if starts or not known:
+                    errors = [Finding("error", error.path, error.message, error.hint)]
+        checked.add(manifest, errors, advice, starts=starts)
+        checked.tell(manifest, check_bus(sensor.bus, manifest.namespace, names))
+        checked.tell(manifest, check_dependencies(sensor, manifest.namespace, names, complete=starts))

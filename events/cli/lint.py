@@ -33,14 +33,16 @@ def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str
     """
     bundle = manifests.load(paths, namespace=namespace, recursive=recursive)
     with ScriptWorker() as scripts:
-        findings = judge(bundle, scripts)
-    errors = sum(f.finding.severity == "error" for f in findings)
-    warnings = len(findings) - errors
+        checked = judge(bundle, scripts)
+    findings = checked.findings
+    errors, warnings = (sum(f.finding.severity == s for f in findings) for s in ("error", "warning"))
     if output == "json":
         click.echo(orjson.dumps(_report(bundle, findings, errors, warnings), option=orjson.OPT_INDENT_2))
     else:
         for located in findings:
             click.echo(_safe(str(located)))
+        for note in checked.notes:
+            click.echo(_safe(f"note: {note}"))
         click.echo(_summary(bundle, errors, warnings))
     if not all(os.access(path, os.R_OK) for path in paths):
         sys.exit(2)

@@ -154,7 +154,7 @@ def _fill(value: Any, empty: Any) -> Any:
 class Finding:
     """Something to tell about a manifest: where (a path such as ``spec.triggers[0].template``) and what, in a sentence."""
 
-    severity: Literal["error", "warning"]
+    severity: Literal["error", "warning", "note"]
     path: str
     message: str
     hint: str = ""

@@ -15,8 +15,9 @@ kind: EventSource
 metadata: {name: hooks}
 spec:
   webhook:
-    push: {endpoint: /push, port: "12000", method: POST}
+    push: {endpoint: /push, port: "12000", method: POST, authSecret: {name: hooks, key: token}}
 """
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: hooks}\nstringData: {token: abc}\n"
 SENSOR = """\
 apiVersion: argoproj.io/v1alpha1
 kind: Sensor
@@ -44,9 +45,67 @@ def lint(tmp_path, monkeypatch):
 
 
 def test_good_manifests_pass(lint):
-    result = lint(".", "-n", "argo", source=SOURCE, sensor=SENSOR)
+    result = lint(".", "-n", "argo", source=SOURCE, sensor=SENSOR, secret=SECRET)
     assert result.exit_code == 0
-    assert result.output == "2 objects in 2 files: no errors, no warnings\n"
+    assert result.output == "3 objects in 3 files: no errors, no warnings\n"
+
+
+def twin(text):
+    """The same under another name."""
+    return text.replace("name: hooks}\nspec", "name: twin}\nspec")
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "code"),
+    [
+        ({"a": SOURCE, "b": twin(SOURCE), "s": SECRET},
+         "b.yaml:6:5: error: EventSource default/twin: spec.webhook.push: EventSource default/hooks, webhook event 'push' and "
+         "EventSource default/twin, webhook event 'push' both want /push on port 12000 (use another endpoint or port)", 1),
+        ({"a": SOURCE, "s": SECRET.replace("token:", "tokn:")},
+         "a.yaml:6:5: error: EventSource default/hooks: spec.webhook.push: Secret 'hooks' has no key 'token' in namespace "
+         "'default' (give it with --secret hooks/token=VALUE or a Secret document)", 1),
+        ({"a": SOURCE},
+         "a.yaml:6:5: note: EventSource default/hooks: spec.webhook.push: there is no Secret 'hooks' in namespace 'default' "
+         "among these files (`up` needs it)", 0),
+        ({"a": SOURCE.replace("authSecret", "authSecre"), "s": SECRET},
+         "a.yaml:6:5: warning: EventSource default/hooks: spec.webhook.push: anybody can send: no secret is configured", 0),
+        ({"a": SOURCE.replace("authSecret", "authSecre"), "s": SECRET},
+         "a.yaml:6:58: warning: EventSource default/hooks: spec.webhook.push.authSecre: unknown field, ignored as in the "
+         "reference (did you mean 'authSecret'?)", 0),
+        ({"a": SOURCE.replace("webhook:\n", "sqs:\n")},
+         "a.yaml:6:5: warning: EventSource default/hooks: spec.sqs.push: event source 'sqs' is not built yet: "
+         "`up` refuses it", 1),
+    ],
+)  # fmt: skip
+def test_what_up_would_refuse_or_warn_of_is_said_before(lint, files, line, code):
+    result = lint(".", **files)
+    assert line in result.output.splitlines()
+    assert result.exit_code == code
+
+
+BUS = "apiVersion: argoproj.io/v1alpha1\nkind: EventBus\nmetadata: {name: main, namespace: argo}\nspec: {jetstream: {version: '1'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "sensor", "sentence"),
+    [
+        ("namespace: argo", "eventSourceName: hoks", "no EventSource 'hoks' among these files (did you mean 'hooks'?)"),
+        ("namespace: other", "",
+         "EventSource 'hooks' with event 'push' is in namespace other; this Sensor reads namespace argo"),
+        ("namespace: argo", "eventBusName: main",
+         "EventSource 'hooks' with event 'push' is on EventBus 'default'; this Sensor reads 'main'"),
+        ("namespace: argo", "eventBusName: man", "no EventBus 'man' in namespace argo (did you mean 'main'?)"),
+        ("namespace: other", "eventBusName: prod", "no EventBus 'prod' in namespace argo"),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_told_with_where_it_could_lead(lint, source, sensor, sentence):
+    changed = SENSOR.replace("eventSourceName: hooks", sensor) if "Source" in sensor else SENSOR
+    if "Bus" in sensor:
+        changed = changed.replace("spec:\n", f"spec:\n  {sensor}\n", 1)
+    result = lint(
+        ".", bus=BUS, sensor=changed, source=SOURCE.replace("name: hooks}\nspec", f"name: hooks, {source}}}\nspec")
+    )
+    assert [line for line in result.output.splitlines() if line.endswith(sentence)], result.output
 
 
 def test_a_finding_is_a_line_with_place_object_and_field(lint):
