@@ -16,7 +16,8 @@ from events.models.values import OutcomeKind, VerdictKind
 
 __all__ = ["SensorMetrics", "TriggerMetrics", "of_sensor"]
 
-_LABELS = ("sensor_name", "trigger_name")
+_SENSOR = ("namespace", "sensor_name")
+_LABELS = (*_SENSOR, "trigger_name")
 
 
 @dataclass(slots=True)
@@ -51,7 +52,8 @@ class _Sensors(Collector):
     """All sensors of this process."""
 
     def __init__(self) -> None:
-        self.by_name: dict[str, SensorMetrics] = {}
+        self.by_name: dict[tuple[str, str], SensorMetrics] = {}
+        """By namespace and name."""
 
     def collect(self) -> Iterator[Metric]:
         """The numbers of now."""
@@ -62,14 +64,14 @@ class _Sensors(Collector):
         )
         duration = SummaryMetricFamily("argo_events_action_duration_milliseconds", "Time of an attempt", labels=_LABELS)
         verdicts = CounterMetricFamily(
-            "pointsman_verdicts", "What dependencies said of events", labels=("sensor_name", "verdict")
+            "pointsman_verdicts", "What dependencies said of events", labels=(*_SENSOR, "verdict")
         )
         outcomes = CounterMetricFamily("pointsman_outcomes", "What became of rounds", labels=(*_LABELS, "outcome"))
         for sensor, numbers in self.by_name.items():
             for verdict, count in numbers.verdicts.items():
-                verdicts.add_metric((sensor, verdict.value), count)
+                verdicts.add_metric((*sensor, verdict.value), count)
             for name, trigger in numbers.triggers.items():
-                labels = (sensor, name)
+                labels = (*sensor, name)
                 triggered.add_metric(labels, trigger.outcomes[OutcomeKind.SUBMITTED])
                 failed.add_metric(labels, trigger.failed)
                 given_up.add_metric(labels, trigger.outcomes[OutcomeKind.REFUSED])
@@ -83,9 +85,9 @@ _SENSORS = _Sensors()
 REGISTRY.register(_SENSORS)
 
 
-def of_sensor(sensor: str, triggers: Sequence[str]) -> SensorMetrics:
+def of_sensor(namespace: str, sensor: str, triggers: Sequence[str]) -> SensorMetrics:
     """The numbers of one sensor, those of each trigger begun with 0; of a known sensor they go on."""
-    metrics = _SENSORS.by_name.setdefault(sensor, SensorMetrics())
+    metrics = _SENSORS.by_name.setdefault((namespace, sensor), SensorMetrics())
     for name in triggers:
         metrics.triggers.setdefault(name, TriggerMetrics())
     return metrics

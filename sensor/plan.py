@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -112,7 +112,9 @@ class CompiledTrigger:
         if self._parameters:
             text = apply(self._parameters, context.events, self._template_text, Seed(context.key.encode()))
             try:
-                kind = build(parse(TriggerTemplate, orjson.loads(text), "template"), self.origin, self.spec.policy)
+                template = parse(TriggerTemplate, orjson.loads(text), "template")
+                # Labels carry the name that the parameters gave (spec §1.6); who the round is for stays the same.
+                kind = build(template, replace(self.origin, trigger=template.name), self.spec.policy)
             except (orjson.JSONDecodeError, SpecError) as error:
                 raise EvaluationError(f"the parameters make the template invalid: {error}") from None
         return Rendered(kind, kind.render(context))

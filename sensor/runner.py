@@ -76,7 +76,7 @@ class SensorRunner:
         self.sensor = sensor
         self._bus = bus
         self._ledger = ledger
-        self._metrics = metrics.of_sensor(sensor.name, [t.name for t in sensor.all_triggers])
+        self._metrics = metrics.of_sensor(sensor.namespace, sensor.name, [t.name for t in sensor.all_triggers])
         self._submitting = Submitting(sensor, tools, self._metrics)
         self._parking = Parking(sensor, ledger, self._submitting, tools.targets, self._write_settled)
         self._joins = {

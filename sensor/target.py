@@ -46,10 +46,10 @@ class RoundContext:
 
     @cached_property
     def event_ids(self) -> str:
-        """The ids of the events, comma-separated, in the order of their dependencies' names."""
-        return ",".join(event.id for _, event in sorted(self.events.items()))
+        """The ids of the events, each once, comma-separated, in the order of their dependencies' names."""
+        return ",".join(dict.fromkeys(event.id for _, event in sorted(self.events.items())))
 
     @property
     def delivery_ids(self) -> str:
-        """The forge's ids of the deliveries, comma-separated; empty when none is known."""
-        return ",".join(d for _, d in sorted(self.deliveries.items()) if d)
+        """The forge's ids of the deliveries, each once, comma-separated; empty when none is known."""
+        return ",".join(dict.fromkeys(d for _, d in sorted(self.deliveries.items()) if d))

@@ -72,7 +72,7 @@ class ObjectRenderer:
         labels[LABEL_TIME] = str(context.now // 1_000_000)
         annotations = _mapping(metadata, "annotations")
         annotations[ANNOTATION_EVENT] = context.event_ids
-        annotations[ANNOTATION_TRIGGER] = str(self._origin)
+        annotations[ANNOTATION_TRIGGER] = str(context.origin)
         if context.delivery_ids:
             annotations[ANNOTATION_DELIVERY] = context.delivery_ids
         return obj

@@ -115,7 +115,13 @@ class Http(TriggerKind[HttpConfig]):
         crash_at("http.before", meta["url"])
         try:
             async with tools.http.request(
-                meta["method"], meta["url"], data=submission.body, headers=headers, timeout=timeout, ssl=tls
+                meta["method"],
+                meta["url"],
+                data=submission.body,
+                headers=headers,
+                skip_auto_headers=("Content-Type",),  # only the manifest says what the body is (spec §2.3)
+                timeout=timeout,
+                ssl=tls,
             ) as response:
                 crash_at("http.after", meta["url"])
                 words = (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
@@ -131,7 +137,8 @@ class Http(TriggerKind[HttpConfig]):
         status = response.status
         if status in self._allow if self._allow is not None else status < 400:
             return Outcome(OutcomeKind.SUBMITTED, url, f"{status}")
-        message = f"{url} answered {status}: {words.strip()}"
+        why = "" if self._allow is None else ", which policy.status.allow does not name"
+        message = f"{url} answered {status}{why}: {words.strip()}"
         if status in _TRANSIENT:
             retry_after = response.headers.get("Retry-After", "")
             raise Unavailable(message, retry_after=_seconds(retry_after))

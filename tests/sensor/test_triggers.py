@@ -1,0 +1,86 @@
+"""What triggers send: headers and words of ``http``, labels and annotations of created objects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from events.errors import Refused, Unavailable
+from events.models.event import Event
+from sensor.plan import CompiledSensor, Rendered
+from sensor.target import RoundContext, Tools
+from tests.support.nats import event
+from tests.support.sensor import sensor, trigger
+
+TO_DATA = [{"src": {"dependencyName": "push", "dataKey": "body"}, "dest": "data"}]
+
+
+def rendered(compiled: CompiledSensor, events: Mapping[str, Event]) -> Rendered:
+    one = compiled.triggers[0]
+    return one.render(RoundContext(one.origin, events, 0))
+
+
+@asynccontextmanager
+async def server(status: int = 200) -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
+    """Its URL, and the headers that it got."""
+    seen: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        seen.append({name.lower(): value for name, value in request.headers.items()})
+        return web.Response(status=status, text="words")
+
+    app = web.Application()
+    app.router.add_route("*", "/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", seen
+    finally:
+        await runner.cleanup()
+
+
+async def send(url: str, policy: dict[str, Any] | None = None, **config: Any) -> None:
+    call = {"template": {"name": "call", "http": {"url": url, **config}}}
+    made = rendered(sensor(call | ({"policy": policy} if policy else {})), {"push": event()})
+    async with aiohttp.ClientSession() as session:
+        await made.kind.submit(made.submission, Tools(http=session))
+
+
+@pytest.mark.parametrize("body", [{}, {"payload": TO_DATA}], ids=["empty", "with a payload"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_no_content_type_is_sent_that_the_manifest_does_not_name(method: str, body: dict[str, Any]) -> None:
+    async with server() as (url, seen):
+        await send(url, method=method, **body)
+        assert "content-type" not in seen[0]
+        await send(url, method=method, headers={"Content-Type": "text/x"}, **body)
+        assert seen[1]["content-type"] == "text/x"
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, Refused), (404, Refused), (503, Unavailable)])
+async def test_a_status_that_the_policy_does_not_name_is_told_as_that(status: int, error: type[Exception]) -> None:
+    async with server(status) as (url, _):
+        with pytest.raises(error, match=f"answered {status}, which policy.status.allow does not name: words"):
+            await send(url, policy={"status": {"allow": [201]}})
+
+
+def test_the_trigger_label_has_the_name_that_parameters_gave_and_the_annotation_who_it_is_for() -> None:
+    renamed = {**trigger(), "parameters": [{"src": {"dependencyName": "push", "value": "other"}, "dest": "name"}]}
+    metadata = rendered(sensor(renamed), {"push": event()}).submission.body["metadata"]
+    assert metadata["labels"]["events.argoproj.io/trigger"] == "other"
+    assert metadata["annotations"]["pointsman/trigger"] == "default/ci/start"
+
+
+def test_an_event_that_satisfies_two_dependencies_is_named_once() -> None:
+    one = event("e1")
+    twice = RoundContext(
+        sensor().triggers[0].origin, {"a": one, "b": one, "c": event("e2")}, 0, dict.fromkeys("ab", "d")
+    )
+    assert (twice.event_ids, twice.delivery_ids) == ("e1,e2", "d")
