@@ -97,7 +97,7 @@ class Bench:
         )
         report.figures |= findings.figures()
         report.figures["loss_rate"] = bound(len(findings.lost), findings.accepted)
-        report.failures += findings.failures() + checker.imbalances(self.up.accounts())
+        report.failures += findings.failures() + checker.imbalances(self.up.accounts(), self.triggers)
         report.expect(findings.submitted > 0, "nothing was submitted at all")
         return findings
 

@@ -129,12 +129,12 @@ def _became(
     return found
 
 
-def imbalances(accounts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Triggers whose own accounting does not add up, or says that something is still pending or lost."""
+def imbalances(accounts: Iterable[Mapping[str, Any]], triggers: Iterable[str]) -> list[str]:
+    """Triggers whose own accounting does not add up, or says that something is lost, or (of ``triggers``) still pending."""
     return [
         f"the accounting of {a['sensor']}/{a['trigger']} does not add up: {dict(a)}"
         for a in accounts
-        if a["difference"] or a["lost"] or a["pending"]
+        if a["difference"] or a["lost"] or (a["pending"] and a["trigger"] in triggers)
     ]
 
 
