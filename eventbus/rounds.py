@@ -19,7 +19,7 @@ import orjson
 from events.errors import SpecError, Unavailable
 from events.groupcommit import connect, insert, read
 
-__all__ = ["SCHEMA", "KeptRound", "RoundState", "order_retry", "read_rounds"]
+__all__ = ["SCHEMA", "KeptRound", "RoundState", "find_letters", "order_retry", "read_rounds"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS round (
@@ -131,6 +131,12 @@ def read_rounds(folder: Path, *, states: Iterable[RoundState], key: str = "", na
         "ORDER BY first, key"
     )
     return [_round(row) for row in read(folder / "ledger.db", query, (len(key), key, namespace, namespace))]
+
+
+def find_letters(folder: Path, event_id: str) -> list[str]:
+    """The keys of the dead letters that an event is in. Raises Unavailable."""
+    query = "SELECT key FROM round WHERE state = 'dead' AND instr(events, ?) ORDER BY first, key LIMIT 10"
+    return [row["key"] for row in read(folder / "ledger.db", query, (event_id,))]
 
 
 def order_retry(folder: Path, keys: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from eventbus.interface import Bus
+from eventbus.redelivered import Redelivered
 from events.errors import PointsmanError, Refused, Rejected, Unavailable
 from eventsource.delivery import Delivery
 from eventsource.listener import Listener, Received
@@ -32,6 +33,8 @@ class Served:
     listener: Listener
     bus: Bus
     metrics: EventMetrics
+    redelivered: Redelivered | None = None
+    """Says in the log what a delivery that came again was settled as."""
 
 
 class MethodNotAllowed(Rejected):
@@ -64,8 +67,12 @@ async def publish(served: Served, received: Received) -> web.Response:
         status = "spooled"
     else:
         status = "stored" if fresh else "duplicate"
+    if served.redelivered is not None and fresh < len(stored):
+        for event, one in zip(events, stored, strict=True):
+            if one.duplicate:
+                served.redelivered.tell(event.id, identifier)
     metrics.result(status)
-    answer: dict[str, Any] = {"id": ids[0] if ids else "", "status": status}
+    answer: dict[str, Any] = {"id": ids[0], "status": status} if ids else {"status": status}
     if len(ids) > 1:
         answer["ids"] = ids
     return web.Response(status=202 if status == "spooled" else 200, body=orjson.dumps(answer), headers=_JSON)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from eventbus.interface import Bus
+from eventbus.redelivered import Redelivered
 from eventsource import metrics
 from eventsource.answers import Served
 from eventsource.listener import Listener
@@ -25,9 +26,11 @@ BusFor = Callable[[str, str], Bus]
 """The open bus of a namespace and the name of an EventBus."""
 
 
-def bind(sources: Sources, bus_for: BusFor) -> dict[int, Table[Served]]:
+def bind(sources: Sources, bus_for: BusFor, redelivered: Redelivered | None = None) -> dict[int, Table[Served]]:
     """The routes of each port with the bus and the counters of each listener."""
-    served = {id(one): Served(one, bus_for(one.namespace, one.bus), _metrics(one)) for one in sources.listeners}
+    served = {
+        id(one): Served(one, bus_for(one.namespace, one.bus), _metrics(one), redelivered) for one in sources.listeners
+    }
     for (namespace, source), events in Counter((one.namespace, one.source) for one in sources.listeners).items():
         metrics.running(namespace, source, events)
     return {port: table.map(lambda one: served[id(one)]) for port, table in sources.tables.items()}
@@ -43,11 +46,12 @@ async def start(
     bus_for: BusFor,
     *,
     limits: Limits | None = None,
+    redelivered: Redelivered | None = None,
 ) -> Server:
     """A server that accepts on these sockets; end it with ``drain``."""
     server = Server(limits)
     tls = {port: tls_context(chain, key) for port, chain, key in sources.certificates()}
-    await server.start(bind(sources, bus_for), sockets, tls)
+    await server.start(bind(sources, bus_for, redelivered), sockets, tls)
     return server
 
 

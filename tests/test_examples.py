@@ -121,6 +121,7 @@ def test_a_redelivery_starts_nothing(start: Start) -> None:
     assert [line.count('"duplicate"') for line in text.splitlines()] == [0, 1, 1, 1, 1]
     assert settled(running, 1) == ["submitted"]
     assert len(running.workflows()) == 1
+    eventually(lambda: "delivered again, nothing runs again" in running.log)
 
 
 def test_the_guides_manifests_start_what_they_say(start: Start) -> None:

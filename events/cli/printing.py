@@ -61,9 +61,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: boo
     if headers:
         lines.insert(0, list(columns))
     # A long cell sticks out of its column rather than pushing the others apart.
-    widths = [
-        max(w for line in lines if (w := len(line[i])) <= _WIDEST or line is lines[0]) for i in range(len(columns))
-    ]
+    widths = [max((w for line in lines if (w := len(line[i])) <= _WIDEST), default=0) for i in range(len(columns))]
     for line in lines:
         click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 

@@ -145,6 +145,7 @@ class Up:
             **self._shared_config(buses),
             "sources": self.plan.sources,
             "sockets": sockets,
+            "folder": str(self.state.path.absolute()),
             "spool": str(self.state.spool.absolute()),
             "spool_limit": self.options.spool,
         }

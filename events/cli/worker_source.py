@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 
 from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
+from eventbus.redelivered import Redelivered
 from eventbus.stream import StreamSettings
 from events.cli.endpoint import BINDINGS_BUS, serve_locally
 from events.cli.wire import read_addresses, read_vault
@@ -31,14 +32,17 @@ _DRAIN_SECONDS = 4.0
 
 
 class _Serving:
-    def __init__(self, server: Server, metrics: SpoolMetrics) -> None:
+    def __init__(self, server: Server, metrics: SpoolMetrics, redelivered: Redelivered) -> None:
         self._server = server
+        self._redelivered = redelivered
         self._metrics = metrics
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
+        telling = asyncio.create_task(self._redelivered.run(), name="redeliveries")
         await self._ended.wait()
         await self._server.drain(_DRAIN_SECONDS)
+        telling.cancel()
 
     async def drain(self) -> None:
         self._ended.set()
@@ -75,8 +79,11 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
             metrics.buses[name] = bus
             with suppress(Unavailable):  # then the forwarder makes it
                 await bus.ensure_stream()
-        server = await start(sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus])
+        redelivered = Redelivered(Path(config["folder"]))
+        server = await start(
+            sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus], redelivered=redelivered
+        )
         if posted is not None:
             endpoint = {**config["endpoint"], "retention": config["retention"], "room": config["room"]}
             await serve_locally(stack, server, endpoint, posted, vault)
-        yield _Serving(server, metrics)
+        yield _Serving(server, metrics, redelivered)
