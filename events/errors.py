@@ -51,13 +51,25 @@ class PointsmanError(Exception):
 
 
 class SpecError(PointsmanError):
-    """What the user wrote is wrong. ``path`` is the field within the object (``spec.triggers[0].template.name``)."""
+    """What the user wrote is wrong. ``path`` is the field within the object (``spec.triggers[0].template.name``).
+
+    ``place`` is the line and the column (from 1) in a text that cannot be read; the message begins with them, too.
+    """
 
     reason = "InvalidSpec"
 
-    def __init__(self, message: str, *, path: str = "", hint: str = "", reason: str = "") -> None:
-        super().__init__(message, hint=hint, reason=reason)
+    def __init__(
+        self, message: str, *, path: str = "", hint: str = "", reason: str = "", place: tuple[int, int] | None = None
+    ) -> None:
+        where = f"line {place[0]}, column {place[1]}: " if place else ""
+        super().__init__(where + message, hint=hint, reason=reason)
         self.path = path
+        self.place = place
+
+    @property
+    def sentence(self) -> str:
+        """The message without the place."""
+        return self.message.partition(": ")[2] if self.place else self.message
 
 
 class ExpressionError(SpecError):

@@ -146,7 +146,7 @@ class _Builder:
                 sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 for source in sources:
                     if not isinstance(source, yaml.MappingNode):
-                        raise SpecError("'<<' wants a mapping", hint="write <<: *anchor")
+                        raise SpecError("'<<' wants a mapping", hint="write <<: *anchor", place=_place(source))
                     self.count += 1
                     if self.count > self.max_values:
                         raise self._too_many()
@@ -163,12 +163,12 @@ class _Builder:
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise SpecError(f"line {node.start_mark.line + 1}: a key must be a plain text")
+            raise SpecError("a key must be a plain text", place=_place(node))
         value = _scalar(node)
         if isinstance(value, bool):
             return "true" if value else "false"
         if value is None:
-            raise SpecError(f"line {node.start_mark.line + 1}: null cannot be a key", hint="quote it")
+            raise SpecError("null cannot be a key", hint="quote it", place=_place(node))
         return value if isinstance(value, str) else repr(value)
 
 
@@ -191,7 +191,7 @@ def _documents(text: str | bytes, max_values: int, *, marked: bool) -> Iterator[
         _check_depth(text)
         loader = _Loader(text)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise _not_yaml(error) from None
+        raise _not_yaml(error, text) from None
     try:
         while loader.check_node():
             builder = _Builder(max_values, marked=marked)
@@ -199,7 +199,7 @@ def _documents(text: str | bytes, max_values: int, *, marked: bool) -> Iterator[
             value = builder.build(node, ()) if isinstance(node, yaml.Node) else None
             yield YAMLDocument(value, builder.marks, builder.duplicates)
     except yaml.YAMLError as error:
-        raise _not_yaml(error) from None
+        raise _not_yaml(error, text) from None
     except RecursionError:
         raise SpecError(f"the document is nested deeper than {MAX_DEPTH} levels") from None
     finally:
@@ -225,9 +225,19 @@ def _check_depth(text: str | bytes) -> None:
             depth -= 1
 
 
-def _not_yaml(error: Exception) -> SpecError:
+def _not_yaml(error: Exception, text: str | bytes) -> SpecError:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    hint = "indent with spaces, not tabs" if "\\t" in str(problem) or "'\t'" in str(problem) else ""
-    return SpecError(f"{where}not YAML: {problem}", hint=hint, reason="NotYAML")
+    hint = ""
+    if mark is not None and _is_tab(text, mark.line, mark.column):
+        problem, hint = "a tab where spaces belong", "indent with spaces, not tabs"
+    place = (mark.line + 1, mark.column + 1) if mark is not None else None
+    return SpecError(f"not YAML: {problem}", hint=hint, reason="NotYAML", place=place)
+
+
+def _is_tab(text: str | bytes, line: int, column: int) -> bool:
+    """Whether what could not be read is a tab, or stands behind one that indents its line."""
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    lines = raw.splitlines()
+    here = lines[line].decode("utf-8", "replace") if line < len(lines) else ""
+    return "\t" in here[: len(here) - len(here.lstrip())] or here[column : column + 1] == "\t"

@@ -10,6 +10,7 @@ import base64
 import binascii
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,9 @@ _OTHER_ARGO = (
     "ClusterAnalysisTemplate",
 )
 _CLUSTER_SCOPED = ("ClusterWorkflowTemplate",)
+STDIN = Path("-")
+_TEMPLATE = re.compile(rb"\{\{-?\s*(\.|\$|(if|else|end|range|with|include|template|define|toYaml|tpl)\b)")
+"""Programs of Helm and its like, as they stand in what is no YAML yet. (Argo's own are ``{{workflow.name}}``.)"""
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -131,7 +135,7 @@ class Bundle:
 
 
 def load(paths: Iterable[str | os.PathLike[str]], *, namespace: str = "default", recursive: bool = False) -> Bundle:
-    """Read files and folders. ``namespace`` is for objects that name none. What is wrong is in ``findings``."""
+    """Read files and folders; ``-`` is stdin. ``namespace`` is for objects that name none. What is wrong is in ``findings``."""
     bundle = Bundle()
     seen: set[Path] = set()
     for given in paths:
@@ -152,6 +156,8 @@ def load(paths: Iterable[str | os.PathLike[str]], *, namespace: str = "default",
 
 
 def _files(path: Path, recursive: bool) -> list[Path]:
+    if path == STDIN:
+        return [path]
     if path.is_dir():
         every = path.rglob("*") if recursive else path.iterdir()
         files = sorted(p for p in every if p.suffix in _SUFFIXES and p.is_file())
@@ -165,16 +171,22 @@ def _files(path: Path, recursive: bool) -> list[Path]:
 
 
 def _read(file: Path, namespace: str, bundle: Bundle) -> None:
+    name = "<stdin>" if file == STDIN else str(file)
     try:
-        text = file.read_bytes()
+        text = sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
     except OSError as error:
-        bundle.findings.append(Located(Finding("error", "", f"cannot be read: {error.strerror}"), None, str(file)))
+        bundle.findings.append(Located(Finding("error", "", f"cannot be read: {error.strerror}"), None, name))
         return
     try:
         for document in goyaml.load_all(text):
-            _take(str(file), document, document.value, (), namespace, bundle)
+            _take(name, document, document.value, (), namespace, bundle)
     except SpecError as error:
-        bundle.findings.append(Located(Finding("error", "", error.message, error.hint), None, str(file)))
+        finding = Finding("error", "", error.sentence, error.hint)
+        if _TEMPLATE.search(text):
+            finding = Finding(
+                "error", "", error.sentence, "it looks like a template; render it first, say with helm template"
+            )
+        bundle.findings.append(Located(finding, None, name, *(error.place or ())))
 
 
 def _take(

@@ -68,7 +68,7 @@ Examples:
 
 
 @click.command("explain", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLES)
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|-...")
 @click.option(
     "--delivery", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path),
     metavar="FILE", help="A recorded delivery (- reads stdin).",
@@ -92,8 +92,8 @@ Examples:
     help="State folder: what joins keep now counts, and what is recorded is shown.  [default: none; for --event: .pointsman]",
 )  # fmt: skip
 @click.option(
-    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="NAME/KEY=VALUE",
-    help="A Secret's value (=@FILE reads a file). Also from the environment: POINTSMAN_SECRET__NAME__KEY.",
+    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="[NAMESPACE/]NAME/KEY=VALUE|@FILE",
+    help="A Secret's value. Also from the environment: POINTSMAN_SECRET__NAME__KEY, in upper case, with _ for - and the like.",
 )  # fmt: skip
 @click.option("--token", envvar="POINTSMAN_TOKEN", help="The token of `up --token`, for posts that bring one.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="For objects that name none.")
@@ -128,6 +128,8 @@ def command(
         raise click.UsageError("give either --delivery FILE or --event ID")
     if event_id is not None and (target is not None or headers or no_verify):
         raise click.UsageError("--to, --header and --no-verify go with --delivery")
+    if "-" in paths and delivery is not None and str(delivery) == "-":
+        raise click.UsageError("manifests and --delivery cannot both come from stdin")
     verify = delivery is not None and not no_verify
     with ScriptWorker() as scripts:
         plan = _plan(paths, namespace, recursive, secrets if verify else _AnySecret())

@@ -18,16 +18,16 @@ __all__ = ["command"]
 
 
 @click.command("lint", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|-...")
 @click.option("-n", "--namespace", default="default", show_default=True, help="For objects that name none.")
 @click.option("-R", "--recursive", is_flag=True, help="Read folders below the given ones, too.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str, strict: bool) -> None:
-    """Check manifests offline.
+    """Check manifests offline; - reads them from stdin (kustomize build | pointsman lint -).
 
     Each line says where (file:line:column), which object and field, and what is wrong. An error is what the controller of Argo
-    Events refuses, or what cannot work; a warning is what may not do what it reads like.
+    Events refuses, or what cannot work; a warning is what may not do what it reads like; a note is what `up` wants besides.
 
     Exit codes: 0 no errors, 1 errors, 2 a path that cannot be read.
     """
@@ -44,7 +44,7 @@ def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str
         for note in checked.notes:
             click.echo(_safe(f"note: {note}"))
         click.echo(_summary(bundle, errors, warnings))
-    if not all(os.access(path, os.R_OK) for path in paths):
+    if not all(path == "-" or os.access(path, os.R_OK) for path in paths):
         sys.exit(2)
     sys.exit(1 if errors or (strict and warnings) else 0)
 

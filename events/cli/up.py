@@ -65,7 +65,7 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 
 
 @click.command("up", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|-...")
 @click.option(
     "--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."
 )
@@ -80,8 +80,8 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 @click.option("--kube", is_flag=True, help="Create Workflows in the cluster of the kubeconfig.")
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig (with --kube).")
 @click.option(
-    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="NAME/KEY=VALUE",
-    help="A Secret's value (=@FILE reads a file). Also from the environment: POINTSMAN_SECRET__NAME__KEY.",
+    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="[NAMESPACE/]NAME/KEY=VALUE|@FILE",
+    help="A Secret's value. Also from the environment: POINTSMAN_SECRET__NAME__KEY, in upper case, with _ for - and the like.",
 )  # fmt: skip
 @click.option(
     "--bindings-port", type=click.IntRange(0, 65535),
@@ -137,6 +137,8 @@ def command(**options: object) -> None:
     endpoint = {name: options.pop(name) for name in ("error_status", "max_payload", "wait", "tls_cert", "tls_key")}
     endpoint["token"] = os.fsencode(str(token)) if token else None
     given = UpOptions(**options, endpoint=EndpointOptions(**endpoint))  # type: ignore[arg-type]  # click has checked them
+    if given.watch and "-" in given.paths:
+        raise click.UsageError("--watch follows files, not stdin")
     logs.configure(given.log_level, style=given.log_style)
     click.echo("Starting: the manifests are read, then bus, sensors and sources start.", err=True)
     sys.exit(asyncio.run(_until_told(given)))

@@ -185,6 +185,28 @@ def test_no_file_makes_a_traceback(lint, text):
     assert lint("f.yaml", f=text).exit_code in (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [1\nb: 2\n", "f.yaml:2:2: error: not YAML: did not find expected ',' or ']'"),
+        ("a:\n\tb: 1\n", "f.yaml:2:1: error: not YAML: a tab where spaces belong (indent with spaces, not tabs)"),
+        ("a: {{ .Values.x }}\n", "f.yaml:1:5: error: a key must be a plain text (it looks like a template; render it first, "
+         "say with helm template)"),
+        ("{{- if .x }}\na: 1\n{{- end }}\n", "f.yaml:1:3: error: not YAML: did not find expected node content (it looks like "
+         "a template; render it first, say with helm template)"),
+        ("a: {{workflow.name}}\n", "f.yaml:1:5: error: a key must be a plain text"),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_is_named_with_its_place(lint, text, line):
+    assert lint("f.yaml", f=text).output.splitlines()[0] == line
+
+
+def test_manifests_come_from_stdin(lint):
+    done = CliRunner().invoke(command, ["-"], input=SENSOR.replace("log:", "lg:"))
+    assert done.exit_code == 1
+    assert done.output.startswith("<stdin>:8:7: error: Sensor argo/ci: spec.triggers[0].template: names no kind")
+
+
 @pytest.mark.parametrize("spec", ["spec:", "spec: 5", "spec: []", "spec: {triggers: {}}", "spec: {dependencies: [x]}"])
 def test_no_object_makes_a_traceback(lint, spec):
     for kind in ("Sensor", "EventSource", "EventBus"):
