@@ -72,6 +72,13 @@ class ClusterGate:
         except Refused as error:
             raise _refused(error) from None
 
+    def ways_in(self, namespace: str) -> str:
+        """See ``Gate``."""
+        return (
+            "send `Authorization: Bearer` with a token of the cluster, or sign with the secret of a client in "
+            f"{clients.SECRET_NAME} of namespace {namespace}"
+        )
+
     async def bindings(self, credentials: Credentials, namespace: str) -> list[Object]:
         """See ``Gate``."""
         if credentials == OURSELVES:

@@ -40,5 +40,8 @@ class Gate(Protocol):
     async def admit(self, credentials: Credentials, namespace: str) -> Poster:
         """The poster of an event to this namespace."""
 
+    def ways_in(self, namespace: str) -> str:
+        """How a post to this namespace gets in, for the log when one did not. Never with a secret."""
+
     async def bindings(self, credentials: Credentials, namespace: str) -> list[Object]:
         """The WorkflowEventBindings that the poster may see."""

@@ -70,6 +70,18 @@ class LocalGate:
             self._check(credentials)
         return Poster()
 
+    def ways_in(self, namespace: str) -> str:
+        """See ``Gate``."""
+        clients_here = self._clients.get(namespace)
+        if self._token is None and clients_here is None:
+            return f"there is neither a --token nor a Secret {clients.SECRET_NAME} in namespace {namespace}"
+        ways = []
+        if self._token is not None:
+            ways.append("send `Authorization: Bearer` with what --token says")
+        if clients_here is not None:
+            ways.append(f"sign with the client's secret in {clients.SECRET_NAME} of namespace {namespace}")
+        return ", or ".join(ways)
+
     async def bindings(self, credentials: Credentials, namespace: str) -> list[Object]:
         """See ``Gate``."""
         if credentials.authorization:

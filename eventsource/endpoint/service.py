@@ -23,6 +23,7 @@ from eventsource.delivery import Delivery, canonical
 from eventsource.endpoint import answers
 from eventsource.endpoint.answers import Answer, Refusal
 from eventsource.endpoint.credentials import Mode, choose, has_authorization
+from eventsource.endpoint.cures import cure
 from eventsource.endpoint.gate import Gate, Poster
 from eventsource.endpoint.interceptor import MAX_BODY
 from eventsource.endpoint.metrics import EndpointMetrics
@@ -102,7 +103,10 @@ class EndpointService:
     def _tell(self, request: web.BaseRequest, status: int, error: PointsmanError) -> None:
         self._metrics.rejected(error.reason)
         tell = log.warning if status >= 500 and status != 501 else log.info
-        tell("post refused", status=status, reason=error.reason, error=str(error), path=request.raw_path[:200])
+        path = request.raw_path[:200]
+        hint = cure(status, request.method, path, self._gate.ways_in)
+        more = {"hint": hint} if hint else {}
+        tell("post refused", status=status, reason=error.reason, error=str(error), path=path, **more)
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
         path = cleaned(_raw_path(request))
