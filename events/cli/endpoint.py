@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 import click
 
-from eventbus import jetstream
-from eventbus.interface import Address
+from eventbus.jetstream import JetStreamBus
 from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
 from events.errors import SpecError
 from events.secrets import Vault
@@ -145,25 +144,22 @@ async def serve_endpoint(
     stack: AsyncExitStack,
     http: Server,
     gate: Gate,
-    address: Address,
+    bus: JetStreamBus,
     listening: socket.socket,
     settings: EndpointSettings,
     *,
     retention: float,
-    room: int = -1,
     certificate: tuple[bytes, bytes] | None = None,
 ) -> None:
-    """Answer posts on this socket, until ``http`` drains. Results are kept for ``retention`` seconds; ``room`` is that of the stream in bytes."""
-    bus = await stack.enter_async_context(jetstream.connect(address, name="pointsman endpoint", stream=stream_of(room)))
-    await bus.ensure_stream()
-    desk = await ResultsDesk.open(bus, retention)
+    """Answer posts on this socket, until ``http`` drains. Results are kept for ``retention`` seconds."""
+    desk = await stack.enter_async_context(ResultsDesk.opened(bus, retention))
     service = EndpointService(gate, bus, desk, http.bodies, settings)
     tls = None if certificate is None else tls_context(*certificate)
     await http.serve(listening.getsockname()[1], service, [listening], tls)
 
 
 async def serve_locally(
-    stack: AsyncExitStack, http: Server, config: Mapping[str, Any], address: Address, vault: Vault
+    stack: AsyncExitStack, http: Server, config: Mapping[str, Any], bus: JetStreamBus, vault: Vault
 ) -> None:
     """The endpoint of ``up``, from what ``EndpointOptions.to_wire`` made, with ``socket`` and ``bindings`` put in."""
     bindings: dict[str, list[dict[str, Any]]] = {}
@@ -175,11 +171,10 @@ async def serve_locally(
         stack,
         http,
         LocalGate(vault, token, bindings),
-        address,
+        bus,
         socket.socket(fileno=config["socket"]),
         EndpointSettings(("client",), config["error_status"], config["max_payload"], config["wait"]),
         retention=config["retention"],
-        room=config["room"],
         certificate=None
         if certificate is None
         else (certificate[0].encode("latin-1"), certificate[1].encode("latin-1")),

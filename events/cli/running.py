@@ -215,9 +215,9 @@ class Up:
     def unready(self, parts: Mapping[str, list[str]]) -> list[str]:
         """Why it should get no deliveries, given the ``troubles`` of its parts; empty when it should.
 
-        Sources can do without the bus and the sensors for as long as they can spool.
+        Sources and the event endpoint can do without the bus and the sensors for as long as they can spool.
         """
-        if self.plan.source_buses:
+        if self.plan.source_buses or self.plan.posted:
             return [*parts["source"], *self.keepers.risks(), *([] if self.sensor.is_up else parts["sensor"])]
         return [reason for reasons in parts.values() for reason in reasons]
 

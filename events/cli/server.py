@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,15 @@ import structlog
 from aiohttp import web
 from prometheus_client import REGISTRY, generate_latest
 
+from eventbus import jetstream, spooling, subjects
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
+from eventbus.jetstream import JetStreamBus
 from eventbus.keeper import open_keeper
+from eventbus.metrics import SpoolMetrics
+from eventbus.spool import DEFAULT_LIMIT
+from eventbus.spooling import SpoolingBus
+from eventbus.stream import StreamSettings
 from events import logs
 from events.cli.admin import bind_admin
 from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, serve_endpoint, stream_of
@@ -33,7 +39,7 @@ from events.cli.keepers import room_for
 from events.cli.options import DAY
 from events.cli.running import nats_address
 from events.cli.state import StateFolder
-from events.cli.up import read_retention, told_to_end
+from events.cli.up import read_retention, read_size, told_to_end
 from events.cli.wire import write_addresses
 from events.errors import InUse, SpecError
 from events.kube import ClusterApi
@@ -53,7 +59,7 @@ _DRAIN_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """The options of ``server``. ``retention`` in seconds."""
+    """The options of ``server``. ``retention`` in seconds, ``spool`` in bytes (None: 1 Gi beside the embedded bus, else none)."""
 
     host: str = "0.0.0.0"  # noqa: S104 - as Argo Server: it is the port of a Service
     port: int = DEFAULT_PORT
@@ -64,6 +70,7 @@ class ServerOptions:
     instance_id: str = ""
     admin_port: int | None = None
     retention: float = 7 * DAY
+    spool: int | None = None
     endpoint: EndpointOptions = field(default_factory=EndpointOptions)
 
 
@@ -94,6 +101,10 @@ class ServerOptions:
     callback=read_retention,
     help="How long events and records are kept.",
 )
+@click.option(
+    "--spool-size", "spool", callback=read_size, metavar="SIZE",
+    help="What may wait on disk, in the state folder, while the bus is away.  [default: 1Gi; with --nats: nothing]",
+)  # fmt: skip
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
 )
@@ -172,15 +183,21 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
         await process.start()
         dispatching = asyncio.create_task(process.run(), name="bindings")
         http = Server()
+        bus = await stack.enter_async_context(_accepting(options, state, address, stream_of(room)))
+        await bus.ensure_stream()
+        if isinstance(bus, SpoolingBus):
+            metrics = SpoolMetrics()
+            metrics.buses[BINDINGS_BUS] = bus
+            REGISTRY.register(metrics)
+            stack.callback(REGISTRY.unregister, metrics)
         await serve_endpoint(
             stack,
             http,
             ClusterGate(cluster, options.instance_id),
-            address,
+            bus,
             listening,
             options.endpoint.settings(),
             retention=options.retention,
-            room=room,
             certificate=certificate,
         )
         await stack.enter_async_context(
@@ -193,7 +210,7 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
                 server=None if server is None else partial(server.ask, "VARZ"),
             )
         )
-        admin_port = await _admin(stack, options.admin_port, server, dispatching)
+        admin_port = await _admin(stack, options.admin_port, bus, dispatching)
         _write_running(state, address, admin_port)
         port = listening.getsockname()[1]
         try:
@@ -202,6 +219,17 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
             await http.drain(_DRAIN_SECONDS)
             await process.drain()
             await dispatching
+
+
+def _accepting(
+    options: ServerOptions, state: StateFolder, address: Address, stream: StreamSettings
+) -> AbstractAsyncContextManager[JetStreamBus]:
+    """The bus that takes the posts, with a spool where one is wanted: on a bus of others, the state folder may be lost with the pod."""
+    limit = options.spool or (DEFAULT_LIMIT if options.nats is None else 0)
+    if not limit:
+        return jetstream.connect(address, name="pointsman endpoint", stream=stream)
+    folder = state.spool / subjects.account(*BINDINGS_BUS)
+    return spooling.connect(address, name="pointsman endpoint", folder=folder, limit=limit, stream=stream)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -227,14 +255,15 @@ def _write_running(state: StateFolder, address: Address, admin_port: int) -> Non
     )
 
 
-async def _admin(
-    stack: AsyncExitStack, port: int | None, server: EmbeddedNats | None, dispatching: asyncio.Task[None]
-) -> int:
+async def _admin(stack: AsyncExitStack, port: int | None, bus: JetStreamBus, dispatching: asyncio.Task[None]) -> int:
     """/readyz, /healthz and /metrics on loopback; returns the port."""
 
     async def ready(_: web.Request) -> web.Response:
         reasons = ["the bindings are not run"] if dispatching.done() else []
-        reasons += ["the bus is down"] if server is not None and not server.pid else []
+        if isinstance(bus, SpoolingBus):
+            reasons += [reason] if (reason := bus.unready()) else []
+        elif not bus.is_up:
+            reasons.append("the bus is away")
         return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
 
     async def healthy(_: web.Request) -> web.Response:

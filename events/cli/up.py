@@ -24,7 +24,7 @@ from events.cli.options import DAY, UpOptions, plan_of, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
 
-__all__ = ["command", "read_retention", "read_secrets", "running", "told_to_end"]
+__all__ = ["command", "read_retention", "read_secrets", "read_size", "running", "told_to_end"]
 
 
 def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -36,7 +36,8 @@ def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> fl
     return int(number) * units[unit]
 
 
-def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+def read_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A size such as ``512Mi``, in bytes."""
     if value is None:
         return None
     units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
@@ -103,11 +104,11 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     help="How long events and records are kept.",
 )
 @click.option(
-    "--spool-size", "spool", default="1Gi", show_default=True, callback=_bytes, metavar="SIZE",
+    "--spool-size", "spool", default="1Gi", show_default=True, callback=read_size, metavar="SIZE",
     help="What may wait on disk while the bus is away; then deliveries are refused.",
 )  # fmt: skip
 @click.option(
-    "--bus-size", callback=_bytes, metavar="SIZE",
+    "--bus-size", callback=read_size, metavar="SIZE",
     help="What each EventBus may hold; unread events are never dropped, new ones are refused when it is full of them."
     "  [default: half of the free disk, at most 8Gi]",
 )  # fmt: skip

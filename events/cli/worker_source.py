@@ -18,7 +18,7 @@ from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
 from eventbus.redelivered import Redelivered
 from eventbus.stream import StreamSettings
-from events.cli.endpoint import BINDINGS_BUS, serve_locally
+from events.cli.endpoint import BINDINGS_BUS, serve_locally, stream_of
 from events.cli.wire import read_addresses, read_vault
 from events.errors import Unavailable
 from events.models.base import parse
@@ -65,15 +65,15 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
         REGISTRY.register(metrics)
         await metrics.measure(spools)
         addresses = read_addresses(config)
-        posted = addresses.pop(BINDINGS_BUS, None)
         for name, address in addresses.items():
+            stream = StreamSettings(max_bytes=config["room"]) if name != BINDINGS_BUS else stream_of(config["room"])
             bus = await stack.enter_async_context(
                 spooling.connect(
                     address,
                     name="pointsman source",
                     folder=spools / subjects.account(*name),
                     limit=config["spool_limit"],
-                    stream=StreamSettings(max_bytes=config["room"]),
+                    stream=stream,
                 )
             )
             metrics.buses[name] = bus
@@ -83,7 +83,6 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
         server = await start(
             sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus], redelivered=redelivered
         )
-        if posted is not None:
-            endpoint = {**config["endpoint"], "retention": config["retention"], "room": config["room"]}
-            await serve_locally(stack, server, endpoint, posted, vault)
+        if (posted := metrics.buses.get(BINDINGS_BUS)) is not None:
+            await serve_locally(stack, server, {**config["endpoint"], "retention": config["retention"]}, posted, vault)
         yield _Serving(server, metrics, redelivered)

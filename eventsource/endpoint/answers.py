@@ -27,6 +27,7 @@ __all__ = [
     "not_routed",
     "redirect",
     "refused",
+    "spooled",
     "status",
     "unauthenticated",
     "unavailable",
@@ -114,6 +115,12 @@ def dispatched(event_id: str, stored: str, results: Sequence[Mapping[str, Any]] 
     else:
         body["bindings"] = list(results)
     return Answer(200, escape_html(orjson.dumps(body)), {"Content-Type": _JSON})
+
+
+def spooled(event_id: str) -> Answer:
+    """202: the event is on our own disk, and its bindings are run when the bus is back. Sent again, it is answered with what they did."""
+    answer = dispatched(event_id, "spooled", None)
+    return Answer(202, answer.body, answer.headers)
 
 
 def listed(bindings: Sequence[Mapping[str, Any]]) -> Answer:

@@ -16,10 +16,10 @@ class EndpointMetrics:
 
     def __init__(self) -> None:
         self.duration = DURATION
-        self._results = {result: POSTS.labels(result, "") for result in ("stored", "duplicate")}
+        self._results = {result: POSTS.labels(result, "") for result in ("stored", "spooled", "duplicate")}
 
     def result(self, result: str) -> None:
-        """A post was answered: ``stored`` or ``duplicate``."""
+        """A post was answered: ``stored``, ``spooled`` or ``duplicate``."""
         self._results[result].inc()
 
     def rejected(self, reason: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import structlog
@@ -16,20 +18,43 @@ __all__ = ["ResultsDesk"]
 
 log = structlog.get_logger("bindings")
 
+_RETRY_SECONDS = 1.0
+
 
 class ResultsDesk:
-    """Hands results to those who wait for them; made by ``open``."""
+    """Hands results to those who wait for them; made by ``opened``."""
 
-    def __init__(self, kept: State) -> None:
-        self._kept = kept
+    def __init__(self) -> None:
+        self._kept: State | None = None
+        """None until the bus was there for the first time: then nothing is known of any event."""
         self._waiting: dict[str, list[asyncio.Queue[Results]]] = {}
 
     @classmethod
-    async def open(cls, bus: Bus, max_age: float) -> ResultsDesk:
-        """Listen; results are kept for ``max_age`` seconds."""
-        desk = cls(await bus.state(subjects.BINDING_RESULTS, max_age=max_age))
-        await bus.listen(RESULTS_TOPIC, desk._announced)
-        return desk
+    @asynccontextmanager
+    async def opened(cls, bus: Bus, max_age: float) -> AsyncIterator[ResultsDesk]:
+        """Listen, as soon as the bus is there; results are kept for ``max_age`` seconds."""
+        desk = cls()
+        listening: asyncio.Task[None] | None = None
+        try:
+            await desk._listen(bus, max_age)
+        except Unavailable:
+            listening = asyncio.create_task(desk._listen_later(bus, max_age))
+        try:
+            yield desk
+        finally:
+            if listening is not None:
+                listening.cancel()
+
+    async def _listen(self, bus: Bus, max_age: float) -> None:
+        kept = await bus.state(subjects.BINDING_RESULTS, max_age=max_age)
+        await bus.listen(RESULTS_TOPIC, self._announced)
+        self._kept = kept
+
+    async def _listen_later(self, bus: Bus, max_age: float) -> None:
+        while self._kept is None:
+            await asyncio.sleep(_RETRY_SECONDS)
+            with suppress(Unavailable):
+                await self._listen(bus, max_age)
 
     def expect(self, event_id: str) -> Expected:
         """To be entered before the event is stored, so that no announcement is missed."""
@@ -37,6 +62,8 @@ class ResultsDesk:
 
     async def kept(self, event_id: str) -> Results | None:
         """What is kept; None when there is nothing, or the bus is away."""
+        if self._kept is None:
+            return None
         try:
             text = await self._kept.get(subjects.key(event_id))
             return None if text is None else Results.from_json(text)

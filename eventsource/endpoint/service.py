@@ -137,6 +137,9 @@ class EndpointService:
         event = posted.event(delivery.received)
         with self._desk.expect(event.id) as expected:
             stored = await self._bus.publish(event, delivery_id=posted.delivery_id, subject=posted.subject)
+            if stored.spooled:
+                self._metrics.result("spooled")
+                return answers.spooled(event.id)
             results = await expected.wait(deadline, look_first=stored.duplicate)
         status = "duplicate" if stored.duplicate else "stored"
         self._metrics.result(status)

@@ -83,10 +83,13 @@ async def receiver(
 ) -> AsyncIterator[tuple[str, int]]:
     """Takes posts; gives host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with jetstream.connect(address, name="receiver", stream=FOR_BINDINGS) as bus:
+        async with (
+            jetstream.connect(address, name="receiver", stream=FOR_BINDINGS) as bus,
+            ResultsDesk.opened(bus, 0) as desk,
+        ):
             await bus.ensure_stream()
             http = Server()
-            service = EndpointService(gate, bus, await ResultsDesk.open(bus, 0), http.bodies, settings)
+            service = EndpointService(gate, bus, desk, http.bodies, settings)
             await http.serve(0, service, [listening], tls)
             try:
                 yield listening.getsockname()
