@@ -27,6 +27,8 @@ _PATIENCE = 10
 """So many questions without an answer, each of which takes up to two seconds, mean that it hangs."""
 _PAUSES = (5.0, 300.0)
 """Seconds between two starts for the same reason: at least, doubled each time, up to."""
+_NOT_READY = "ready for connections"
+"""What the server says of its health while it is busy (``failed to be ready for connections after 1ms``): nothing is wrong with its store."""
 _ROOM = b"\0" * (4 << 20)
 """When the disk takes this, it is worth a start."""
 
@@ -88,11 +90,10 @@ class ServerWatchdog:
         health = await self._ask("HEALTHZ")
         if not self._serving.is_set():
             return
-        if health is None:
+        if health is None or _NOT_READY in str(health.get("error", "")):
             self._unanswered += 1
             if self._unanswered >= _PATIENCE:
-                self._say("the bus gives no answer")
-                log.error("nats-server gives no answer and is started anew")
+                self._say(f"the bus has given no good answer {self._unanswered} times: nats-server is started anew")
                 self.pause()
                 self._end(signal.SIGKILL)
             return
@@ -100,7 +101,7 @@ class ServerWatchdog:
         now = asyncio.get_running_loop().time()
         if health.get("status") == "ok":
             if self.trouble:
-                log.info("the bus stores events again")
+                log.info("the bus is well again and stores events; it was: %s", self.trouble)
             self.trouble = ""
             if now - self._ended > _PAUSES[1]:
                 self._pause = 0.0
@@ -109,10 +110,11 @@ class ServerWatchdog:
         if problem is not None:
             self._say(f"the bus stores nothing, its disk cannot be written: {problem}")
             return
+        first = not self.trouble
         self._say(f"the bus stores nothing: {health.get('error') or health.get('status')}")
-        if now - self._ended < self._pause:  # the last start did not help
+        if first or now - self._ended < self._pause:  # it may be over at the next look; the last start did not help
             return
-        log.warning("the disk of the bus can be written; nats-server is started anew")
+        log.warning("the bus stores nothing though its disk can be written: nats-server is started anew")
         least, most = _PAUSES
         self._ended, self._pause = now, min(max(self._pause * 2, least), most)
         self.pause()

@@ -75,7 +75,29 @@ async def test_a_server_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest
         assert not server.signals
         await server.watchdog.look()
     assert server.signals == [signal.SIGKILL]
-    assert "no answer" in server.watchdog.trouble
+    assert "no good answer" in server.watchdog.trouble
+
+
+async def test_a_slow_machine_alone_is_no_reason_for_a_start(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.disk.full = False
+    busy = {"status": "unavailable", "error": "failed to be ready for connections after 1ms: server: not ready"}
+    for health in (busy, busy, {"status": "ok"}, busy, {"status": "unavailable", "error": "once"}, {"status": "ok"}):
+        server.health = health
+        await server.look()
+    assert not server.signals
+    assert not server.watchdog.trouble
+
+
+async def test_the_end_of_a_trouble_is_told_with_what_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(tmp_path)
+    server.health = {"status": "unavailable", "error": "write error"}
+    await server.look()
+    server.health = {"status": "ok"}
+    with caplog.at_level("INFO"):
+        await server.look()
+    assert "well again" in caplog.text
+    assert "No space left" in caplog.text
 
 
 async def publish_until_refused(bus: JetStreamBus) -> list[str]:
