@@ -202,9 +202,11 @@ class Ledger:
         await self._commits.submit(_Write(checkpoint=checkpoint))
 
 
-# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it; nor does "waiting", when the
-# round that it waited for was recorded first.
-_KEEPS = "outcome.outcome = 'submitted' OR excluded.outcome = 'duplicate' OR (excluded.outcome = 'waiting' AND outcome.sequence = 0)"
+# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it. Nor does "waiting" replace what
+# came of the wait, whichever was recorded first; only a message that is newer on the bus waits anew.
+_KEEPS = """outcome.outcome = 'submitted' OR excluded.outcome = 'duplicate' OR (
+  excluded.outcome = 'waiting' AND outcome.outcome NOT IN ('waiting', 'filtered', 'error', 'duplicate')
+  AND (outcome.sequence = 0 OR excluded.sequence <= outcome.sequence))"""
 _UPDATE = "ON CONFLICT DO UPDATE SET " + ", ".join(
     [f"{name} = CASE WHEN {_KEEPS} THEN outcome.{name} ELSE excluded.{name} END" for name in ("outcome", "target", "detail", "recorded")]
     + ["sequence = CASE WHEN excluded.sequence = 0 THEN outcome.sequence ELSE excluded.sequence END"]
