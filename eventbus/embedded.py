@@ -25,7 +25,7 @@ from typing import Any, Self
 from eventbus import nats_config, subjects
 from eventbus.asking import accepts, ask, greeting
 from eventbus.child import Child, spawn
-from eventbus.interface import Address
+from eventbus.interface import LARGEST_MESSAGE, Address
 from eventbus.watchdog import ServerWatchdog
 from events.errors import InUse, PointsmanError, SpecError, Unavailable
 
@@ -68,7 +68,7 @@ class EmbeddedNats:
         *,
         port: int | None = None,
         sync: nats_config.Sync = "always",
-        max_payload: int = 8 << 20,
+        max_payload: int = LARGEST_MESSAGE,
     ) -> None:
         self.folder = folder.absolute()
         self.restarts = 0

@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from events.models.event import Event
 
-__all__ = ["SPOOLED", "Address", "Bus", "Connector", "Message", "Progress", "State", "Stored", "Subscription", "Tls"]
+__all__ = [
+    "LARGEST_MESSAGE",
+    "SPOOLED",
+    "Address",
+    "Bus",
+    "Connector",
+    "Message",
+    "Progress",
+    "State",
+    "Stored",
+    "Subscription",
+    "Tls",
+]
+
+LARGEST_MESSAGE = 8 << 20
+"""Bytes that a message may have on a bus that we run; NATS advises against more."""
 
 
 @dataclass(frozen=True, slots=True)

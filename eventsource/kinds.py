@@ -57,7 +57,8 @@ _BY_FOLD = {kind.casefold(): kind for kind in KINDS}
 
 
 def find(kind: str) -> Kind | None:
-    """The implementation of a kind; None when nobody knows it."""
+    """The implementation of a kind, in whatever case it is written, as Go reads JSON; None when nobody knows it."""
+    kind = _BY_FOLD.get(kind.casefold(), kind)
     if kind in webhooks.registry:
         return webhooks.registry[kind]
     if kind in pollers.registry:
@@ -75,6 +76,5 @@ def get(kind: str) -> Kind:
 
 
 def entries(spec: EventSourceSpec) -> Iterator[tuple[str, Json]]:
-    """``(kind, what stands under it)`` in the order of the manifest, kinds in their right spelling, also unknown ones."""
-    for name, raw in (spec.model_extra or {}).items():
-        yield _BY_FOLD.get(name.casefold(), name), raw
+    """``(kind as it is written, what stands under it)`` in the order of the manifest, also unknown ones."""
+    yield from (spec.model_extra or {}).items()

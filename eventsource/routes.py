@@ -131,9 +131,7 @@ def _pattern(endpoint: Endpoint) -> regex.Pattern:
             raise ValueError("a brace is closed that was not opened")
         return regex.pattern("".join([r"\A", *parts, regex.escape(rest), r"\z"]))
     except (ValueError, ExpressionError) as error:
-        raise SpecError(
-            f"{endpoint.owner}: the endpoint '{endpoint.path}' is no path template: {error}", path=endpoint.owner
-        ) from None
+        raise SpecError(f"the endpoint '{endpoint.path}' is no path template: {error}", path=endpoint.owner) from None
 
 
 def _braced(text: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from eventbus import subjects
 from events.errors import ExpressionError, SpecError
-from events.models.base import Finding, parse
+from events.models.base import Finding, join_path, parse
 from events.models.eventsource import EventSource, SourceFilter
 from events.models.shared import SecretKeySelector
 from events.secrets import Vault
@@ -38,11 +38,12 @@ class Sources:
         self.errors: list[SpecError] = []
         self.warnings: list[Finding] = []
         self.listeners: list[Listener] = []
+        self._fields: dict[Webhook[Any], str] = {}
         for source in sources:
             self._add(source, source.metadata.namespace or namespace)
         wishes = [(_endpoint(listener), listener) for listener in self.listeners]
         self.tables, clashes = routes.build(wishes)
-        fields = {listener.owner: _field(listener) for listener in self.listeners}
+        fields = {listener.owner: self._fields[listener.webhook] for listener in self.listeners}
         for clash in clashes:
             clash.path = fields[clash.path]
         self.errors += clashes
@@ -55,7 +56,7 @@ class Sources:
         name = source.metadata.name
         seen: Counter[str] = Counter()
         for kind, event, raw in source.spec.events():
-            path = f"EventSource {namespace}/{name}: spec.{kind}.{event}"
+            path = f"EventSource {namespace}/{name}: {join_path(f'spec.{kind}', (event,))}"
             seen[event] += 1
             try:
                 if seen[event] > 1:
@@ -66,6 +67,7 @@ class Sources:
                 error.path = error.path or path
                 self.errors.append(error)
                 continue
+            self._fields[webhook] = path
             self.listeners.append(Listener(webhook, namespace, name, event, source.bus, keep))
 
     def _compile(self, kind: str, raw: Any, path: str, namespace: str) -> tuple[Webhook[Any], Keep | None]:
@@ -84,7 +86,7 @@ class Sources:
             self.vault.get(namespace, selector)
         if not webhook.secured:
             self.warnings.append(Finding("warning", path, "anybody can send: no secret is configured"))
-        return webhook, _filter(config.filter, path)
+        return webhook, _filter(config.filter, path, model.names)
 
     def _secrets(self, namespace: str) -> Secrets:
         return lambda selector: self.vault.accepted(namespace, selector)
@@ -97,11 +99,6 @@ class Sources:
                 yield port, self.vault.get(namespace, certificate), self.vault.get(namespace, key)
 
 
-def _field(listener: Listener) -> str:
-    """Where an event is configured, as the paths of errors have it."""
-    return f"EventSource {listener.namespace}/{listener.source}: spec.{listener.kind}.{listener.name}"
-
-
 def _endpoint(listener: Listener) -> routes.Endpoint:
     context = listener.webhook.context
     path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
@@ -109,11 +106,11 @@ def _endpoint(listener: Listener) -> routes.Endpoint:
     return routes.Endpoint(int(context.port), path, listener.webhook.methods, tls, listener.owner)
 
 
-def _filter(wanted: SourceFilter | None, path: str) -> Keep | None:
+def _filter(wanted: SourceFilter | None, path: str, names: frozenset[str] | None) -> Keep | None:
     if wanted is None:
         return None
     try:
-        return filtering.prepare(wanted.expression)
+        return filtering.prepare(wanted.expression, names)
     except ExpressionError as error:
         error.path = f"{path}.filter.expression"
         raise

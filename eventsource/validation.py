@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from events.errors import ExpressionError
 from events.models.base import Finding, Json, Spec, decode, describe, join_path, unknown_fields, walk
-from events.models.eventsource import EventSource
+from events.models.eventsource import EventSource, SourceFilter
 from events.models.shared import Backoff, check_backoff
 from events.registry import did_you_mean
 from eventsource import kinds
@@ -78,15 +78,16 @@ def advise_event_source(source: EventSource) -> list[Finding]:
     """What the reference lets pass in silence: unknown fields and kinds, filters that do not compile, what cannot work."""
     findings = list(unknown_fields(source))
     for name, raw in kinds.entries(source.spec):
-        if kinds.find(name) is None:
+        kind = kinds.find(name)
+        if kind is None:
             known = [*kinds.KINDS, *type(source.spec).wire_names()]
             findings.append(
                 Finding(
                     "warning", f"spec.{name}", "unknown field, ignored as in the reference", did_you_mean(name, known)
                 )
             )
-        elif name not in (source.spec.model_extra or {}):
-            findings.append(Finding("warning", f"spec.{name}", f"is written '{name}'"))
+        elif name != kind.kind:
+            findings.append(Finding("warning", f"spec.{name}", f"is written '{kind.kind}'"))
         elif raw == {}:
             findings.append(Finding("warning", f"spec.{name}", "has no events"))
     for event in _events(source):
@@ -100,18 +101,18 @@ def advise_event_source(source: EventSource) -> list[Finding]:
             for model, path in walk(config, event.path):
                 if isinstance(model, Backoff):
                     findings += check_backoff(model, path)
-            findings += _check_filter(config, event.path)
+            findings += _check_filter(config, event.path, getattr(event.kind, "names", None))
     return findings
 
 
-def _check_filter(config: Spec, path: str) -> list[Finding]:
-    expression = getattr(getattr(config, "filter", None), "expression", "")
-    if not expression:
+def _check_filter(config: Spec, path: str, names: frozenset[str] | None) -> list[Finding]:
+    wanted = getattr(config, "filter", None)
+    if not isinstance(wanted, SourceFilter):
         return []
-    from events.expressions import expr  # a large module that few sources need
+    from eventsource import filtering  # needs a large module, and few sources do
 
     try:
-        expr.compile(expression, {}, dialect=expr.V1_15, functions=expr.HELPERS)
+        filtering.prepare(wanted.expression, names)
     except ExpressionError as error:
-        return [Finding("error", f"{path}.filter.expression", error.message)]
+        return [Finding("error", f"{path}.filter.expression", error.message, error.hint)]
     return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from eventbus.interface import LARGEST_MESSAGE
 from events.errors import EvaluationError, Rejected, SpecError
 from events.expressions import gojson
 from events.models.base import Finding, Int64, Spec
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 DEFAULT_MAX_PAYLOAD = 1 << 20
+
+LARGEST_PAYLOAD = (LARGEST_MESSAGE - (256 << 10)) // 4 * 3
+"""Bytes of a body that fit the bus: its message holds the event in base64, with headers and attributes."""
 
 DEDUPE, RERUN = "dedupe", "rerun"
 
@@ -84,6 +88,18 @@ class WebhookContext(Spec):
             yield Finding("warning", f"{path}.endpoint", f"served as '/{self.endpoint}'", "begin it with a slash")
         if _is_integer(self.port) and not 0 < int(self.port) < 65536:
             yield Finding("error", f"{path}.port", f"must be from 1 to 65535, not {self.port}")
+        if self.endpoint.rstrip("/") in ("/health", "health") and not self.endpoint.endswith("/"):
+            yield Finding("warning", f"{path}.endpoint", "is never reached: /health says whether the port is served")
+        elif "?" in self.endpoint:
+            yield Finding(
+                "warning", f"{path}.endpoint", "is never reached: a path ends before its '?'", "leave out the query"
+            )
+        if self.max_payload_size is not None and self.max_payload_size > LARGEST_PAYLOAD:
+            text = f"{self.max_payload_size} bytes do not fit the bus, which takes {LARGEST_MESSAGE} a message, encoded in base64"
+            yield Finding("error", f"{path}.maxPayloadSize", text, f"the largest value that fits is {LARGEST_PAYLOAD}")
+        elif self.max_payload_size is not None and self.max_payload_size <= 0:
+            text = "every delivery with a body is refused"
+            yield Finding("warning", f"{path}.maxPayloadSize", text, f"leave it out for {DEFAULT_MAX_PAYLOAD}")
         if (self.server_cert_secret is None) != (self.server_key_secret is None):
             yield Finding(
                 "error", path, "needs both of serverCertSecret and serverKeySecret", "leave out both for plain HTTP"
@@ -153,6 +169,8 @@ class Webhook(Generic[C]):
     exclusive: ClassVar[bool] = False
     """Whether only one process may serve at a time; see ``eventsource.pollers.Poller``."""
     config_model: ClassVar[type[Any]]
+    names: ClassVar[frozenset[str] | None] = frozenset(("body", "headers", "metadata"))
+    """The top-level keys of its data, which a filter may name; None: they depend on what is sent."""
     forge: ClassVar[Forge] = Forge()
     """How its sender names events and deliveries."""
 

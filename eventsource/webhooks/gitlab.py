@@ -13,11 +13,22 @@ from pydantic import Field
 from events.errors import Rejected, SpecError
 from events.models.base import Finding
 from events.models.shared import SecretKeySelector
+from events.registry import did_you_mean
 from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, register
 
 __all__ = ["GitLab", "GitLabConfig", "check_secret", "verify"]
+
+EVENTS = tuple(
+    f"{name}Events"
+    for name in (
+        "ConfidentialIssues", "ConfidentialNote", "Deployment", "Emoji", "FeatureFlag", "Issues", "Job", "Member", "MergeRequests",
+        "Milestone", "Note", "Pipeline", "Project", "Push", "Releases", "ResourceAccessToken", "SubGroup", "TagPush", "Vulnerability",
+        "WikiPage",
+    )
+)  # fmt: skip
+"""What a hook can be registered for, as the reference names it."""
 
 PREFIX = signatures.SIGNING_PREFIX.encode()
 
@@ -63,6 +74,16 @@ class GitLab(Webhook[GitLabConfig]):
             findings.append(Finding("error", f"{path}.gitlabBaseURL", "must be given"))
         if config.access_token is None:
             findings.append(Finding("error", f"{path}.accessToken", "must be given"))
+        return findings
+
+    @classmethod
+    def advise(cls, config: GitLabConfig, path: str = "") -> list[Finding]:
+        """What the reference lets pass until it registers the hook."""
+        findings = super().advise(config, path)
+        for index, event in enumerate(config.events or ()):
+            if event not in EVENTS:
+                hint = did_you_mean(event, [*EVENTS]) or f"known: {', '.join(EVENTS)}"
+                findings.append(Finding("warning", f"{path}.events[{index}]", f"no hook has an event '{event}'", hint))
         return findings
 
     def check_secrets(self) -> None:

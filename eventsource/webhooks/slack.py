@@ -22,6 +22,7 @@ class Slack(Webhook[SlackConfig]):
 
     kind = "slack"
     built = False
+    names = None
     config_model = SlackConfig
 
     @classmethod

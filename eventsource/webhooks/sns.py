@@ -29,6 +29,7 @@ class SNS(Webhook[SNSConfig]):
 
     kind = "sns"
     built = False
+    names = None
     config_model = SNSConfig
 
     @classmethod

@@ -34,6 +34,7 @@ class StorageGrid(Webhook[Any]):
 
     kind = "storageGrid"
     built = False
+    names = None
     config_model = StorageGridConfig
 
     @classmethod

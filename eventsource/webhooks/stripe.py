@@ -27,6 +27,7 @@ class Stripe(Webhook[Any]):
 
     kind = "stripe"
     built = False
+    names = None
     config_model = StripeConfig
 
     @classmethod

@@ -44,6 +44,7 @@ class GenericWebhook(Webhook[WebhookConfig]):
     """Takes exactly the configured method. A delivery has an id only when the sender gives one."""
 
     kind = "webhook"
+    names = frozenset(("body", "header", "metadata"))
     config_model = WebhookConfig
 
     @classmethod

@@ -188,10 +188,10 @@ def _broken_filter(case: Inputs) -> bool:
     expression = _event(case).get("filter", {}).get("expression")
     if expression is None:
         return False
-    from eventsource import filtering
+    from eventsource import filtering, kinds
 
     try:
-        filtering.prepare(expression)
+        filtering.prepare(expression, getattr(kinds.find(case["kind"]), "names", None))
     except ExpressionError:
         return True
     return False

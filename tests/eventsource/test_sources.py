@@ -54,3 +54,27 @@ def test_that_hooks_are_not_registered_is_told_once() -> None:
 def test_a_listener_has_the_bus_of_its_source() -> None:
     raw = {"metadata": {"name": "es"}, "spec": {"eventBusName": "other", "webhook": {"hook": HOOK}}}
     assert Sources([parse(EventSource, raw)], Vault()).listeners[0].bus == "other"
+
+
+def test_a_kind_in_another_case_is_served() -> None:
+    compiled = sources({"gitHub": {"push": {"webhook": {"endpoint": "/g", "port": "1"}, "organizations": []}}})
+    assert not compiled.errors
+    assert [listener.kind for listener in compiled.listeners] == ["github"]
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"maxPayloadSize": 8 << 20}, ".maxPayloadSize"),
+        ({"filter": {"expression": "boddy.x == 1"}}, ".filter.expression"),
+    ],
+)
+def test_what_can_never_work_is_refused_by_its_field(more: dict[str, object], field: str) -> None:
+    (error,) = sources({"webhook": {"hook": {**HOOK, **more}}}).errors
+    assert error.path == f"EventSource ns/es: spec.webhook.hook{field}"
+
+
+@pytest.mark.parametrize(("name", "endpoint", "path"), [("a.b", "/x", r"a\.b"), ("a", "/a/{", "a")])
+def test_what_cannot_be_served_is_told_at_its_event(name: str, endpoint: str, path: str) -> None:
+    (error,) = sources({"webhook": {name: {**HOOK, "endpoint": endpoint}}}).errors
+    assert error.path == f"EventSource ns/es: spec.webhook.{path}"

@@ -6,6 +6,7 @@ import pytest
 
 from eventsource import kinds
 from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
+from eventsource.webhooks import LARGEST_PAYLOAD
 
 SECRET = {"name": "n", "key": "k"}
 HOOK = {"endpoint": "/x", "port": "12000", "method": "POST"}
@@ -176,3 +177,46 @@ def test_advice_names_what_cannot_work_though_it_is_valid():
 def test_what_is_well_gets_no_advice():
     source, _ = decode_event_source({"spec": {"webhook": {"a": {**HOOK, "filter": {"expression": "body.x == 1"}}}}})
     assert advise_event_source(source) == []
+
+
+def advice(spec):
+    source, _ = decode_event_source({"metadata": {"name": "es"}, "spec": spec})
+    return {f.path: (f.severity, f"{f.message} ({f.hint})") for f in advise_event_source(source)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "path", "severity", "words"),
+    [
+        ("webhook", {"maxPayloadSize": 8 << 20}, ".maxPayloadSize", "error", str(LARGEST_PAYLOAD)),
+        ("webhook", {"maxPayloadSize": LARGEST_PAYLOAD + 1}, ".maxPayloadSize", "error", "do not fit"),
+        ("webhook", {"maxPayloadSize": 0}, ".maxPayloadSize", "warning", "every delivery with a body is refused"),
+        ("webhook", {"maxPayloadSize": -1}, ".maxPayloadSize", "warning", "every delivery with a body is refused"),
+        ("github", {"webhook": {**HOOK, "maxPayloadSize": 104857600}}, ".webhook.maxPayloadSize", "error", "largest"),
+        ("webhook", {"endpoint": "/health"}, ".endpoint", "warning", "never reached"),
+        ("webhook", {"endpoint": "/x?a=b"}, ".endpoint", "warning", "never reached"),
+        ("gitlab", {"events": ["PushEvent"]}, ".events[0]", "warning", "did you mean 'PushEvents'?"),
+        ("webhook", {"filter": {}}, ".filter.expression", "error", "empty"),
+        ("webhook", {"filter": {"expression": "1 + 1"}}, ".filter.expression", "error", "neither true nor false"),
+        ("webhook", {"filter": {"expression": "headers == nil"}}, ".filter.expression", "error", "'header'"),
+        ("github", {"filter": {"expression": "header == nil"}}, ".filter.expression", "error", "'headers'"),
+        ("calendar", {"filter": {"expression": ""}}, ".filter.expression", "error", "empty"),
+    ],
+)  # fmt: skip
+def test_what_can_never_work_is_told(kind, more, path, severity, words):
+    found = advice({kind: {"a": {**VALID[kind], **more}}})[f"spec.{kind}.a{path}"]
+    assert found[0] == severity
+    assert words in found[1]
+
+
+def test_what_fits_and_is_known_is_not():
+    hook = {**HOOK, "endpoint": "/health/x", "maxPayloadSize": LARGEST_PAYLOAD}
+    gitlab = {**VALID["gitlab"], "events": ["PushEvents", "TagPushEvents"]}
+    slack = {**VALID["slack"], "filter": {"expression": 'kind == "app_mention"'}}
+    assert advice({"webhook": {"a": hook}, "gitlab": {"b": gitlab}}) == {}
+    assert list(advice({"slack": {"c": slack}})) == ["spec.slack.c"]
+
+
+def test_a_kind_in_another_case_is_accepted_with_a_warning():
+    spec = {"gitHub": {"a": VALID["github"]}, "WEBHOOK": {"b": {}}}
+    assert advice(spec)["spec.gitHub"][1] == "is written 'github' ()"
+    assert [f.path for f in judge(spec)] == ["spec.WEBHOOK.b.endpoint", "spec.WEBHOOK.b.port"]

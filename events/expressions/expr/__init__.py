@@ -12,9 +12,10 @@ floats as in the reference; whole numbers of a program are ``Int``.
 from events.expressions.expr.dialect import V1_15, V1_17, Dialect
 from events.expressions.expr.expanding import expand
 from events.expressions.expr.functions import HELPERS, PLAIN, Functions
+from events.expressions.expr.grammar import builtin_names
 from events.expressions.expr.parameter import clean, to_parameter, to_plain
 from events.expressions.expr.program import Program, Selector, compile, prepare  # noqa: A004 - the customary name, used as expr.compile
-from events.expressions.expr.reading import Path, reads
+from events.expressions.expr.reading import Path, free_names, reads
 
 __all__ = [
     "HELPERS",
@@ -26,9 +27,11 @@ __all__ = [
     "Path",
     "Program",
     "Selector",
+    "builtin_names",
     "clean",
     "compile",
     "expand",
+    "free_names",
     "prepare",
     "reads",
     "to_parameter",

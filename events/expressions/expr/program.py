@@ -52,10 +52,12 @@ class Program:
     Raises ``EvaluationError``.
     """
 
-    __slots__ = ("_run", "_variables", "text")
+    __slots__ = ("_run", "_variables", "nature", "text")
 
-    def __init__(self, text: str, run: Run, variables: int) -> None:
+    def __init__(self, text: str, run: Run, variables: int, nature: Nature) -> None:
         self.text = text
+        self.nature = nature
+        """What is known of the result."""
         self._run = run
         self._variables = variables
 
@@ -90,13 +92,13 @@ def _build(
         natures = {**natures, **functions.natures}
     try:
         tree = parse(text, dialect, overridden)
-        check(tree, text, dialect, natures)
+        nature = check(tree, text, dialect, natures)
         tree = optimize(tree, text, dialect)
         values = functions.values if functions.natures else {}
         run, variables = compile_tree(tree, dialect, values)
     except RecursionError:
         raise syntax_error("expression is nested too deeply", text, 0) from None
-    return Program(text, run, variables)
+    return Program(text, run, variables, nature)
 
 
 class Selector:

@@ -7,11 +7,20 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from events.expressions.expr.ast import ChainNode, IdentifierNode, IntegerNode, MemberNode, Node, StringNode, children
+from events.expressions.expr.ast import (
+    ChainNode,
+    IdentifierNode,
+    IntegerNode,
+    LetNode,
+    MemberNode,
+    Node,
+    StringNode,
+    children,
+)
 from events.expressions.expr.dialect import V1_17, Dialect
 from events.expressions.expr.parser import parse
 
-__all__ = ["ENVIRONMENT", "Path", "reads"]
+__all__ = ["ENVIRONMENT", "Path", "free_names", "reads"]
 
 ENVIRONMENT = "$env"
 """The name of the whole environment."""
@@ -90,3 +99,17 @@ def _paths(tree: Node, names: Collection[str]) -> Iterator[tuple[Node, Path]]:
         if root.value == ENVIRONMENT and len(steps) > 1:
             del steps[0]  # `$env.payload.x` is `payload.x`
         yield root, Path(tuple(steps))
+
+
+def free_names(text: str, dialect: Dialect = V1_17) -> list[str]:
+    """The names that the environment (or a built-in function) must give, each once, in order. Raises ``ExpressionError``."""
+    found: dict[str, None] = {}
+    waiting: list[tuple[Node, frozenset[str]]] = [(parse(text, dialect), frozenset())]
+    while waiting:
+        node, variables = waiting.pop()
+        if isinstance(node, IdentifierNode) and node.value not in variables:
+            found[node.value] = None
+        inner = variables | {node.name} if isinstance(node, LetNode) else variables
+        below = [(child, inner if child is getattr(node, "body", None) else variables) for child in children(node)]
+        waiting += reversed(below)
+    return list(found)

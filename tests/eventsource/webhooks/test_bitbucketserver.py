@@ -3,7 +3,9 @@ import json
 import pytest
 
 from events.errors import Rejected
-from tests.eventsource.suite import ForgeContract, delivery, listener, sha256, sources
+from eventsource.answers import Served, publish
+from eventsource.metrics import EventMetrics
+from tests.eventsource.suite import ForgeContract, MemoryBus, delivery, listener, sha256, sources
 
 CONFIG = {
     "webhook": {"endpoint": "/hook", "port": "12000"},
@@ -67,3 +69,11 @@ def test_an_option_that_is_not_built_yet_is_told_at_start() -> None:
     compiled = sources({"bitbucketserver": {"hook": config}})
     assert compiled.errors == []
     assert any("not built yet" in warning.message for warning in compiled.warnings)
+
+
+async def test_a_push_without_changes_is_answered_without_an_id() -> None:
+    hook = listener("bitbucketserver", SPLIT)
+    received = hook.take(delivery(b'{"changes":[]}', REFS))
+    answer = await publish(Served(hook, MemoryBus(), EventMetrics("ns", "es", "empty")), received)
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body) == {"status": "filtered"}
