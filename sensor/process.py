@@ -65,6 +65,7 @@ class SensorProcess:
     def __init__(self, parts: Sequence[SensorRunner | Recorder | BindingRunner], buses: Sequence[Bus]) -> None:
         self._parts = parts
         self._buses = buses
+        self._told_to_end = asyncio.Event()
 
     async def start(self) -> None:
         """Create all consumers; afterwards no event is missed."""
@@ -73,8 +74,9 @@ class SensorProcess:
                 tasks.create_task(part.start())
 
     async def run(self) -> None:
-        """Work until ``drain``."""
+        """Work until ``drain``, also when there is nothing to run."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._told_to_end.wait())
             for part in self._parts:
                 tasks.create_task(part.run())
         crash_at("drain.ended")
@@ -85,6 +87,7 @@ class SensorProcess:
 
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
+        self._told_to_end.set()
         for part in self._parts:
             await part.drain()
         crash_at("drain.begun")

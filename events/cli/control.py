@@ -7,12 +7,16 @@ The parent sends the configuration first; the child answers ``{"ready": true}`` 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from typing import Any
 
 import orjson
 
-__all__ = ["Channel"]
+__all__ = ["OURS_TO_HEAR", "Channel"]
+
+OURS_TO_HEAR = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that go to a whole process group: the parent hears them, and tells its children when to end."""
 
 _MAX_LINE = 256 << 20
 

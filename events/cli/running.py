@@ -218,7 +218,7 @@ class Up:
         Sources and the event endpoint can do without the bus and the sensors for as long as they can spool.
         """
         if self.plan.source_buses or self.plan.posted:
-            return [*parts["source"], *self.keepers.risks(), *([] if self.sensor.is_up else parts["sensor"])]
+            return [*parts["source"], *self.keepers.risks(), *([] if self.sensor.serves else parts["sensor"])]
         return [reason for reasons in parts.values() for reason in reasons]
 
     async def troubles(self) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import click
@@ -146,10 +146,22 @@ def command(**options: object) -> None:
 
 
 async def _until_told(options: UpOptions) -> int:
-    ended = told_to_end()
-    async with running(options):
-        await ended.wait()
-        click.echo("Stopping: finishing what is under way.", err=True)
+    ended, is_up = told_to_end(), asyncio.Event()
+
+    async def run() -> None:
+        async with running(options):
+            is_up.set()
+            await ended.wait()
+            click.echo("Stopping: finishing what is under way.", err=True)
+
+    work, told = asyncio.create_task(run()), asyncio.create_task(ended.wait())
+    await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not is_up.is_set() and not work.done():
+        click.echo("Stopping before the start was complete.", err=True)
+        work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
     return 0
 
 
@@ -182,7 +194,11 @@ def _show(up: Up) -> None:
     lines = [*up.plan.lines]
     for title, namespace, template in up.plan.binding_lines:
         lines.append((title, f"submits {template}" if template else "submits nothing", f"{up.posts_url}/{namespace}/"))
-    width = [max(len(line[i]) for line in lines) for i in (0, 1)]
+    if not lines:
+        click.echo(
+            "note: these manifests have no event to serve, no Sensor and no binding: nothing is served", err=True
+        )
+    width = [max((len(line[i]) for line in lines), default=0) for i in (0, 1)]
     for title, what, where in lines:
         click.echo(f"  {title:<{width[0]}}  {what:<{width[1]}}  {where}")
     if up.posts_moved:

@@ -19,7 +19,7 @@ import structlog
 from prometheus_client import REGISTRY, disable_created_metrics, generate_latest
 
 from events import logs
-from events.cli.control import Channel
+from events.cli.control import OURS_TO_HEAR, Channel
 from events.errors import PointsmanError
 
 __all__ = ["Part", "main"]
@@ -109,9 +109,9 @@ def main() -> None:
     """Entry point of the child."""
     role, descriptor = sys.argv[1], int(sys.argv[2])
     _allow_many_connections()
-    # Ctrl-C goes to the whole process group; the parent tells us when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in OURS_TO_HEAR:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS_TO_HEAR)  # the parent has started us with these blocked
     disable_created_metrics()  # type: ignore[no-untyped-call]
     for collector in list(REGISTRY._collector_to_names):  # the parent tells of its children's memory and time
         if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):

@@ -7,13 +7,13 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import structlog
 
 from eventbus.child import Child
-from events.cli.control import Channel
+from events.cli.control import OURS_TO_HEAR, Channel
 from events.crashpoints import crash_at
 from events.errors import PointsmanError, Unavailable
 
@@ -27,6 +27,16 @@ _BACKOFF = (0.05, 5.0)
 _ASK_SECONDS = 5.0
 _PATIENCE = 6
 """So many questions in a row without an answer mean that a process hangs: after half a minute."""
+
+
+@contextlib.contextmanager
+def _blocked(numbers: Collection[signal.Signals]) -> Iterator[None]:
+    """A child that is started in here hears none of these signals until it says so itself; those that come to us meanwhile wait."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Worker:
@@ -45,20 +55,24 @@ class Worker:
             # -P: the user's folder may hold an `events/` of its own, which must not shadow ours.
             command = [sys.executable, "-P", "-m", "events.cli.worker", role, str(theirs.fileno())]
             # In our process group and with our output; it ends when the channel ends, so it cannot outlive us.
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *(s.fileno() for s in sockets)),
-            )
+            with _blocked(OURS_TO_HEAR):
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(), *(s.fileno() for s in sockets)),
+                )
         child = Child(process, None)
         channel = await Channel.over(ours)
         worker = cls(role, child, channel)
         try:
-            await channel.send(config)
             async with asyncio.timeout(_START_SECONDS):
+                await channel.send(config)
                 answer = await channel.receive()
         except (TimeoutError, ConnectionError):
             answer = None
+        except BaseException:  # told to end: it must not go on without us
+            await worker.stop(0.0)
+            raise
         if answer is None or "error" in answer:
             await worker.stop(0.0)
             if answer is None:
@@ -100,6 +114,7 @@ class Role:
         self._configure = configure
         self.worker: Worker | None = None
         self.restarts = 0
+        self._is_silent = False
         self._tasks: list[asyncio.Task[None]] = []
         self._unanswered = 0
         self._changing = asyncio.Lock()
@@ -117,6 +132,11 @@ class Role:
         return self.worker is not None and self.worker.child.returncode is None
 
     @property
+    def serves(self) -> bool:
+        """Whether the child runs, and answered when it was last asked."""
+        return self.is_up and not self._is_silent
+
+    @property
     def hangs(self) -> bool:
         """Whether the child has not answered for a while, and is about to be started anew."""
         return self._unanswered >= _PATIENCE // 2
@@ -127,6 +147,7 @@ class Role:
         if worker is None or not self.is_up:
             return [f"the {self.name} process is down"]
         reasons = await worker.unready()
+        self._is_silent = reasons is None
         return [f"the {self.name} process gives no answer"] if reasons is None else reasons
 
     async def change(self, *, overlap: bool) -> None:
@@ -136,8 +157,12 @@ class Role:
             if not overlap and old is not None:
                 self.worker = None
                 await old.stop()
-            config, sockets = await self._configure()
-            self.worker = await Worker.start(self.name, config, sockets)
+            try:
+                config, sockets = await self._configure()
+                self.worker = await Worker.start(self.name, config, sockets)
+            except PointsmanError:
+                self.worker = old  # it has ended, unless both overlap: then the watch over it starts another
+                raise
             if overlap and old is not None:
                 await old.stop()
 
@@ -145,6 +170,7 @@ class Role:
         """Drain the child."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # a child that is just being started ends with them
         if self.worker is not None:
             await self.worker.stop()
 

@@ -1,0 +1,108 @@
+"""Told to end while it starts, nothing to run, and a process that gives no answer: `up` says so in words, and ends well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.up import ROOT, RunningUp, eventually, moved, up
+
+__all__ = ["up"]
+
+NOTHING = """
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: empty}
+spec: {}
+"""
+
+
+def fetch(url: str) -> tuple[int, str]:
+    """Status and text."""
+    try:
+        with urllib.request.urlopen(url, timeout=8) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def children(pid: int, role: str) -> list[int]:
+    """Our processes of a role, started by this one."""
+    found = []
+    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        words = Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")
+        if b"events.cli.worker" in words and role.encode() in words:
+            found.append(int(each))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of children")
+@pytest.mark.parametrize(
+    ("number", "later"),
+    [(signal.SIGINT, 0.0), (signal.SIGINT, 0.4), (signal.SIGTERM, 0.1), (signal.SIGHUP, 0.0)],
+    ids=["Ctrl-C", "Ctrl-C later", "SIGTERM", "SIGHUP"],
+)
+def test_a_signal_to_all_while_the_first_child_starts_ends_it_well(
+    number: signal.Signals, later: float, tmp_path: Path
+) -> None:
+    moved(ROOT / "examples" / "01-github-push", tmp_path / "manifests")
+    command = [sys.executable, "-P", "-m", "events", "up", "manifests", "--state", "state", "--admin-port", "0"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    try:
+        eventually(lambda: children(process.pid, "sensor"))
+        time.sleep(later)
+        os.killpg(process.pid, number)
+        assert process.wait(15) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    text = (tmp_path / "log").read_text()
+    assert "Stopping" in text
+    assert "Traceback" not in text
+    assert "error" not in text
+    assert "no bus at" not in text
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_manifests_without_events_run_and_it_says_that_nothing_is_served(
+    up: Callable[..., RunningUp], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.yaml").write_text(NOTHING)
+    one = up(tmp_path / "empty.yaml")
+    assert "nothing is served" in one.log
+    (sensor,) = children(one.process.pid, "sensor")
+    time.sleep(0.5)
+    assert children(one.process.pid, "sensor") == [sensor]
+    assert fetch(f"{one.admin}/readyz") == (200, "ok\n")
+    assert "started again" not in one.log
+
+
+@pytest.mark.parametrize("role", ["sensor", "source"])
+def test_a_process_that_gives_no_answer_is_not_ready_and_does_not_hold_up_the_metrics(
+    up: Callable[..., RunningUp], tmp_path: Path, role: str
+) -> None:
+    moved(ROOT / "examples" / "01-github-push", tmp_path / "manifests")
+    one = up(tmp_path / "manifests")
+    (pid,) = children(one.process.pid, role)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert fetch(f"{one.admin}/readyz") == (503, f"the {role} process gives no answer\n")
+        assert "pointsman_build_info" in fetch(f"{one.admin}/metrics")[1]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: fetch(f"{one.admin}/readyz")[0] == 200)
