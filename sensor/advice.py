@@ -92,7 +92,12 @@ def _advise_dependency(dependency: Dependency, path: str, scripts: Scripts | Non
 def _advise_filters(filters: Filters, path: str, scripts: Scripts | None) -> list[Finding]:
     findings = []
     for index, expr in enumerate(filters.exprs or ()):
-        findings += _compiles(govaluate.compile, expr.expr, f"{path}.exprs[{index}].expr")
+        wrong = _compiles(govaluate.compile, expr.expr, f"{path}.exprs[{index}].expr")
+        findings += wrong
+        fields = [field.name for field in expr.fields]
+        for name in sorted(govaluate.compile(expr.expr).names - set(fields)) if expr.expr and not wrong else ():
+            text = f"'{name}' is none of its fields: it has no value"
+            findings.append(Finding("warning", f"{path}.exprs[{index}].expr", text, did_you_mean(name, fields)))
     for index, data in enumerate(filters.data or ()):
         findings += _advise_data(data, f"{path}.data[{index}]")
     if scripts is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
+from events.cli.paths import check_paths
 from events.cli.references import Names, check_bus, check_dependencies
 from events.errors import SpecError
 from events.expressions.scripts import Scripts
@@ -31,6 +32,7 @@ from sensor.bindings.validation import check_template, decode_binding, validate_
 from sensor.plan import CompiledSensor
 from sensor.scripts import ScriptWorker
 from sensor.validation import decode_sensor, validate_sensor
+from sensor.workflow_templates import check_sensor_templates
 
 __all__ = ["Checked", "check", "judge"]
 
@@ -103,11 +105,18 @@ def check(
     names = Names.of(checked.sources, set(checked.buses))
     for manifest, source in checked.sources:
         checked.tell(manifest, check_bus(source.bus, manifest.namespace, names))
-    _check_sensors(checked, scripts, starts, names)
     templates = {
         TemplateName(m.kind, m.namespace, m.name): m.body
         for m in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate")
     }
+    _check_sensors(checked, scripts, starts)
+    for manifest, sensor in checked.sensors:
+        namespace = manifest.namespace
+        checked.tell(manifest, check_bus(sensor.bus, namespace, names))
+        checked.tell(manifest, check_dependencies(sensor, namespace, names, complete=starts))
+        listeners = {(s.source, s.name): s for s in checked.served.listeners if s.namespace == namespace}
+        checked.tell(manifest, check_paths(sensor, listeners))
+        checked.tell(manifest, check_sensor_templates(sensor, namespace, templates))
     for manifest, binding in _decoded(bundle.of("WorkflowEventBinding"), decode_binding, checked):
         checked.bindings.append((manifest, binding))
         advice = validate_binding(binding)
@@ -195,7 +204,7 @@ def _owner(path: str) -> tuple[str, str]:
 # -- Sensors ---------------------------------------------------------------------------------------------------------
 
 
-def _check_sensors(checked: Checked, scripts: Scripts | None, starts: bool, names: Names) -> None:
+def _check_sensors(checked: Checked, scripts: Scripts | None, starts: bool) -> None:
     worker = ScriptWorker()  # its process starts with the first script that is run, and none is
     for manifest, sensor in checked.sensors:
         bus = checked.buses.get((manifest.namespace, sensor.bus), JETSTREAM)
@@ -209,5 +218,3 @@ def _check_sensors(checked: Checked, scripts: Scripts | None, starts: bool, name
                 if starts or not known:
                     errors = [Finding("error", error.path, error.message, error.hint)]
         checked.add(manifest, errors, advice, starts=starts)
-        checked.tell(manifest, check_bus(sensor.bus, manifest.namespace, names))
-        checked.tell(manifest, check_dependencies(sensor, manifest.namespace, names, complete=starts))

@@ -7,9 +7,8 @@ argo-workflows-events.md §3.1, §3.4).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from events.errors import ExpressionError, SpecError
 from events.models.base import Finding, Json, decode, join_path, required, unknown_fields
@@ -19,6 +18,7 @@ from sensor.bindings.compiled import CompiledBinding, CompiledSubmit, Expression
 from sensor.bindings.conversion import conversion_of
 from sensor.bindings.dispatch import TemplateName
 from sensor.bindings.environment import NAMES, Environment
+from sensor.workflow_templates import Templates, check_arguments, check_reference
 
 __all__ = ["check_template", "decode_binding", "validate_binding"]
 
@@ -138,54 +138,17 @@ def _check_parameter(parameter: BindingParameter, seen: Collection[str], path: s
         yield Finding("warning", f"{path}.value", "does not count beside valueFrom")
 
 
-def check_template(
-    binding: WorkflowEventBinding, namespace: str, templates: Mapping[TemplateName, dict[str, Any]]
-) -> Iterator[Finding]:
+def check_template(binding: WorkflowEventBinding, namespace: str, templates: Templates) -> Iterator[Finding]:
     """Whether the template is among ``templates`` and takes these parameters."""
     submit = binding.spec.submit
     if submit is None or not submit.workflow_template_ref.name:
         return
     reference = submit.workflow_template_ref
     kind = "ClusterWorkflowTemplate" if reference.cluster_scope else "WorkflowTemplate"
-    where = "" if reference.cluster_scope else namespace
-    template = templates.get(TemplateName(kind, where, reference.name))
-    if template is None:
-        known = [name.name for name in templates if (name.kind, name.namespace) == (kind, where)]
-        hint = did_you_mean(reference.name, known) or _elsewhere(reference.name, templates)
-        text = f"no {kind} '{reference.name}' among these files"
-        yield Finding("warning", "spec.submit.workflowTemplateRef.name", text, hint)
-        return
-    declared = _parameters(template)
-    given = [parameter.name for parameter in submit.arguments.parameters]
-    for index, name in enumerate(given):
-        if name and name not in declared:
-            text = f"{kind} '{reference.name}' has no parameter '{name}'"
-            path = f"spec.submit.arguments.parameters[{index}].name"
-            yield Finding("warning", path, text, did_you_mean(name, list(declared)))
-    for name, has_default in declared.items():
-        if not has_default and name not in given:
-            text = f"parameter '{name}' of {kind} '{reference.name}' gets no value: the Workflow would fail"
-            yield Finding("warning", "spec.submit.arguments", text)
-
-
-def _elsewhere(name: str, templates: Collection[TemplateName]) -> str:
-    for other in templates:
-        if other.name == name:
-            return (
-                f"there is a {other.kind} in namespace {other.namespace}"
-                if other.namespace
-                else "set clusterScope: true"
-            )
-    return ""
-
-
-def _parameters(template: dict[str, Any]) -> dict[str, bool]:
-    """The parameters that a template declares, and whether each has a value of its own."""
-    spec = template.get("spec")
-    arguments = spec.get("arguments") if isinstance(spec, dict) else None
-    parameters = arguments.get("parameters") if isinstance(arguments, dict) else None
-    return {
-        parameter["name"]: any(parameter.get(key) is not None for key in ("value", "default", "valueFrom"))
-        for parameter in (parameters if isinstance(parameters, list) else [])
-        if isinstance(parameter, dict) and isinstance(parameter.get("name"), str)
-    }
+    name = TemplateName(kind, "" if reference.cluster_scope else namespace, reference.name)
+    missing = check_reference(name, templates, "spec.submit.workflowTemplateRef.name")
+    yield from missing
+    if not missing:
+        path = "spec.submit.arguments"
+        given = {p.name: f"{path}.parameters[{i}].name" for i, p in enumerate(submit.arguments.parameters)}
+        yield from check_arguments(name, templates, given, path)

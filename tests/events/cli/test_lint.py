@@ -236,3 +236,72 @@ spec: {event: {selector: payload.x +}, submit: {workflowTemplateRef: {name: buld
         "no WorkflowTemplate 'buld' among these files (did you mean 'build'?)",
     ]
     assert "warning" not in lint("b.yaml", b=binding).output.splitlines()[0]
+
+
+FILTERED = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: ci}
+spec:
+  dependencies:
+    - name: d
+      eventSourceName: hooks
+      eventName: push
+      filters:
+        data: [{path: header.X-Kind.0, type: string, value: [x]}]
+        exprs: [{expr: ref == "x", fields: [{path: body.ref, name: ref}]}]
+  triggers:
+    - template:
+        name: t
+        argoWorkflow:
+          operation: submit
+          source:
+            resource:
+              kind: Workflow
+              metadata: {generateName: a-}
+              spec: {workflowTemplateRef: {name: build}, arguments: {parameters: [{name: ref}]}}
+          parameters:
+            - {src: {dependencyName: d, dataKey: body.ref}, dest: spec.arguments.parameters.0.value}
+"""
+TEMPLATE = """\
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: build}
+spec: {arguments: {parameters: [{name: ref}, {name: mode, value: fast}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("", "", ""),
+        ("header.X", "headers.X", "an event of webhook has body and header, but no 'headers' (did you mean 'header'?)"),
+        ("header.X-Kind", "header.x-kind", "there is no header 'x-kind': names of headers are written as Go does (did you mean 'X-Kind'?)"),
+        ("path: body.ref", "path: bdy.ref", "an event of webhook has body and header, but no 'bdy' (did you mean 'body'?)"),
+        ("dataKey: body.", "dataKey: ", "an event of webhook has body and header, but no 'ref' (did you mean 'body.ref'?)"),
+        ("header.X-Kind.0", "body|x", ""),
+        ("eventName: push", "eventName: push\n      transform: {jq: .body}", ""),
+        ("expr: ref", "expr: reff", "'reff' is none of its fields: it has no value (did you mean 'ref'?)"),
+        ("name: build", "name: buidl", "no WorkflowTemplate 'buidl' among these files (did you mean 'build'?)"),
+        ("generateName: a-", "generateName: a-, namespace: x", "no WorkflowTemplate 'build' among these files (there is a WorkflowTemplate in namespace default)"),
+        ("[{name: ref}]", "[{name: mode}]", "parameter 'ref' of WorkflowTemplate 'build' gets no value: the Workflow would fail"),
+        ("[{name: ref}]", "[{name: ref}, {name: mod, value: x}]", "WorkflowTemplate 'build' has no parameter 'mod' (did you mean 'mode'?)"),
+        ("parameters.0.value", "parameters.1.value", "spec.arguments.parameters has 1 item: index 1 is behind its end (the first has index 0)"),
+        ("dest: spec.arguments.parameters.0.value", "dest: spec.arguments.parameters", ""),
+        ("dest: spec.arguments.parameters.0.value", "dest: spec.workflowTemplateRef.name", ""),
+    ],
+)  # fmt: skip
+def test_what_leads_nowhere_in_a_sensor_is_a_warning_where_it_can_be_known(lint, old, new, sentence):
+    result = lint(
+        ".", source=SOURCE, secret=SECRET, template=TEMPLATE, sensor=FILTERED.replace(old, new, 1) if old else FILTERED
+    )
+    assert result.exit_code == 0, result.output
+    findings = result.output.splitlines()[:-1]
+    assert [line.endswith(sentence) for line in findings] == ([True] if sentence else []), findings
+
+
+def test_nothing_is_said_of_templates_that_are_kept_elsewhere(lint):
+    assert (
+        "1 object in 1 file: no errors, no warnings"
+        in lint("s.yaml", s=FILTERED.replace("name: build", "name: b")).output
+    )
