@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -242,6 +245,20 @@ def test_the_guides_binding_starts_what_it_says(start: Start) -> None:
     assert labels["workflows.argoproj.io/workflow-event-binding"] == "pull-request-binding"
     assert labels["workflows.argoproj.io/creator"] == "system-serviceaccount-default-gitlab.com"
     assert settled(running, 2) == ["filtered", "submitted"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_post_of_the_documentation_is_answered_word_for_word(up: Start) -> None:
+    text = (ROOT / "docs" / "event-endpoint.md").read_text()
+    start, curl = re.findall(r"```console\n\$ (.*?)```", text, re.DOTALL)[:2]
+    _, _, *arguments = shlex.split(start)
+    command, _, expected = curl.strip().rpartition("\n")
+    running = up(ROOT / arguments[0], *arguments[1:], "--bindings-port", "0")
+    command = command.replace("http://127.0.0.1:2746", running.url(""))
+    program, *rest = shlex.split(command.replace("\\\n", " "))
+    answers = [subprocess.run([program, "-s", *rest], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert [one.stdout for one in answers] == [expected, expected.replace("stored", "duplicate")]
+    eventually(lambda: "delivered again, nothing runs again" in running.log)
 
 
 @needs_shared

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 from eventbus.jetstream import JetStreamBus
+from eventbus.redelivered import Redelivered
 from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
 from events.errors import SpecError
 from events.secrets import Vault
@@ -150,16 +151,22 @@ async def serve_endpoint(
     *,
     retention: float,
     certificate: tuple[bytes, bytes] | None = None,
+    redelivered: Redelivered | None = None,
 ) -> None:
     """Answer posts on this socket, until ``http`` drains. Results are kept for ``retention`` seconds."""
     desk = await stack.enter_async_context(ResultsDesk.opened(bus, retention))
-    service = EndpointService(gate, bus, desk, http.bodies, settings)
+    service = EndpointService(gate, bus, desk, http.bodies, settings, redelivered)
     tls = None if certificate is None else tls_context(*certificate)
     await http.serve(listening.getsockname()[1], service, [listening], tls)
 
 
 async def serve_locally(
-    stack: AsyncExitStack, http: Server, config: Mapping[str, Any], bus: JetStreamBus, vault: Vault
+    stack: AsyncExitStack,
+    http: Server,
+    config: Mapping[str, Any],
+    bus: JetStreamBus,
+    vault: Vault,
+    redelivered: Redelivered | None = None,
 ) -> None:
     """The endpoint of ``up``, from what ``EndpointOptions.to_wire`` made, with ``socket`` and ``bindings`` put in."""
     bindings: dict[str, list[dict[str, Any]]] = {}
@@ -175,6 +182,7 @@ async def serve_locally(
         socket.socket(fileno=config["socket"]),
         EndpointSettings(("client",), config["error_status"], config["max_payload"], config["wait"]),
         retention=config["retention"],
+        redelivered=redelivered,
         certificate=None
         if certificate is None
         else (certificate[0].encode("latin-1"), certificate[1].encode("latin-1")),

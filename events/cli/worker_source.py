@@ -84,5 +84,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
             sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus], redelivered=redelivered
         )
         if (posted := metrics.buses.get(BINDINGS_BUS)) is not None:
-            await serve_locally(stack, server, {**config["endpoint"], "retention": config["retention"]}, posted, vault)
+            await serve_locally(
+                stack, server, {**config["endpoint"], "retention": config["retention"]}, posted, vault, redelivered
+            )
         yield _Serving(server, metrics, redelivered)

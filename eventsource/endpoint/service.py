@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod
 
 from eventbus.interface import Bus
+from eventbus.redelivered import Redelivered
 from events.errors import PointsmanError, Refused, Rejected, Unavailable
 from eventsource.body import Bodies
 from eventsource.delivery import Delivery, canonical
@@ -56,7 +57,16 @@ class EndpointSettings:
 class EndpointService:
     """Answers the requests of one port. See ``eventsource.server.Service``."""
 
-    def __init__(self, gate: Gate, bus: Bus, desk: ResultsDesk, bodies: Bodies, settings: EndpointSettings) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        bus: Bus,
+        desk: ResultsDesk,
+        bodies: Bodies,
+        settings: EndpointSettings,
+        redelivered: Redelivered | None = None,
+    ) -> None:
+        self._redelivered = redelivered
         self._gate = gate
         self._bus = bus
         self._desk = desk
@@ -143,6 +153,8 @@ class EndpointService:
             results = await expected.wait(deadline, look_first=stored.duplicate)
         status = "duplicate" if stored.duplicate else "stored"
         self._metrics.result(status)
+        if stored.duplicate and self._redelivered is not None:
+            self._redelivered.tell(event.id, posted.delivery_id)
         if results is not None and results.errors and self._settings.error_status == "argo":
             return answers.failed_dispatch(results.errors)
         shown = None if results is None else [one.shown(posted.post.namespace) for one in results.bindings]
