@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.up import ROOT, RunningUp, eventually, moved, up
 
@@ -90,6 +91,21 @@ def test_manifests_without_events_run_and_it_says_that_nothing_is_served(
     assert children(one.process.pid, "sensor") == [sensor]
     assert fetch(f"{one.admin}/readyz") == (200, "ok\n")
     assert "started again" not in one.log
+
+
+def test_metrics_of_all_processes_are_one_text_with_each_family_and_series_once(
+    up: Callable[..., RunningUp], tmp_path: Path
+) -> None:
+    moved(ROOT / "examples" / "01-github-push", tmp_path / "manifests")
+    text = fetch(f"{up(tmp_path / 'manifests').admin}/metrics")[1]
+    types = [line for line in text.splitlines() if line.startswith("# TYPE")]
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(types) == len(set(types))
+    assert len(series) == len(set(series))
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for name in ("argo_events_action_triggered", "pointsman_outcomes", "pointsman_verdicts"):
+        assert {sample.labels["namespace"] for sample in families[name].samples} == {"default"}
+    assert families["argo_events_event_service_running_total"].samples[0].value > 0
 
 
 @pytest.mark.parametrize("role", ["sensor", "source"])

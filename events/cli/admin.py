@@ -14,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from eventbus.keeper import StreamKeeper
+from events.cli.exposition import merge
 from events.errors import InUse
 from events.version import __version__
 
@@ -71,7 +72,7 @@ class Admin:
     async def _metrics(self, _: web.Request) -> web.Response:
         workers = [role.worker for role in (self._up.source, self._up.sensor) if role.worker is not None]
         texts = await asyncio.gather(*(worker.metrics() for worker in workers))
-        text = generate_latest(self._own()).decode() + "".join(texts)
+        text = merge([generate_latest(self._own()).decode(), *texts])
         return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     def _own(self) -> CollectorRegistry:
