@@ -23,6 +23,7 @@ __all__ = ["MethodNotAllowed", "Served", "broken", "fault", "healthy", "publish"
 log = structlog.get_logger("eventsource")
 
 _JSON = {"Content-Type": "application/json", "Server": "pointsman"}
+_FORM = "application/x-www-form-urlencoded"
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", "Server": "pointsman"}
 
 
@@ -35,6 +36,7 @@ class Served:
     metrics: EventMetrics
     redelivered: Redelivered | None = None
     """Says in the log what a delivery that came again was settled as."""
+    told_of_form: bool = False
 
 
 class MethodNotAllowed(Rejected):
@@ -76,6 +78,18 @@ async def publish(served: Served, received: Received) -> web.Response:
     if len(ids) > 1:
         answer["ids"] = ids
     return web.Response(status=202 if status == "spooled" else 200, body=orjson.dumps(answer), headers=_JSON)
+
+
+def tell_of_form(served: Served, delivery: Delivery) -> None:
+    """Say, once an event, that JSON came as a form: `curl -d` does that, and then no path finds anything in the body."""
+    if served.told_of_form or delivery.body[:1] not in (b"{", b"[") or delivery.header("Content-Type") != _FORM:
+        return
+    served.told_of_form = True
+    log.warning(
+        "the body looks like JSON but was sent as a form, so it is read as one",
+        listener=served.listener.owner,
+        hint="send it with `Content-Type: application/json`",
+    )
 
 
 def refusal(

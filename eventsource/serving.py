@@ -49,6 +49,8 @@ class WebhookService:
                 crash_at("accept.received", body)
                 fields = _headers(request.raw_headers)
                 delivery = Delivery(request.method, path, fields, body, query, time.time_ns())
+                if served.listener.kind == "webhook":
+                    answers.tell_of_form(served, delivery)
                 received = served.listener.receive(delivery)
                 crash_at("accept.converted", body)
                 answer = await answers.publish(served, received)

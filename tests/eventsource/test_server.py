@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from eventbus.interface import SPOOLED, Stored
 from events.errors import Refused, Unavailable
@@ -82,6 +83,19 @@ async def test_the_answer_tells_what_became_of_the_delivery() -> None:
         assert first[2] == {"id": one.bus.events[0].id, "status": "stored"}
         assert again[2] == {"id": one.bus.events[0].id, "status": "duplicate"}
         assert first[1]["Server"] == "pointsman"
+
+
+async def test_json_that_is_sent_as_a_form_is_told_once() -> None:
+    form = "Content-Type: application/x-www-form-urlencoded"
+    with structlog.testing.capture_logs() as lines:
+        async with running() as one:
+            await one.post(b"a=1", form)
+            await one.post(b'{"a":1}', "Content-Type: application/json")
+            assert not lines
+            for _ in range(2):
+                assert (await one.post(b'{"a":1}', form))[0] == 200
+    [line] = lines
+    assert "application/json" in line["hint"]
 
 
 async def test_an_event_that_the_filter_drops_is_a_success() -> None:
