@@ -93,7 +93,7 @@ async def test_edited_bindings_and_secrets_count_without_a_restart(tmp_path: Pat
 async def test_without_a_binding_the_port_refuses_and_with_one_it_takes_posts_again(tmp_path: Path) -> None:
     manifests = written(tmp_path / "manifests")
     bindings = (manifests / "binding.yaml").read_text()
-    (manifests / "source.yaml").write_text(SOURCE % free_port())
+    (manifests / "source.yaml").write_text(SOURCE % (old := free_port()))
     with running(manifests, folder=tmp_path / "up", options=("--watch", "--bindings-port", "0")) as up:
         url = re.search(r"http://\S+/api/v1/events", up.output)[0] + "/default/"  # type: ignore[index]
         (manifests / "binding.yaml").write_text("")
@@ -110,6 +110,12 @@ async def test_without_a_binding_the_port_refuses_and_with_one_it_takes_posts_ag
         assert await deliver(url, ["one"]) == {"one": 200}
         eventually(lambda: delivered(up) == ["one"])
         assert up.log.count("anybody can send") == 1, "a warning is said once"
+        (manifests / "source.yaml").write_text(SOURCE % (new := free_port()))
+        eventually(lambda: up.log.count("manifests taken up") == 3)
+        assert f":{new}/any" in up.log, "so is the one of a webhook"
+        with pytest.raises(aiohttp.ClientConnectorError):
+            async with aiohttp.ClientSession() as session, session.post(f"http://127.0.0.1:{old}/any", data=b"{}"):
+                pass
 
 
 async def test_what_was_posted_is_counted_and_can_be_looked_at(tmp_path: Path) -> None:
