@@ -25,6 +25,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="events a second")
     parser.add_argument("--seconds", type=float, help="at least so long")
     parser.add_argument("--scale", type=float, default=1.0, help="counts of the tier times this")
+    parser.add_argument(
+        "--kube-apiserver", action="store_true", help="submit to a real one (KUBEBUILDER_ASSETS; row kills)"
+    )
     parser.add_argument("--folder", type=Path, help="keep all journals, logs and states there")
     given = parser.parse_args()
     seed = secrets.randbelow(1 << 31) if given.seed is None else given.seed
@@ -35,6 +38,7 @@ def main() -> int:
             carry_out(
                 row, given.tier, folder / row, seed,
                 scale=given.scale, rate=given.rate, seconds=given.seconds, kills=given.kills,
+                kube=given.kube_apiserver,
             )
         )  # fmt: skip
         print(report, flush=True)

@@ -13,7 +13,7 @@ from typing import Self
 from tests.chaos import checker
 from tests.chaos.bench import Bench
 from tests.chaos.journal import Journal, Record
-from tests.chaos.system import signal_to
+from tests.chaos.system import Target, signal_to
 
 MEAN_PAUSE = 2.5
 """Seconds between two strikes on average, exponential: some come while the last one is still being recovered from."""
@@ -85,6 +85,7 @@ class Striker:
             await asyncio.sleep(strike.stopped)
             signal_to(pid, signal.SIGCONT)
         elif strike.part == "target":
+            assert isinstance(target, Target)
             assert target.process is not None
             await asyncio.to_thread(target.process.wait, 10)
             await asyncio.sleep(rng.uniform(0.0, 1.0))

@@ -11,16 +11,23 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from eventbus import ledger
+from tests.chaos.journal import Record, Tail
+from tests.support import kube
 from tests.support.up import ROOT, eventually, free_port
 
 INJECT = Path(__file__).parent / "inject"
@@ -39,6 +46,7 @@ class Target:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = folder / "target.jsonl"
+        self._tail = Tail(self.journal)
         self.port = free_port()
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(self.url)))
@@ -66,6 +74,10 @@ class Target:
         if self.process is not None:
             self.process.wait()
 
+    def records(self) -> list[Record]:
+        """What it has done, from its journal."""
+        return self._tail.records()
+
     def be(self, mode: str = "well", *, faults: list[str] | None = None, seed: int = 0, delay: float = 0.0) -> None:
         """Set its mode, faults, and the seconds that a create takes; they hold until it is started again."""
         body = json.dumps({"mode": mode, "faults": faults or [], "seed": seed, "delay": delay}).encode()
@@ -88,6 +100,61 @@ def _kubeconfig(url: str) -> dict[str, Any]:
         "contexts": [{"name": "double", "context": {"cluster": "double", "user": "admin"}}],
         "current-context": "double",
     }
+
+
+class RealTarget:
+    """A real kube-apiserver in the place of the double: not killed, without faults, and what it has is what it lists."""
+
+    pid = 0
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stack = ExitStack()
+        self._server = self._stack.enter_context(kube.api_server(folder))
+        self.kubeconfig = self._server.kubeconfig
+        self.url = self._server.url
+        self._listed: list[Record] = []
+        self._asked = 0.0
+
+    def start(self) -> None:
+        """Install the stand-in for Argo's CRD."""
+        self._call("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kube.crd("Workflow", "workflows"))
+        eventually(self._is_up)
+
+    def kill(self) -> None:
+        self._stack.close()
+
+    def records(self) -> list[Record]:
+        """A record ``created`` for each Workflow, asked for at most once in two seconds."""
+        if time.monotonic() - self._asked > 2.0:
+            items = self._call("/apis/argoproj.io/v1alpha1/workflows")["items"]
+            self._listed = [{"what": "created", "t": _created(item), "object": item} for item in items]
+            self._asked = time.monotonic()
+        return self._listed
+
+    def be(self, *args: Any, **options: Any) -> None:
+        """It is what it is."""
+        assert not any([*args, *options.values()]), "a real API server has no faults to order"
+
+    def _is_up(self) -> bool:
+        try:
+            self._call("/apis/argoproj.io/v1alpha1/workflows")
+        except urllib.error.HTTPError:
+            return False
+        return True
+
+    def _call(self, path: str, body: object | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._server.token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._server.url + path, data=data, headers=headers)
+        trusting = ssl._create_unverified_context()  # its certificate is made at its start
+        with urllib.request.urlopen(request, context=trusting, timeout=30) as answer:
+            return dict(json.load(answer))
+
+
+def _created(item: dict[str, Any]) -> int:
+    """When it was created (ns); the server tells whole seconds."""
+    return int(datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()) * 10**9
 
 
 class Up:

@@ -97,7 +97,7 @@ async def strace(pids: Iterable[int], output: Path) -> AsyncIterator[None]:
     """Trace these processes of ours, with all their threads."""
     attach = [word for pid in pids for word in ("-p", str(pid))]
     command = ["strace", "-f", "-q", "-y", "-ttt", "-T", "-s", "1000000", "-e", f"trace={CALLS}", "-o", str(output)]
-    tracer = subprocess.Popen([*command, *attach], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    tracer = subprocess.Popen([*command, *attach], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         await until(lambda: output.exists() and tracer.poll() is None, 10, "strace runs")
         await asyncio.sleep(0.5)  # it attaches to one thread after the other

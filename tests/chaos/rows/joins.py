@@ -91,7 +91,7 @@ async def _deliver(b: Bench, delivery: str, event: str) -> None:
 
 
 async def _started(b: Bench, delivery: str) -> bool:
-    for _ in range(int(PATIENCE / 0.1)):
+    for _ in range(int((10.0 if b.run.plants else PATIENCE) / 0.1)):
         if any(r["what"] == "created" and delivery in _deliveries(r) for r in b.taken()):
             return True
         await asyncio.sleep(0.1)
