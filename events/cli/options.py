@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from eventbus.spool import DEFAULT_LIMIT
 from events import manifests
 from events.cli.endpoint import EndpointOptions
 from events.cli.plan import Plan, Signature, make_plan
+from events.errors import SpecError
 
-__all__ = ["DAY", "UpOptions", "plan_of", "show_findings", "signature"]
+__all__ = ["DAY", "UpOptions", "plan_of", "secret_values", "show_findings", "signature"]
 
 DAY = 24 * 3600
 
@@ -33,7 +34,8 @@ class UpOptions:
     nats_ca: Path | None = None
     kube: bool = False
     context: str | None = None
-    secrets: dict[str, bytes] = field(default_factory=dict)
+    secrets: Mapping[str, bytes | Path] = field(default_factory=dict)
+    """By ``[namespace/]name/key``: the value, or the file that it stands in."""
     watch: bool = False
     admin_port: int | None = None
     retention: float = 7 * DAY
@@ -51,7 +53,11 @@ def plan_of(options: UpOptions) -> Plan:
     seen = signature(options)
     bundle = manifests.load(options.paths, namespace=options.namespace, recursive=options.recursive)
     plan = make_plan(
-        bundle, host=options.host, secrets=options.secrets, environment=os.environ, has_cluster=options.kube
+        bundle,
+        host=options.host,
+        secrets=secret_values(options.secrets),
+        environment=os.environ,
+        has_cluster=options.kube,
     )
     plan.signature = seen
     return plan
@@ -59,14 +65,27 @@ def plan_of(options: UpOptions) -> Plan:
 
 def signature(options: UpOptions) -> Signature:
     """Files with the time of their last change and their size: differs when anything was edited."""
-    found = []
+    files = {value for value in options.secrets.values() if isinstance(value, Path)}
     for given in map(Path, options.paths):
-        files = (given.rglob("*") if options.recursive else given.iterdir()) if given.is_dir() else [given]
-        for file in files:
-            with contextlib.suppress(OSError):
-                status = file.stat()
-                found.append((str(file), status.st_mtime_ns, status.st_size))
+        files.update((given.rglob("*") if options.recursive else given.iterdir()) if given.is_dir() else [given])
+    found = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            found.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(sorted(found))
+
+
+def secret_values(secrets: Mapping[str, bytes | Path]) -> dict[str, bytes]:
+    """The values, those in files as they are now. Raises SpecError for a file that cannot be read."""
+    return {name: _content(value) if isinstance(value, Path) else value for name, value in secrets.items()}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{file} cannot be read: {error.strerror}", path="--secret") from None
 
 
 def show_findings(plan: Plan, *, known: Collection[str] | None = None) -> None:

@@ -262,7 +262,7 @@ class Up:
             self._seen = seen
             try:
                 await self._take_up(plan_of(self.options))
-            except PointsmanError as error:
+            except (PointsmanError, OSError) as error:
                 self._broken = True
                 log.error("the edited manifests are not taken up; what ran goes on", error=str(error))
 
@@ -289,7 +289,19 @@ class Up:
             for one in added.values():
                 one.close()
             raise
-        had_posts = self.posts is not None
+        sockets, posts = self.sockets, self.posts
+        self.plan = plan
+        try:
+            await self._change_to(plan, old, added)
+        except (PointsmanError, OSError):
+            await self._go_back_to(old, sockets, posts, added)
+            raise
+        self._write_running()
+        log.info(
+            "manifests taken up", **edits.changes(old, plan), **self._new_addresses(old, had_posts=posts is not None)
+        )
+
+    async def _change_to(self, plan: Plan, old: Plan, added: Mapping[int, socket.socket]) -> None:
         if plan.bindings and self.posts is None:
             self._reserve_posts()
         gone = [self.sockets[port] for port in sorted(old.ports - plan.ports)]
@@ -297,7 +309,6 @@ class Up:
             # Nobody would answer there: who posts must be refused, not left waiting.
             gone.append(self.posts)
             self.posts = None
-        self.plan = plan
         self._check_buses()
         if self.server is not None:
             await self.server.reload(sorted(plan.buses))
@@ -313,8 +324,25 @@ class Up:
         await self.source.change(overlap=True)
         for one in gone:
             one.close()
-        self._write_running()
-        log.info("manifests taken up", **edits.changes(old, plan), **self._new_addresses(old, had_posts=had_posts))
+
+    async def _go_back_to(
+        self,
+        old: Plan,
+        sockets: dict[int, socket.socket],
+        posts: socket.socket | None,
+        added: Mapping[int, socket.socket],
+    ) -> None:
+        """Run again what ran before: a process has not started with the new manifests. The sources were not stopped yet."""
+        fresh = [*added.values(), *([self.posts] if self.posts is not None and self.posts is not posts else [])]
+        self.plan, self.sockets, self.posts = old, sockets, posts
+        for one in fresh:
+            one.close()
+        # What still does not start is tried again by the watch over it.
+        with contextlib.suppress(PointsmanError, OSError):
+            if self.server is not None:
+                await self.server.reload(sorted(old.buses))
+            await self.sensor.change(overlap=False)
+            await self.keepers.change(old, self.address)
 
     def _new_addresses(self, old: Plan, *, had_posts: bool) -> dict[str, list[str]]:
         """Where something is served that was not before."""

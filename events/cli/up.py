@@ -20,7 +20,7 @@ import click
 from events import logs
 from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
 from events.cli.endpoint import options as endpoint_options
-from events.cli.options import DAY, UpOptions, plan_of, show_findings
+from events.cli.options import DAY, UpOptions, plan_of, secret_values, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
 
@@ -48,8 +48,13 @@ def read_size(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:
-    """``name/key=value`` and ``name/key=@file`` of the command line."""
-    found: dict[str, bytes] = {}
+    """``name/key=value`` and ``name/key=@file`` of the command line, with the files read."""
+    return secret_values(given_secrets(ctx, param, values))
+
+
+def given_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes | Path]:
+    """``name/key=value`` and ``name/key=@file`` of the command line; the files can be read, and may be edited later."""
+    found: dict[str, bytes | Path] = {}
     for text in values:
         name, equals, value = text.partition("=")
         if not equals or name.count("/") not in (1, 2) or not all(name.split("/")):
@@ -57,7 +62,8 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
             raise click.BadParameter("write [namespace/]name/key=value or [namespace/]name/key=@file")
         if value.startswith("@"):
             try:
-                found[name] = Path(value[1:]).read_bytes()
+                found[name] = file = Path(value[1:])
+                file.read_bytes()
             except OSError as error:
                 raise click.BadParameter(f"{value[1:]} cannot be read: {error.strerror}") from None
         else:
@@ -81,7 +87,7 @@ def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 @click.option("--kube", is_flag=True, help="Create Workflows in the cluster of the kubeconfig.")
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig (with --kube).")
 @click.option(
-    "--secret", "secrets", multiple=True, callback=read_secrets, metavar="[NAMESPACE/]NAME/KEY=VALUE|@FILE",
+    "--secret", "secrets", multiple=True, callback=given_secrets, metavar="[NAMESPACE/]NAME/KEY=VALUE|@FILE",
     help="A Secret's value. Also from the environment: POINTSMAN_SECRET__NAME__KEY, in upper case, with _ for - and the like.",
 )  # fmt: skip
 @click.option(
