@@ -33,6 +33,8 @@ class Plan:
     bindings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     vault: dict[VaultKey, bytes] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
+    askers: dict[int, str] = field(default_factory=dict)
+    """Which event asks first for each of the ports, with its file and line."""
     source_buses: set[BusName] = field(default_factory=set)
     sensor_buses: set[BusName] = field(default_factory=set)
     recorded: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -100,11 +102,16 @@ def _add_sources(plan: Plan, checked: Checked, host: str) -> None:
         plan.sources.append(body)
         plan.source_buses.add((manifest.namespace, source.bus))
     plan.ports = set(checked.served.tables)
+    manifests = {manifest.title: manifest for manifest, _ in checked.sources}
     for listener in checked.served.listeners:
         context = listener.webhook.context
         scheme = "https" if context.tls else "http"
         path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
         title = f"EventSource {listener.namespace}/{listener.source}"
+        manifest = manifests[title]
+        line, _ = manifest.locate(f"spec.{listener.kind}.{listener.name}")
+        asker = f"{title}, {listener.kind} event '{listener.name}', at {manifest.file}:{line}"
+        plan.askers.setdefault(int(context.port), asker)
         plan.lines.append((title, f"{listener.kind} {listener.name}", f"{scheme}://{host}:{context.port}{path}"))
 
 

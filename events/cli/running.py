@@ -74,7 +74,7 @@ class Up:
             up = cls(options, plan, state)
             stack.callback(up._close_sockets)
             for port in sorted(plan.ports):
-                up.sockets[port] = _reserve(options.host, port)
+                up.sockets[port] = _reserve(options.host, port, plan.askers[port])
             if plan.bindings:
                 up._reserve_posts()
             up._check_buses()
@@ -194,7 +194,7 @@ class Up:
 
     def _listen(self) -> None:
         for one in self._all_sockets():
-            _listen_on(one)
+            _listen_on(one, self.plan)
 
     def _close_sockets(self) -> None:
         for one in self._all_sockets():
@@ -284,7 +284,7 @@ class Up:
         added = {}
         try:
             for port in sorted(plan.ports - old.ports):
-                added[port] = _reserve(self.options.host, port)
+                added[port] = _reserve(self.options.host, port, plan.askers[port])
         except PointsmanError:
             for one in added.values():
                 one.close()
@@ -320,7 +320,7 @@ class Up:
         crash_at("up.changed")
         self.sockets = {p: s for p, s in {**self.sockets, **added}.items() if p in plan.ports}
         for one in [*added.values(), *([] if self.posts is None else [self.posts])]:
-            _listen_on(one)
+            _listen_on(one, plan)
         await self.source.change(overlap=True)
         for one in gone:
             one.close()
@@ -363,19 +363,25 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _listen_on(one: socket.socket) -> None:
+def _listen_on(one: socket.socket, plan: Plan) -> None:
     try:
         one.listen(_BACKLOG)
     except OSError:  # two may bind an address, as long as none listens
-        raise _in_use(one.getsockname()[1]) from None
+        port = one.getsockname()[1]
+        raise _in_use(port, plan.askers.get(port, "")) from None
 
 
-def _in_use(port: int) -> InUse:
-    return InUse(f"port {port} is in use by another program", hint="stop it, or change webhook.port")
+def _in_use(port: int, asker: str) -> InUse:
+    if asker:
+        return InUse(f"port {port} is in use by another program; {asker} asks for it", hint="stop it, or change the port")
+    return InUse(f"port {port} is in use by another program", hint="stop it, or give another --bindings-port")
 
 
-def _reserve(host: str, port: int) -> socket.socket:
-    """Bind, but do not listen yet: until the consumers exist a sender is refused, which it understands as "try later"."""
+def _reserve(host: str, port: int, asker: str = "") -> socket.socket:
+    """Bind, but do not listen yet: until the consumers exist a sender is refused, which it understands as "try later".
+
+    ``asker``: which field wants this port; empty: ``--bindings-port``.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror:
@@ -388,7 +394,7 @@ def _reserve(host: str, port: int) -> socket.socket:
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:
-            raise _in_use(port) from None
+            raise _in_use(port, asker) from None
         if error.errno == errno.EACCES:
             raise SpecError(f"port {port} may not be opened by this user", hint="use a port above 1023") from None
         raise SpecError(f"port {port} of {host} cannot be opened: {error.strerror}") from None
