@@ -233,7 +233,10 @@ class Submitting:
     ) -> Settled:
         crash_at("park.before", case.context.event_ids)
         kept = case.kept(self._sensor, RoundState.PARKED, time.time() + pause, problem, target, tried, said_no)
-        return Settled(self._entries(case, "pending", "", problem[1]), [kept])
+        if not tried:
+            return Settled(self._entries(case, "pending", "", problem[1]), [kept])
+        self._metrics.triggers[case.trigger.name].settled(OutcomeKind.RETRY)
+        return Settled(self._entries(case, "pending", "", f"retry: {problem[1]}"), [kept])
 
     def _dead(self, case: Case, problem: tuple[str, str], target: str, tried: int = 1) -> Settled:
         context = case.context

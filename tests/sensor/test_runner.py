@@ -10,9 +10,11 @@ import pytest
 import structlog
 
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import Entry, open_ledger, read_outcomes
+from eventbus.ledger import Entry, open_ledger, read_events, read_outcomes
 from events.errors import Refused, Unavailable
 from events.kube import Object
+from events.models.values import OutcomeKind
+from sensor import metrics
 from sensor import runner as runner_module
 from sensor.plan import CompiledSensor
 from sensor.triggers.log import Log
@@ -112,6 +114,21 @@ async def test_a_target_that_is_away_is_tried_again(
         await until(lambda: outcomes(tmp_path) == ["submitted"])
 
     assert target.calls == 3
+
+
+async def test_while_one_trigger_is_tried_again_the_event_and_its_other_outcomes_are_known(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    compiled = sensor(trigger(), {"template": {"name": "note", "log": {}}})
+    numbers = metrics.of_sensor(compiled.namespace, compiled.name, ["start"]).triggers["start"]
+    before = numbers.outcomes[OutcomeKind.RETRY]
+    async with run(compiled, bus, Target(Unavailable("away", retry_after=60.0)), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["pending", "submitted"])
+
+    assert [one["id"] for one in read_events(tmp_path)] == ["e1"]
+    assert {row["trigger"]: row["detail"] for row in read_outcomes(tmp_path)}["start"] == "retry: away"
+    assert numbers.outcomes[OutcomeKind.RETRY] == before + 1
 
 
 async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(bus: JetStreamBus, tmp_path: Path) -> None:
