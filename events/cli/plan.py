@@ -15,6 +15,7 @@ from events.cli.secret_values import VaultKey, fill, unused
 from events.manifests import Bundle, Located
 from events.models.base import Finding
 from eventsource.endpoint import clients
+from sensor.scripts import ScriptWorker
 
 __all__ = ["Plan", "make_plan"]
 
@@ -68,7 +69,8 @@ def make_plan(
 ) -> Plan:
     """Compile the manifests. ``secrets`` are those of the command line (``[namespace/]name/key`` → value)."""
     vault = fill(bundle, secrets, environment)
-    checked = check(bundle, vault, starts=True, has_cluster=has_cluster)
+    with ScriptWorker() as scripts:  # its process starts with the first script that there is
+        checked = check(bundle, vault, scripts, starts=True, has_cluster=has_cluster)
     plan = Plan(findings=checked.findings, vault=vault)
     if bundle.skipped:
         plan.notes.append("skipped: " + ", ".join(f"{n} × {kind}" for kind, n in sorted(bundle.skipped.items())))

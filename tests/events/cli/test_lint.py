@@ -7,7 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from events import manifests
 from events.cli.lint import command
+from events.cli.plan import make_plan
+from events.cli.secret_values import fill, unused
 
 SOURCE = """\
 apiVersion: argoproj.io/v1alpha1
@@ -305,3 +308,26 @@ def test_nothing_is_said_of_templates_that_are_kept_elsewhere(lint):
         "1 object in 1 file: no errors, no warnings"
         in lint("s.yaml", s=FILTERED.replace("name: build", "name: b")).output
     )
+
+
+def test_a_script_that_does_not_compile_is_an_error_of_lint_and_a_warning_of_up(lint, tmp_path):
+    sensor = FILTERED.replace("eventName: push\n", "eventName: push\n      transform: {jq: '.body |'}\n")
+    result = lint("s.yaml", s=sensor)
+    assert result.exit_code == 1
+    [wrong] = result.output.splitlines()[:-1]
+    plan = make_plan(manifests.load([tmp_path]), host="", secrets={}, environment={}, has_cluster=True)
+    assert not plan.errors
+    assert wrong.replace(": error: ", ": warning: ", 1) in [str(f).removeprefix(f"{tmp_path}/") for f in plan.findings]
+
+
+def test_values_of_secrets_come_from_the_command_line_the_environment_and_documents(lint, tmp_path):
+    lint(".", source=SOURCE.replace("name: hooks, key: token", "name: my-hooks, key: to.ken"))
+    bundle = manifests.load([tmp_path])
+    environment = {"POINTSMAN_SECRET__MY_HOOKS__TO_KEN": "b"}
+    key = ("secret", "default", "my-hooks", "to.ken")
+    assert fill(bundle, {}, environment) == {key: b"b"}
+    assert fill(bundle, {"my-hooks/to.ken": b"a"}, environment) == {key: b"a"}
+    assert fill(bundle, {"default/my-hooks/to.ken": b"a"}, environment) == {key: b"a"}
+    assert list(unused(bundle, {"other/my-hooks/to.ken": b"", "my-hooks/to.ken-previous": b""})) == [
+        ("other/my-hooks/to.ken", "did you mean 'my-hooks/to.ken'?")
+    ]
