@@ -81,11 +81,10 @@ def advise_event_source(source: EventSource) -> list[Finding]:
         kind = kinds.find(name)
         if kind is None:
             known = [*kinds.KINDS, *type(source.spec).wire_names()]
-            findings.append(
-                Finding(
-                    "warning", f"spec.{name}", "unknown field, ignored as in the reference", did_you_mean(name, known)
-                )
-            )
+            text = "unknown field, ignored as in the reference"
+            if isinstance(raw, dict) and raw:  # most likely a misspelt kind with its events
+                text += "; `up` refuses it"
+            findings.append(Finding("warning", f"spec.{name}", text, did_you_mean(name, known)))
         elif name != kind.kind:
             findings.append(Finding("warning", f"spec.{name}", f"is written '{kind.kind}'"))
         elif raw == {}:

@@ -78,6 +78,9 @@ def twin(text):
         ({"a": SOURCE.replace("webhook:\n", "sqs:\n")},
          "a.yaml:6:5: warning: EventSource default/hooks: spec.sqs.push: event source 'sqs' is not built yet: "
          "`up` refuses it", 1),
+        ({"a": SOURCE.replace("webhook:\n", "webhok:\n")},
+         "a.yaml:5:3: warning: EventSource default/hooks: spec.webhok: unknown field, ignored as in the reference; "
+         "`up` refuses it (did you mean 'webhook'?)", 0),
     ],
 )  # fmt: skip
 def test_what_up_would_refuse_or_warn_of_is_said_before(lint, files, line, code):
