@@ -24,6 +24,7 @@ from events.models.sensor import (
 )
 from events.models.shared import Backoff, check_backoff
 from events.registry import did_you_mean
+from sensor.gjson_paths import advise_path
 from sensor.naming import Origin
 from sensor.ratelimit import RateLimit
 from sensor.triggers import PRECEDENCE, kinds, registry
@@ -94,6 +95,8 @@ def _advise_filters(filters: Filters, path: str, scripts: Scripts | None) -> lis
     for index, expr in enumerate(filters.exprs or ()):
         wrong = _compiles(govaluate.compile, expr.expr, f"{path}.exprs[{index}].expr")
         findings += wrong
+        for at, field in enumerate(expr.fields):
+            findings += advise_path(field.path, f"{path}.exprs[{index}].fields[{at}].path")
         fields = [field.name for field in expr.fields]
         for name in sorted(govaluate.compile(expr.expr).names - set(fields)) if expr.expr and not wrong else ():
             text = f"'{name}' is none of its fields: it has no value"
@@ -114,7 +117,8 @@ def _advise_filters(filters: Filters, path: str, scripts: Scripts | None) -> lis
 
 
 def _advise_data(data: DataFilter, path: str) -> list[Finding]:
-    findings = _compiles(gotemplate.compile, data.template, f"{path}.template")
+    findings = advise_path(data.path, f"{path}.path")
+    findings += _compiles(gotemplate.compile, data.template, f"{path}.template")
     if data.type == "string":
         if data.comparator not in ("", "=", "!="):
             findings.append(Finding("error", f"{path}.comparator", f"a string is never '{data.comparator}' another"))
@@ -216,7 +220,8 @@ def _advise_parameter(parameter: TriggerParameter, names: list[str], path: str) 
     src = parameter.src
     if src is None:
         return []
-    findings = _compiles(gotemplate.compile, src.data_template, f"{path}.src.dataTemplate")
+    findings = advise_path(src.data_key, f"{path}.src.dataKey")
+    findings += _compiles(gotemplate.compile, src.data_template, f"{path}.src.dataTemplate")
     findings += _compiles(gotemplate.compile, src.context_template, f"{path}.src.contextTemplate")
     if src.dependency_name and src.dependency_name not in names:
         text = f"there is no dependency '{src.dependency_name}': the parameter is " + (
