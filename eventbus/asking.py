@@ -6,6 +6,7 @@ What the server tells of itself: https://docs.nats.io/running-a-nats-service/con
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import orjson
@@ -46,9 +47,13 @@ async def ask(port: int, address: Address, subject: str) -> dict[str, Any]:
         "lang": "python",
         "version": "0",
     }
-    hello = b"CONNECT %b\r\nSUB _INBOX.answer 1\r\nPUB %b _INBOX.answer 0\r\n\r\n" % (
+    # An inbox of its own: two that ask at the same time must not get each other's answers.
+    inbox = b"_INBOX." + uuid.uuid4().hex.encode()
+    hello = b"CONNECT %b\r\nSUB %b 1\r\nPUB %b %b 0\r\n\r\n" % (
         orjson.dumps(options),
+        inbox,
         subject.encode(),
+        inbox,
     )
     try:
         async with asyncio.timeout(_SECONDS):

@@ -147,3 +147,9 @@ async def test_the_server_says_how_it_writes(nats: EmbeddedNats) -> None:
     assert told is not None
     assert told["jetstream"]["config"]["sync_always"] is True
     assert await nats.ask("NONSENSE") is None
+
+
+async def test_who_asks_gets_the_answer_to_that_question(nats: EmbeddedNats) -> None:
+    """Also when others ask at the same time: other figures in the place of the server's health would be an alarm."""
+    answers = await asyncio.gather(*(nats.ask(topic) for topic in ("VARZ", "HEALTHZ") * 20))
+    assert ["status" in (one or {}) for one in answers] == [False, True] * 20
