@@ -113,11 +113,15 @@ class Parking:
                 queued[one.trigger] = queued.get(one.trigger, 0) + 1
                 self.wake(one.trigger)
 
-    async def stop(self, grace: float) -> None:
-        """Begin with nothing more; what is under way gets ``grace`` seconds. The rest stays on disk."""
+    def halt(self) -> None:
+        """Begin with nothing more: what waits for its time, or for its target, stays on disk."""
         self._stopped = True
         for task in self._workers:
             task.cancel()
+
+    async def stop(self, grace: float) -> None:
+        """``halt``; what is under way gets ``grace`` seconds."""
+        self.halt()
         if self._submissions:
             await asyncio.wait(self._submissions, timeout=grace)
         for task in self._submissions:

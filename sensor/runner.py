@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -67,6 +67,8 @@ class Work:
     """Set when it is settled, for those that are watched."""
     mark: str = ""
     """Under what it is marked in the ledger, when it was under way as a process ended."""
+    looks: int = 0
+    """How often it was found held; the second time it is written down as an event that is under way."""
 
 
 class SensorRunner:
@@ -88,6 +90,7 @@ class SensorRunner:
         self._room = asyncio.Event()
         self._room.set()
         self._on_hold = False
+        self._is_draining = False
         self._tasks: asyncio.TaskGroup | None = None
         self._rounds: set[asyncio.Task[None]] = set()
 
@@ -127,8 +130,10 @@ class SensorRunner:
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
+        self._is_draining = True
+        self._parking.halt()
         await self._subscription.close()
-        self._room.set()
+        self._make_room()
 
     # -- steps 5 and 6 -----------------------------------------------------------------------------------------------
 
@@ -408,8 +413,8 @@ class SensorRunner:
         return [Entry(identity, sensor, t.name, dependency, outcome, target, detail, sequence) for t in triggers]
 
     def _make_room(self) -> None:
-        """Take more messages, or not, depending on what is held in memory and on disk."""
-        if len(self._held) < MAX_UNSETTLED and self._parking.count < MAX_PARKED:
+        """Take more messages, or not, depending on what is held in memory and on disk. When it drains nothing may wait for that."""
+        if self._is_draining or (len(self._held) < MAX_UNSETTLED and self._parking.count < MAX_PARKED):
             self._room.set()
         else:
             self._room.clear()
@@ -437,9 +442,18 @@ class SensorRunner:
                     else:
                         await self._offer_letters()
                 self._make_room()
+                await self._show()
             except Unavailable as error:
                 log.error("orders cannot be carried out", sensor=self.sensor.id, error=str(error))
             await asyncio.sleep(ORDERS)
+
+    async def _show(self) -> None:
+        """Write down the events that a slow target holds up, so that they can be seen. What became of them, and that they count, follows."""
+        slow = [work for work in self._held if work.looks == 1]
+        for work in self._held:
+            work.looks += 1
+        if slow:
+            await self._ledger.record([replace(self._record(work), units=None) for work in slow], [])
 
     async def _hold(self, held: bool) -> None:
         if held == self._on_hold:

@@ -15,7 +15,6 @@ from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-import structlog
 from prometheus_client import REGISTRY, disable_created_metrics, generate_latest
 
 from events import logs
@@ -24,7 +23,6 @@ from events.errors import PointsmanError
 
 __all__ = ["Part", "main"]
 
-log = structlog.get_logger("up")
 
 _FILES = 16_384
 
@@ -85,10 +83,10 @@ def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
 
 
 async def _report(channel: Channel, sentence: str) -> None:
-    try:
+    with contextlib.suppress(
+        ConnectionError
+    ):  # the parent is gone, and what went wrong comes of that: its bus ended, too
         await channel.send({"error": sentence})
-    except ConnectionError:
-        log.error(sentence)
 
 
 async def _obey(channel: Channel, part: Part) -> None:

@@ -54,16 +54,19 @@ class Worker:
         with theirs:
             # -P: the user's folder may hold an `events/` of its own, which must not shadow ours.
             command = [sys.executable, "-P", "-m", "events.cli.worker", role, str(theirs.fileno())]
-            # In our process group and with our output; it ends when the channel ends, so it cannot outlive us.
-            with _blocked(OURS_TO_HEAR):
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), *(s.fileno() for s in sockets)),
-                )
-        child = Child(process, None)
-        channel = await Channel.over(ours)
-        worker = cls(role, child, channel)
+            channel = await Channel.over(ours)
+            try:
+                # In our process group and with our output; it ends when the channel ends, so it cannot outlive us.
+                with _blocked(OURS_TO_HEAR):
+                    process = await asyncio.create_subprocess_exec(
+                        *command,
+                        stdin=asyncio.subprocess.DEVNULL,
+                        pass_fds=(theirs.fileno(), *(s.fileno() for s in sockets)),
+                    )
+            except BaseException:
+                channel.close()
+                raise
+        worker = cls(role, Child(process, None), channel)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await channel.send(config)

@@ -11,6 +11,7 @@ import structlog
 
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Entry, open_ledger, read_events, read_outcomes
+from eventbus.tally import read_accounts
 from events.errors import Refused, Unavailable
 from events.kube import Object
 from events.models.values import OutcomeKind
@@ -131,6 +132,25 @@ async def test_while_one_trigger_is_tried_again_the_event_and_its_other_outcomes
     assert numbers.outcomes[OutcomeKind.RETRY] == before + 1
 
 
+async def test_an_event_that_a_slow_target_holds_up_is_seen_and_counts_once(bus: JetStreamBus, tmp_path: Path) -> None:
+    answered = asyncio.Event()
+
+    class Slow(Target):
+        async def create(self, obj: Object) -> Object:
+            await answered.wait()
+            return await super().create(obj)
+
+    async with run(sensor(), bus, Slow(), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: [one["id"] for one in read_events(tmp_path)] == ["e1"])
+        assert outcomes(tmp_path) == []
+        answered.set()
+        await until(lambda: outcomes(tmp_path) == ["submitted"])
+
+    (account,) = read_accounts(tmp_path)
+    assert (account.stored, account.difference) == (1, 0)
+
+
 async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(bus: JetStreamBus, tmp_path: Path) -> None:
     target = Target(Refused("quota exceeded", status=403))
     async with run(sensor(), bus, target, tmp_path):
@@ -231,3 +251,29 @@ async def test_a_slow_target_holds_back_no_other_trigger(bus: JetStreamBus, tmp_
         assert all(name.startswith("quick-") for name in target.created)
         released.set()
         await until(lambda: len(outcomes(tmp_path)) == 40)
+
+
+async def test_told_to_end_it_tries_nothing_again_and_waits_for_no_room(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target(*[Unavailable("away", retry_after=0.02)] * 10_000)
+    async with run(sensor(), bus, target, tmp_path) as runner:
+        await bus.publish(event("e1"))
+        await until(lambda: target.calls >= 3)
+        monkeypatch.setattr(runner_module, "MAX_PARKED", 0)
+        close = runner._subscription.close
+
+        async def close_slowly() -> None:
+            await asyncio.sleep(0.1)
+            calls.append(target.calls)
+            await asyncio.sleep(1.0)
+            calls.append(target.calls)
+            await close()
+
+        calls: list[int] = []
+        monkeypatch.setattr(runner._subscription, "close", close_slowly)
+        await runner.drain()
+        assert calls[0] == calls[1]
+        runner._make_room()
+        assert runner._room.is_set()
+        monkeypatch.undo()

@@ -1,0 +1,50 @@
+"""Child processes that are told to end while they start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from events.cli.worker import _report
+from events.cli.workers import Role, Worker
+from tests.test_starting import children
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of children")
+async def test_a_child_whose_start_is_given_up_does_not_go_on_alone() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    starting = asyncio.create_task(Worker.start("sensor", {}))
+    while not children(os.getpid(), "sensor"):
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert children(os.getpid(), "sensor") == []
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of children")
+async def test_a_role_that_stops_waits_for_the_child_that_it_was_starting_again() -> None:
+    async def configure() -> tuple[dict[str, object], list[object]]:
+        return {}, []
+
+    role = Role("sensor", configure)  # type: ignore[arg-type]
+    role._tasks = [asyncio.create_task(Worker.start("sensor", {}))]  # type: ignore[list-item]
+    while not children(os.getpid(), "sensor"):
+        await asyncio.sleep(0.01)
+    await role.stop()
+    assert children(os.getpid(), "sensor") == []
+
+
+async def test_a_child_whose_parent_is_gone_does_not_complain(capsys: pytest.CaptureFixture[str]) -> None:
+    class Gone:
+        async def send(self, message: dict[str, object]) -> None:
+            raise ConnectionResetError
+
+    await _report(Gone(), "no bus at nats://127.0.0.1:1: Connection refused")  # type: ignore[arg-type]
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
