@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -67,8 +67,6 @@ class Work:
     """Set when it is settled, for those that are watched."""
     mark: str = ""
     """Under what it is marked in the ledger, when it was under way as a process ended."""
-    looks: int = 0
-    """How often it was found held; the second time it is written down as an event that is under way."""
 
 
 class SensorRunner:
@@ -442,18 +440,9 @@ class SensorRunner:
                     else:
                         await self._offer_letters()
                 self._make_room()
-                await self._show()
             except Unavailable as error:
                 log.error("orders cannot be carried out", sensor=self.sensor.id, error=str(error))
             await asyncio.sleep(ORDERS)
-
-    async def _show(self) -> None:
-        """Write down the events that a slow target holds up, so that they can be seen. What became of them, and that they count, follows."""
-        slow = [work for work in self._held if work.looks == 1]
-        for work in self._held:
-            work.looks += 1
-        if slow:
-            await self._ledger.record([replace(self._record(work), units=None) for work in slow], [])
 
     async def _hold(self, held: bool) -> None:
         if held == self._on_hold:

@@ -11,7 +11,6 @@ import structlog
 
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Entry, open_ledger, read_events, read_outcomes
-from eventbus.tally import read_accounts
 from events.errors import Refused, Unavailable
 from events.kube import Object
 from events.models.values import OutcomeKind
@@ -130,25 +129,6 @@ async def test_while_one_trigger_is_tried_again_the_event_and_its_other_outcomes
     assert [one["id"] for one in read_events(tmp_path)] == ["e1"]
     assert {row["trigger"]: row["detail"] for row in read_outcomes(tmp_path)}["start"] == "retry: away"
     assert numbers.outcomes[OutcomeKind.RETRY] == before + 1
-
-
-async def test_an_event_that_a_slow_target_holds_up_is_seen_and_counts_once(bus: JetStreamBus, tmp_path: Path) -> None:
-    answered = asyncio.Event()
-
-    class Slow(Target):
-        async def create(self, obj: Object) -> Object:
-            await answered.wait()
-            return await super().create(obj)
-
-    async with run(sensor(), bus, Slow(), tmp_path):
-        await bus.publish(event("e1"))
-        await until(lambda: [one["id"] for one in read_events(tmp_path)] == ["e1"])
-        assert outcomes(tmp_path) == []
-        answered.set()
-        await until(lambda: outcomes(tmp_path) == ["submitted"])
-
-    (account,) = read_accounts(tmp_path)
-    assert (account.stored, account.difference) == (1, 0)
 
 
 async def test_what_is_refused_for_good_is_kept_with_the_words_of_the_target(bus: JetStreamBus, tmp_path: Path) -> None:
