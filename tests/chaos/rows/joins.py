@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.chaos import journal
 from tests.chaos.bench import Bench, Run, bench
 from tests.chaos.checker import DELIVERY
-from tests.chaos.faults import Striker
+from tests.chaos.faults import PARTS, Striker
 from tests.chaos.manifests import BUS, KEY, Manifest, sensor, source, workflow
 from tests.chaos.report import Report, bound
 
@@ -21,6 +21,7 @@ PATIENCE = 60.0
 @dataclass(frozen=True)
 class Size:
     rounds: int
+    parts: tuple[str, ...] = PARTS
 
 
 TIERS = {"short": Size(40), "nightly": Size(200)}
@@ -44,7 +45,7 @@ async def run(size: Size, run: Run) -> Report:
     report = run.report()
     async with (
         bench(run, make=manifests, path="") as b,
-        Striker(b, run.folder / "strikes.jsonl", longest_stop=2.0, pause=0.7) as striker,
+        Striker(b, run.folder / "strikes.jsonl", longest_stop=2.0, pause=0.7, parts=size.parts) as striker,
     ):
         striking = asyncio.create_task(_strike(striker))
         share = -(-size.rounds // len(WIDTHS))
