@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from events.cli import main
 from tests.support.up import ROOT, RunningUp, eventually, moved, up
 
 __all__ = ["up"]
@@ -78,6 +79,20 @@ def test_a_signal_to_all_while_the_first_child_starts_ends_it_well(
     assert "no bus at" not in text
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_ctrl_c_before_anything_runs_is_told_in_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.importlib, "import_module", interrupted)
+    monkeypatch.setattr(sys, "argv", ["pointsman", "up", "manifests"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
 
 
 def test_manifests_without_events_run_and_it_says_that_nothing_is_served(

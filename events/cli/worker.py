@@ -23,7 +23,6 @@ from events.errors import PointsmanError
 
 __all__ = ["Part", "main"]
 
-
 _FILES = 16_384
 
 
