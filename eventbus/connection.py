@@ -262,7 +262,9 @@ class Connection:
             flush_timeout=self._timeout,
         )
         first = False
-        if not client.is_connected:  # the server hung up instead of greeting us, which nats-py does not take for a failure
+        if (
+            not client.is_connected
+        ):  # the server hung up instead of greeting us, which nats-py does not take for a failure
             raise nats.errors.ConnectionClosedError
         inbox = client.new_inbox() + "."
         subscription = await client.subscribe(inbox + "*")

@@ -373,7 +373,9 @@ def _listen_on(one: socket.socket, plan: Plan) -> None:
 
 def _in_use(port: int, asker: str) -> InUse:
     if asker:
-        return InUse(f"port {port} is in use by another program; {asker} asks for it", hint="stop it, or change the port")
+        return InUse(
+            f"port {port} is in use by another program; {asker} asks for it", hint="stop it, or change the port"
+        )
     return InUse(f"port {port} is in use by another program", hint="stop it, or give another --bindings-port")
 
 

@@ -48,7 +48,7 @@ FOUND_BY = {
     "filter_error_is_false": (REDELIVERY, "unrecorded"),
     "filters_pass_everything": (REDELIVERY, "wrong"),
     "drop_the_409_check": (size("collisions", events=5), "became dead letters"),
-    "409_is_a_failure": (AMBIGUOUS, "dead"),
+    "409_is_a_failure": (AMBIGUOUS, "unrecorded"),
     "random_workflow_name": (AMBIGUOUS, TWICE),
     "a_timeout_is_final": (AMBIGUOUS, "dead"),
     "forget_the_ledger": (AMBIGUOUS, "unrecorded"),
