@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,11 +33,6 @@ class Strike:
     stopped: float
 
 
-def draw(rng: random.Random, longest_stop: float, parts: Sequence[str] = PARTS) -> Strike:
-    kind = rng.choice(KINDS) if len(parts) > 1 else signal.SIGKILL
-    return Strike(rng.choice([t for t in TARGETS[kind] if t in parts]), kind, rng.uniform(1.0, longest_stop))
-
-
 class Striker:
     """``async with Striker(bench, path) as striker: await striker.strike()``."""
 
@@ -57,6 +51,7 @@ class Striker:
         self._longest_stop = longest_stop
         self._pause = pause
         self._parts = parts
+        self._deck: list[str] = []
 
     async def __aenter__(self) -> Self:
         await self._journal.__aenter__()
@@ -65,11 +60,20 @@ class Striker:
     async def __aexit__(self, *exc: object) -> None:
         await self._journal.__aexit__(None, None, None)
 
+    def _draw(self) -> Strike:
+        """One part after the other, each time in another order, so that none is spared by chance."""
+        rng = self._bench.run.rng
+        if not self._deck:
+            self._deck = rng.sample(self._parts, len(self._parts))
+        part = self._deck.pop()
+        kinds = [kind for kind in KINDS if part in TARGETS[kind]] if len(self._parts) > 1 else [signal.SIGKILL]
+        return Strike(part, rng.choice(kinds), rng.uniform(1.0, self._longest_stop))
+
     async def strike(self) -> None:
         """Wait for the next moment, strike, and bring back what nobody else brings back: ``up`` itself, and the target."""
         rng, up, target = self._bench.run.rng, self._bench.up, self._bench.target
         await asyncio.sleep(rng.expovariate(1 / self._pause))
-        strike = draw(rng, self._longest_stop, self._parts)
+        strike = self._draw()
         pid = (
             {"up": up.pid, "target": target.pid}[strike.part]
             if strike.part in ("up", "target")
