@@ -92,7 +92,9 @@ async def test_bindings_submit_templates_of_the_cluster_each_delivery_once(
                 "matched": True,
                 "error": 'failed to get workflow template: workflowtemplates.argoproj.io "ci" not found',
             }
-            told = await cluster.find("v1", "Event", "default")
+            async with asyncio.timeout(30):  # it is written after the answer
+                while not (told := await cluster.find("v1", "Event", "default")):
+                    await asyncio.sleep(0.05)
             assert [(e["reason"], e["involvedObject"]["name"]) for e in told] == [("WorkflowEventBindingError", "push")]
 
             metadata = {"name": "ci", "namespace": "default"}

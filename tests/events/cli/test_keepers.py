@@ -121,7 +121,8 @@ def test_each_part_says_how_it_is_and_is_well_again_by_itself(tmp_path: Path) ->
         os.kill(stopped, signal.SIGSTOP)
         assert ask(up, "/readyz/sensor") == (503, "the sensor process gives no answer\n")
         status, text = ask(up, "/readyz")
-        assert (status, text) == (200, "ok\nsensor: the sensor process gives no answer\n"), "deliveries can be taken"
+        assert status == 503
+        assert "the sensor process gives no answer" in text
         os.kill(stopped, signal.SIGCONT)
         eventually(lambda: ask(up, "/readyz") == (200, "ok\n"))
 
