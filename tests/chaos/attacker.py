@@ -52,11 +52,12 @@ async def slow(port: int, seconds: float, results: Results) -> None:
 
 
 async def upload(port: int, seconds: float, results: Results) -> None:
-    """One large body, to the end or until there is an answer."""
+    """One large body, to the end or until there is an answer. Its size is not announced (chunks), so that it has to be read."""
     head = (
         "POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\n"
-        f"X-GitHub-Delivery: upload-{id(results)}\r\nX-Hub-Signature-256: sha256={'0' * 64}\r\nContent-Length: {UPLOAD}\r\n\r\n"
+        f"X-Hub-Signature-256: sha256={'0' * 64}\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
+    chunk = b"%x\r\n%s\r\n" % (len(PART), PART)
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -64,7 +65,7 @@ async def upload(port: int, seconds: float, results: Results) -> None:
             answer = asyncio.create_task(reader.readline())
             sent = 0
             while sent < UPLOAD and not answer.done():
-                writer.write(PART)
+                writer.write(chunk)
                 sent += len(PART)
                 await writer.drain()
             results[(await answer).decode("latin-1").partition(" ")[2][:3] or "closed"] += 1
