@@ -173,6 +173,20 @@ class Connection:
         """A fresh subject that nobody else listens at."""
         return str(self._client.new_inbox())
 
+    async def move(self, address: Address) -> None:
+        """Connect anew to this address, or with these credentials; what is under way fails as when the connection breaks.
+
+        Raises SpecError for certificates that cannot be used; then nothing is changed.
+        """
+        if address == self._address:
+            return
+        if address.tls is not None:
+            _tls_context(address.tls)
+        self._address = address
+        log.info("the bus has another address or other credentials; connecting anew")
+        if self._reopening is None or self._reopening.done():  # else its next try takes the new address
+            await _close(self._client)
+
     async def wait_up(self) -> None:
         """Wait, for as long as it takes, until the connection stands."""
         await self._up.wait()
@@ -343,17 +357,19 @@ async def open_connection(
     request_timeout: float = 2.0,
     connect_timeout: float = 5.0,
     patient: bool = False,
+    forgiving: bool = False,
 ) -> AsyncIterator[Connection]:
     """A connection to the bus. Raises Unavailable when there is none within ``connect_timeout``, Refused for wrong credentials.
 
     Later it comes back by itself whatever happens. ``request_timeout`` bounds each request in seconds. A ``patient`` one is handed out
-    without a server, too, and comes up when there is one.
+    without a server, too, and comes up when there is one; one that is ``forgiving``, too, also when the server refuses the credentials,
+    which may be about to change.
     """
     connection = Connection(address, name, request_timeout)
     try:
         await connection._open(connect_timeout)
-    except Unavailable as error:
-        if not patient:
+    except (Unavailable, Refused) as error:
+        if not patient or (isinstance(error, Refused) and not forgiving):
             raise
         log.warning("%s; going on without it until it comes", error)
         connection._open_later()

@@ -55,6 +55,10 @@ class JetStreamBus:
         """Whether the connection stands at this moment."""
         return self._connection.is_up
 
+    async def move(self, address: Address) -> None:
+        """Go on at this address, or with these credentials: they have been replaced. What is under way is sent again by whoever sent it."""
+        await self._connection.move(address)
+
     async def ensure_stream(self) -> None:
         """Create the stream when it is missing; an existing one is used as it is."""
         await self._api.create_stream(self._settings.request())

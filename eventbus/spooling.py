@@ -150,15 +150,22 @@ async def connect(
     folder: Path,
     limit: int = DEFAULT_LIMIT,
     stream: StreamSettings = OURS,
+    forgiving: bool = False,
 ) -> AsyncIterator[SpoolingBus]:
     """A bus with a spool in ``folder``, until the end of the ``async with``. It need not be there yet.
 
-    ``limit`` bounds the bytes of the spool. Raises Refused for wrong credentials, SpoolFailed when the folder cannot be read.
+    ``limit`` bounds the bytes of the spool. Raises Refused for wrong credentials unless ``forgiving``, SpoolFailed when the folder cannot
+    be read.
     """
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(
             open_connection(
-                address, name=name, request_timeout=_REQUEST_SECONDS, connect_timeout=_CONNECT_SECONDS, patient=True
+                address,
+                name=name,
+                request_timeout=_REQUEST_SECONDS,
+                connect_timeout=_CONNECT_SECONDS,
+                patient=True,
+                forgiving=forgiving,
             )
         )
         spool = await stack.enter_async_context(Spool(folder, limit=limit))

@@ -19,11 +19,13 @@ class Vault:
     """Secret and ConfigMap values, replaceable at run time (rotation).
 
     Keys are ``("secret" | "configmap", namespace, name, key)``. With a key ``<key>-previous`` beside ``<key>`` both values
-    are good, so that a secret can be rotated while deliveries come in.
+    are good, so that a secret can be rotated while deliveries come in. ``mounted``: they come from the folders of a pod; this only
+    changes what a message advises.
     """
 
-    def __init__(self, values: Mapping[Key, bytes] | None = None) -> None:
+    def __init__(self, values: Mapping[Key, bytes] | None = None, *, mounted: bool = False) -> None:
         self._values: dict[Key, bytes] = dict(values or {})
+        self._mounted = mounted
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self._values)} values>"
@@ -52,9 +54,12 @@ class Vault:
         hint = f"give it with --secret {selector.name}/{selector.key}=VALUE or a Secret document"
         if kind != "secret":
             hint = "add a ConfigMap document"
+        if self._mounted:
+            hint = f"add it to the {'Secret' if kind == 'secret' else 'ConfigMap'}; it is taken up without a restart"
         if not any(key[:3] == (kind, namespace, selector.name) for key in self._values):
             text = f"there is no {what} in namespace '{namespace}'"
-            return SpecError(text, hint=f"{hint} with key '{selector.key}'", reason="SecretMissing")
+            more = "" if self._mounted else f" with key '{selector.key}'"
+            return SpecError(text, hint=f"{hint}{more}", reason="SecretMissing")
         text = f"{what} has no key '{selector.key}' in namespace '{namespace}'"
         return SpecError(text, hint=hint, reason="SecretKeyMissing")
 

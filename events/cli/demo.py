@@ -25,11 +25,12 @@ from eventbus import ledger
 from events import bundled, logs, manifests
 from events.cli import story
 from events.cli.deliveries import Request, make_request, read_sample
+from events.cli.ending import told_to_end
 from events.cli.options import UpOptions
 from events.cli.posting import Answer, Sender
 from events.cli.printing import as_yaml
 from events.cli.running import Up
-from events.cli.up import running, told_to_end
+from events.cli.up import running
 from events.errors import InUse, PointsmanError
 from events.kube.local import read_workflows
 from events.models.base import parse

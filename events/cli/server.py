@@ -33,13 +33,14 @@ from eventbus.spooling import SpoolingBus
 from eventbus.stream import StreamSettings
 from events import logs
 from events.cli.admin import bind_admin
+from events.cli.ending import told_to_end
 from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, serve_endpoint, stream_of
 from events.cli.endpoint import options as endpoint_options
 from events.cli.keepers import room_for
 from events.cli.options import DAY
 from events.cli.running import nats_address
 from events.cli.state import StateFolder
-from events.cli.up import read_retention, read_size, told_to_end
+from events.cli.up import read_retention, read_size
 from events.cli.wire import write_addresses
 from events.errors import InUse, SpecError
 from events.kube import ClusterApi

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,13 +17,14 @@ from pathlib import Path
 import click
 
 from events import logs
+from events.cli.ending import told_to_end
 from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
 from events.cli.endpoint import options as endpoint_options
 from events.cli.options import DAY, UpOptions, plan_of, secret_values, show_findings
 from events.cli.running import Up
 from events.errors import SpecError
 
-__all__ = ["command", "read_retention", "read_secrets", "read_size", "running", "told_to_end"]
+__all__ = ["command", "read_retention", "read_secrets", "read_size", "running"]
 
 
 def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -169,15 +169,6 @@ async def _until_told(options: UpOptions) -> int:
     with suppress(asyncio.CancelledError):
         await work
     return 0
-
-
-def told_to_end() -> asyncio.Event:
-    """Set by Ctrl-C, SIGTERM, and when the terminal is closed (unless `nohup` says that this is to be ignored)."""
-    ended = asyncio.Event()
-    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    for number in (signal.SIGINT, signal.SIGTERM, *(() if nohup else (signal.SIGHUP,))):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    return ended
 
 
 @asynccontextmanager

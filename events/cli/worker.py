@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import os
-import resource
 import signal
 import socket
 import sys
@@ -19,11 +17,10 @@ from prometheus_client import REGISTRY, disable_created_metrics, generate_latest
 
 from events import logs
 from events.cli.control import OURS_TO_HEAR, Channel
+from events.cli.tuning import allow_many_connections, collect_rarely
 from events.errors import PointsmanError
 
 __all__ = ["Part", "main"]
-
-_FILES = 16_384
 
 
 class Part(Protocol):
@@ -52,7 +49,7 @@ async def _serve(role: str, channel: Channel) -> int:
     problems: list[BaseException] = []
     try:
         async with opened as part:
-            _collect_rarely()
+            collect_rarely()
             await channel.send({"ready": True})
             async with asyncio.TaskGroup() as tasks:
                 commands = tasks.create_task(_obey(channel, part))
@@ -63,15 +60,6 @@ async def _serve(role: str, channel: Channel) -> int:
     for problem in problems:
         await _report(channel, str(problem))
     return 2 if problems else 0
-
-
-def _collect_rarely() -> None:
-    """Look for reference cycles rarely, and never again in what was made at the start: parsed events, which are most of what
-    is made later, hold none.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
@@ -105,7 +93,7 @@ async def _obey(channel: Channel, part: Part) -> None:
 def main() -> None:
     """Entry point of the child."""
     role, descriptor = sys.argv[1], int(sys.argv[2])
-    _allow_many_connections()
+    allow_many_connections()
     for number in OURS_TO_HEAR:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OURS_TO_HEAR)  # the parent has started us with these blocked
@@ -114,15 +102,6 @@ def main() -> None:
         if type(collector).__name__ in ("ProcessCollector", "PlatformCollector", "GCCollector"):
             REGISTRY.unregister(collector)
     sys.exit(_run(role, socket.socket(fileno=descriptor)))
-
-
-def _allow_many_connections() -> None:
-    """The usual limit of 1,024 open files is less than the connections that a source takes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # then there are fewer
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _run(role: str, end: socket.socket) -> int:
