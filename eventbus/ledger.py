@@ -68,8 +68,8 @@ class Entry(NamedTuple):
     """What became of one event for one trigger, by the dependency that it came through.
 
     ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``replaced`` (a newer event
-    waits in its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later), ``duplicate`` or
-    ``refused`` (a dead letter). ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
+    waits in its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later),
+    ``submitting`` (an attempt is under way for more than a moment), ``duplicate`` or ``refused`` (a dead letter). ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
     ``sequence`` is the place of the message that brought it; 0 for later news of it.
     """
 
@@ -205,7 +205,7 @@ class Ledger:
 # What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it. Nor does "waiting" replace what
 # came of the wait, whichever was recorded first; only a message that is newer on the bus waits anew.
 _KEEPS = """outcome.outcome = 'submitted' OR excluded.outcome = 'duplicate' OR (
-  excluded.outcome = 'waiting' AND outcome.outcome NOT IN ('waiting', 'filtered', 'error', 'duplicate')
+  excluded.outcome = 'waiting' AND outcome.outcome NOT IN ('waiting', 'submitting', 'filtered', 'error', 'duplicate')
   AND (outcome.sequence = 0 OR excluded.sequence <= outcome.sequence))"""
 _UPDATE = "ON CONFLICT DO UPDATE SET " + ", ".join(
     [f"{name} = CASE WHEN {_KEEPS} THEN outcome.{name} ELSE excluded.{name} END" for name in ("outcome", "target", "detail", "recorded")]

@@ -62,7 +62,7 @@ counted before its process ended; so outcomes are written before ``seen``.
 """
 
 FILTERED = ("filtered", "error", "replaced", "reset")
-PENDING = ("pending", "waiting")
+PENDING = ("pending", "waiting", "submitting")
 DEAD = "refused"
 
 

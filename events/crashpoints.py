@@ -66,6 +66,8 @@ NAMES: Mapping[str, str] = {
     "park.before": "a round that waits for its target is about to be put aside",
     "park.kept": "rounds are put aside on disk, nobody looks after them yet",
     "park.submitted": "a round that was put aside is submitted, it still counts as waiting",
+    "tell.before": "a message is at work for long, the ledger does not know of it",
+    "tell.written": "the ledger knows that a message is at work",
     "settle.before": "every trigger has settled the message, nothing is recorded",
     "settle.recorded": "the ledger has the outcome, the message is not acknowledged",
     "ack.before": "one message of the batch is about to be acknowledged",

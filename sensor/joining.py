@@ -31,7 +31,7 @@ from sensor.settled import Settled
 from sensor.target import RoundContext
 
 if TYPE_CHECKING:
-    from sensor.runner import Work
+    from sensor.settling import Work
 
 __all__ = ["Joining"]
 
@@ -39,8 +39,8 @@ log = structlog.get_logger("sensor")
 
 Submit = Callable[[CompiledTrigger, RoundContext, bool], Awaitable[Settled]]
 """Submits a round; the flag says that it was under way when a process ended."""
-Write = Callable[["Work | None", Settled], Awaitable[None]]
-"""Adds to what is written about a message when all have settled it, or (without one) writes at once."""
+Write = Callable[["Work | None", str, Settled], Awaitable[None]]
+"""Adds to what is written about a message when all have settled it, by its dependency; or (without a message) writes at once."""
 
 
 class Joining:
@@ -97,7 +97,7 @@ class Joining:
     async def run(self) -> None:
         """Work through the queue; submit rounds beside it."""
         if self._forgotten:
-            await self._settled(None, Settled(self._forgotten))
+            await self._settled(None, "", Settled(self._forgotten))
         async with asyncio.TaskGroup() as tasks:
             timer = tasks.create_task(self._reset_by_time())
             under_way = {tasks.create_task(self._fire(k, m, True)) for k, m in list(self._rounds.items())}
@@ -118,7 +118,7 @@ class Joining:
         arrived = Arrived(decision.event, work.message.delivery_id)
         match = join.Match(decision.dependency, work.event.id, arrived, datetime.now(UTC))
         if self._is_known(match):  # delivered again while its match is kept or its round under way
-            await self._settled(work, Settled([self._entry(match, "duplicate", sequence=sequence)]))
+            await self._settled(work, match.dependency, Settled([self._entry(match, "duplicate", sequence=sequence)]))
             return None
         replaced = self._state.matches.get(decision.dependency)
         self._state, complete = join.offer(self._trigger.condition, self._state, match)
@@ -136,7 +136,7 @@ class Joining:
         entries = [self._entry(match, "waiting", detail, sequence)]
         if replaced is not None:
             entries.append(self._entry(replaced, "replaced", f"by event {match.event_id}, which waits in its place"))
-        await self._settled(work, Settled(entries))
+        await self._settled(work, match.dependency, Settled(entries))
         crash_at("join.settled", work.event.id)
         return fired
 
@@ -157,7 +157,7 @@ class Joining:
     async def _fire(self, key: str, matches: Matches, resumed: bool = False) -> None:
         settled = await self._submit(self._trigger, self._context(matches), resumed)
         crash_at("join.submitted", key)
-        await self._settled(None, settled)
+        await self._settled(None, "", settled)
         crash_at("join.recorded", key)
         del self._rounds[key]
         await self._save()
@@ -177,7 +177,7 @@ class Joining:
                 ]
                 self._state = join.JoinState()
                 await self._save()
-                await self._settled(None, Settled(entries))
+                await self._settled(None, "", Settled(entries))
 
     @property
     def _key(self) -> str:

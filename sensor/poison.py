@@ -25,7 +25,7 @@ from sensor.plan import CompiledSensor
 from sensor.settled import Settled
 
 if TYPE_CHECKING:
-    from sensor.runner import Work
+    from sensor.settling import Work
 
 __all__ = ["POISON", "POISONED", "WATCHED", "Group", "Letter", "Suspects"]
 

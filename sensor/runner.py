@@ -1,6 +1,6 @@
-"""Steps 5–10 · one sensor on one bus: consume, filter, join, hand to the triggers, settle. Shell.
+"""Steps 5–10 · one sensor on one bus: consume, filter, join, hand to the triggers. Shell.
 
-A message is acknowledged only when every trigger has settled it and the ledger has that on disk. What needs no
+A message is acknowledged only when every trigger has settled it and the ledger has that on disk (``settling``). What needs no
 waiting is settled in the batch; any other round becomes a task of its own, and what cannot be submitted now waits on disk
 (``parking``), so that a slow target holds back nothing else.
 """
@@ -8,18 +8,15 @@ waiting is settled in the batch; any other round becomes a task of its own, and 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from eventbus import subjects
 from eventbus.interface import Bus, Message
-from eventbus.ledger import Entry, EventRecord, Ledger
-from eventbus.tally import Units
-from events.backoff import full_jitter
+from eventbus.ledger import Entry, Ledger
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, Unavailable
 from events.models.event import Event
@@ -28,22 +25,17 @@ from sensor import gauges, metrics
 from sensor.auditing import Auditing
 from sensor.dependencies import Decision
 from sensor.joining import Joining
-from sensor.parking import MAX_PARKED, Parking, dead
+from sensor.parking import dead
 from sensor.plan import CompiledSensor, CompiledTrigger
 from sensor.poison import POISONED, WATCHED, Suspects
 from sensor.settled import Settled
+from sensor.settling import Settling, Work
 from sensor.submitting import Case, Submitting
 from sensor.target import RoundContext, Tools
 
 __all__ = ["SensorRunner"]
 
 log = structlog.get_logger("sensor")
-
-MAX_UNSETTLED = 1_500
-"""Messages held at the same time; below MaxAckPending of the consumer, so that the bus never stops on its own."""
-
-HEARTBEAT = 10.0
-"""Seconds between two "still working" for messages that are not settled; a third of the bus's acknowledgement deadline."""
 
 DRAIN = 4.0
 """Seconds for what is under way when the runner is told to stop."""
@@ -55,20 +47,6 @@ Done = Mapping[tuple[str, str, str], str]
 """What needs no submission any more: the outcome by (event, trigger, dependency)."""
 
 
-@dataclass(slots=True, eq=False)
-class Work:
-    """A message on its way through the triggers."""
-
-    message: Message
-    event: Event
-    open_parts: int = 0
-    settled: Settled = field(default_factory=Settled)
-    end: asyncio.Event | None = None
-    """Set when it is settled, for those that are watched."""
-    mark: str = ""
-    """Under what it is marked in the ledger, when it was under way as a process ended."""
-
-
 class SensorRunner:
     """Runs one compiled sensor. ``start`` creates the consumer; ``run`` works until cancelled; ``drain`` settles what is held."""
 
@@ -78,17 +56,15 @@ class SensorRunner:
         self._ledger = ledger
         self._metrics = metrics.of_sensor(sensor.namespace, sensor.name, [t.name for t in sensor.all_triggers])
         self._submitting = Submitting(sensor, tools, self._metrics)
-        self._parking = Parking(sensor, ledger, self._submitting, tools.targets, self._write_settled)
+        self._settling = Settling(sensor, ledger, self._submitting, tools.targets)
+        self._parking = self._settling.parking
         self._joins = {
-            t.name: Joining(t, sensor, bus, self._submit_round, self._join_settled) for t in sensor.triggers if t.joins
+            t.name: Joining(t, sensor, bus, self._submit_round, partial(self._join_settled, t.name))
+            for t in sensor.triggers
+            if t.joins
         }
-        self._units = {subject: Units(counts) for subject, counts in sensor.units.items()}
         self._suspects = Suspects(sensor, ledger)
-        self._held: set[Work] = set()
-        self._room = asyncio.Event()
-        self._room.set()
         self._on_hold = False
-        self._is_draining = False
         self._tasks: asyncio.TaskGroup | None = None
         self._rounds: set[asyncio.Task[None]] = set()
 
@@ -98,25 +74,25 @@ class SensorRunner:
         durable = subjects.durable(self.sensor.namespace, self.sensor.name)
         for join in self._joins.values():
             await join.load()
-        await self._ledger.count_by(list(self._units.values()))
+        await self._ledger.count_by(list(self._settling.units.values()))
         self._on_hold = self.sensor.id in self._ledger.held()
         self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold, sole=True)
         self._parking.hold(self._on_hold)
-        gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._held)), self._submitting.queued)
+        gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._settling.held)), self._submitting.queued)
 
     async def run(self) -> None:
         """Consume until ``drain`` is called."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             audit = Auditing(self.sensor, self._ledger, self._subscription)
-            own = [tasks.create_task(job) for job in (self._heartbeat(), self._obey(), audit.run())]
+            beside = (self._settling.heartbeat(), self._settling.tell_of_slow(), self._obey(), audit.run())
+            own = [tasks.create_task(job) for job in beside]
             await self._parking.start(tasks)
             for join in self._joins.values():
                 tasks.create_task(join.run())
             async for batch in self._subscription.batches():
                 await self._take(batch)
-                self._make_room()
-                await self._room.wait()
+                await self._settling.has_room()
             for join in self._joins.values():
                 join.stop(DRAIN)
             stopping = tasks.create_task(self._parking.stop(DRAIN))
@@ -128,10 +104,8 @@ class SensorRunner:
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
-        self._is_draining = True
-        self._parking.halt()
+        self._settling.drain()
         await self._subscription.close()
-        self._make_room()
 
     # -- steps 5 and 6 -----------------------------------------------------------------------------------------------
 
@@ -160,6 +134,7 @@ class SensorRunner:
         done = self._ledger.known(self.sensor.id, {work.event.id for work in works})
         crash_at("consume.known")
         settled: list[Work] = []
+        held: list[Work] = []
         for work in works:
             try:
                 self._offer(work, done)
@@ -167,13 +142,10 @@ class SensorRunner:
                 log.exception("internal error", sensor=self.sensor.id, event_id=work.event.id)
                 detail = f"internal error: {type(error).__name__}: {error}"
                 work.settled.add(self._suspects.bury(work.event, work.message, "InternalError", detail))
-            if work.open_parts == 0:
-                settled.append(work)
-            else:
-                self._held.add(work)
-        self._make_room()
+            (held if work.open else settled).append(work)
+        self._settling.hold(held)
         if settled:
-            await self._settle(settled)
+            await self._settling.settle(settled)
 
     async def _offer_suspects(self, works: Sequence[Work]) -> None:
         """Messages that were under way when a process ended: few at a time, and marked, so that the one that ends it is found."""
@@ -183,7 +155,7 @@ class SensorRunner:
             if group.poisonous:
                 for work in group.works:
                     work.settled.add(self._suspects.bury(work.event, work.message, "Poison", POISONED))
-                await self._settle(group.works)
+                await self._settling.settle(group.works)
             else:
                 await self._watched(group.works)
 
@@ -200,7 +172,7 @@ class SensorRunner:
                     assert work.end is not None
                     await work.end.wait()
         except TimeoutError:
-            await self._ledger.unmark(self.sensor.id, [w.mark for w in works if w in self._held])
+            await self._ledger.unmark(self.sensor.id, [w.mark for w in works if w in self._settling.held])
 
     def _offer(self, work: Work, done: Done) -> None:
         """Ask the dependencies, and hand what passed to the triggers."""
@@ -254,7 +226,7 @@ class SensorRunner:
         return True
 
     def _offer_to(self, trigger: CompiledTrigger, decision: Decision, work: Work) -> None:
-        work.open_parts += 1
+        work.open.append((trigger.name, decision.dependency))
         if trigger.joins:
             self._joins[trigger.name].put(work, decision)
         else:
@@ -267,7 +239,7 @@ class SensorRunner:
                 {decision.dependency: message.delivery_id},
                 message.sequence,
             )
-            task = self._tasks.create_task(self._fire(trigger, context, work))
+            task = self._tasks.create_task(self._fire(trigger, context, work, decision.dependency))
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
 
@@ -307,25 +279,18 @@ class SensorRunner:
             work.settled.kept += self._submitting.bury(Case(trigger, context), "InternalError", detail).kept
         return Outcome(OutcomeKind.REFUSED, detail=detail)
 
-    async def _fire(self, trigger: CompiledTrigger, context: RoundContext, work: Work) -> None:
+    async def _fire(self, trigger: CompiledTrigger, context: RoundContext, work: Work, dependency: str) -> None:
         """Submit the round of an event that satisfies its trigger alone."""
-        work.settled.add(await self._submitting.first(trigger, context))
-        await self.part_done(work)
+        settled = await self._submitting.first(trigger, context)
+        await self._settling.part_done(work, (trigger.name, dependency), settled)
 
-    async def part_done(self, work: Work) -> None:
-        """One trigger has settled its part of the message; after the last one it is recorded and acknowledged."""
-        work.open_parts -= 1
-        if work.open_parts == 0:
-            await self._settle([work])
-
-    async def _join_settled(self, work: Work | None, settled: Settled) -> None:
+    async def _join_settled(self, trigger: str, work: Work | None, dependency: str, settled: Settled) -> None:
         """A join has taken a message over into its state, or (without a message) settled a round."""
         if work is None:
-            await self._write_settled(settled, [])
+            await self._settling.write_settled(settled, [])
             self._parking.written(None, settled)
         else:
-            work.settled.add(settled)
-            await self.part_done(work)
+            await self._settling.part_done(work, (trigger, dependency), settled)
 
     async def _submit_round(self, trigger: CompiledTrigger, context: RoundContext, resumed: bool) -> Settled:
         """Submit the round of a join; one that was under way when a process ended is suspected of having ended it."""
@@ -337,66 +302,6 @@ class SensorRunner:
         settled = await self._submitting.first(trigger, context)
         await self._ledger.unmark(self.sensor.id, [context.key])
         return settled
-
-    async def _settle(self, works: Sequence[Work]) -> None:
-        """Record, then acknowledge. When the ledger cannot be written the messages stay with the bus and come again."""
-        if len(works) == 1:
-            settled = works[0].settled
-        else:
-            settled = Settled()
-            for work in works:
-                settled.add(work.settled)
-        crash_at("settle.before")
-        marks = [work.mark for work in works if work.mark]
-        await self._write([self._record(work) for work in works], settled, marks)
-        crash_at("settle.recorded")
-        if settled.kept:
-            crash_at("deadletter.kept")
-        for work in works:
-            crash_at("ack.before", work.event.data)
-            await work.message.ack()
-            crash_at("ack.after", work.event.data)
-            self._held.discard(work)
-            if work.end is not None:
-                work.end.set()
-        if settled.kept:
-            self._parking.written(None, settled)
-        self._make_room()
-
-    async def _write_settled(self, settled: Settled, marks: list[str]) -> None:
-        await self._write([], settled, marks)
-
-    async def _write(self, events: list[EventRecord], settled: Settled, marks: list[str]) -> None:
-        pauses = full_jitter(random.random, cap=5.0)
-        while True:
-            try:
-                await self._ledger.record(
-                    events,
-                    settled.entries,
-                    kept=settled.kept,
-                    gone=settled.gone,
-                    settled=[(self.sensor.id, mark) for mark in marks],
-                )
-                return
-            except Unavailable as error:
-                log.error("ledger cannot be written", sensor=self.sensor.id, error=str(error))
-                await asyncio.sleep(next(pauses))
-
-    def _record(self, work: Work) -> EventRecord:
-        event, message = work.event, work.message
-        return EventRecord(
-            event.id,
-            self.sensor.namespace,
-            self.sensor.bus,
-            event.source,
-            event.subject,
-            event.type,
-            event.time,
-            message.delivery_id,
-            message.sequence,
-            self.sensor.id,
-            self._units.get((event.source, event.subject)) if message.sequence else None,
-        )
 
     def _entries(
         self,
@@ -410,24 +315,7 @@ class SensorRunner:
         identity, sensor, sequence = work.event.id, self.sensor.id, work.message.sequence
         return [Entry(identity, sensor, t.name, dependency, outcome, target, detail, sequence) for t in triggers]
 
-    def _make_room(self) -> None:
-        """Take more messages, or not, depending on what is held in memory and on disk. When it drains nothing may wait for that."""
-        if self._is_draining or (len(self._held) < MAX_UNSETTLED and self._parking.count < MAX_PARKED):
-            self._room.set()
-        else:
-            self._room.clear()
-
     # -- beside ------------------------------------------------------------------------------------------------------
-
-    async def _heartbeat(self) -> None:
-        """Tell the bus that what is held is being worked on."""
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            for work in list(self._held):
-                try:
-                    await work.message.in_progress()
-                except Unavailable:
-                    break  # the bus is away; it delivers again when it is back
 
     async def _obey(self) -> None:
         """Do what a person has written into the ledger: hold, release, retry."""
@@ -439,7 +327,7 @@ class SensorRunner:
                         self._parking.wake(name)
                     else:
                         await self._offer_letters()
-                self._make_room()
+                self._settling.make_room()
             except Unavailable as error:
                 log.error("orders cannot be carried out", sensor=self.sensor.id, error=str(error))
             await asyncio.sleep(ORDERS)
@@ -455,12 +343,12 @@ class SensorRunner:
 
     async def _offer_letters(self) -> None:
         """Offer events again that were poison to the whole sensor."""
-        at_work = {work.mark for work in self._held}
+        at_work = {work.mark for work in self._settling.held}
         for letter in list(self._suspects.letters()):
             if letter.key in at_work:
                 continue
             if self._suspects.is_poisonous(letter.key):
-                await self._write_settled(Settled(kept=[dead(letter.round, "Poison", POISONED)]), [letter.key])
+                await self._settling.write_settled(Settled(kept=[dead(letter.round, "Poison", POISONED)]), [letter.key])
                 continue
             work = Work(letter, letter.event, settled=Settled(gone=[letter.key]), mark=letter.key)
             await self._watched([work])

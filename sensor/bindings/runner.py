@@ -19,7 +19,8 @@ from events.models.event import Event
 from sensor.bindings.dispatching import Dispatching, Surroundings
 from sensor.bindings.sources import BindingSource
 from sensor.breaker import MAX_SUBMITTING
-from sensor.runner import DRAIN, HEARTBEAT, MAX_UNSETTLED
+from sensor.runner import DRAIN
+from sensor.settling import HEARTBEAT, MAX_UNSETTLED
 from sensor.target import Tools
 
 __all__ = ["BindingRunner"]

@@ -36,7 +36,7 @@ ROLES = ("source", "sensor", "bus")
 QUIET = {"CHAOS_PATCHES": "", "POINTSMAN_CRASH_AT": ""}
 """For commands beside ``up``: nothing is patched, nothing crashes."""
 
-SHORT_WAITS = ("ack_wait=4", "restart_pause=0.2", "cluster_timeout=1", "retry_pause=1")
+SHORT_WAITS = ("ack_wait=4", "restart_pause=0.2", "cluster_timeout=1", "retry_pause=1", "slow=0.4")
 """The product's own waits, shortened so that a run of minutes holds what otherwise takes hours."""
 
 

@@ -172,7 +172,7 @@ async def test_what_waits_for_its_target_survives_a_restart_and_holds_no_message
         for n in range(5):
             await bus.publish(event(f"e{n}"))
         await until(lambda: list(outcomes(tmp_path).values()) == ["pending"] * 5)
-        await until(lambda: not runner._held)
+        await until(lambda: not runner._settling.held)
         assert figures(tmp_path) == {"stored": 5, "pending": 5}
     target = Target()
     async with run(sensor(), bus, target, tmp_path):
@@ -185,7 +185,7 @@ async def test_a_target_that_is_away_gets_one_attempt_a_second_and_delays_nobody
     bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breaker, "PROBE", 0.5)
-    monkeypatch.setattr("sensor.runner.MAX_UNSETTLED", 20)
+    monkeypatch.setattr("sensor.settling.MAX_UNSETTLED", 20)
     away = Target(*[Unavailable("away")] * 10_000)
     note = {"template": {"name": "note", "log": {}}, "rateLimit": {"unit": "Second", "requestsPerUnit": 100_000}}
     async with run(sensor(trigger(), note), bus, away, tmp_path):
@@ -204,7 +204,7 @@ async def test_a_target_that_is_away_gets_one_attempt_a_second_and_delays_nobody
 async def test_a_rate_limit_is_exact_and_delays_nobody(
     bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sensor.runner.MAX_UNSETTLED", 5)
+    monkeypatch.setattr("sensor.settling.MAX_UNSETTLED", 5)
     times: list[float] = []
 
     class Slow(Target):

@@ -15,7 +15,7 @@ from events.errors import Refused, Unavailable
 from events.kube import Object
 from events.models.values import OutcomeKind
 from sensor import metrics
-from sensor import runner as runner_module
+from sensor import settling as settling_module
 from sensor.plan import CompiledSensor
 from sensor.triggers.log import Log
 from tests.support.nats import bus, event, nats, until
@@ -107,7 +107,7 @@ async def test_what_a_filter_drops_is_recorded_with_the_clause_and_the_value(bus
 async def test_a_target_that_is_away_is_tried_again(
     bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module.random, "random", lambda: 0.01)
+    monkeypatch.setattr(settling_module.random, "random", lambda: 0.01)
     target = Target(Unavailable("away"), Unavailable("busy", retry_after=0.01))
     async with run(sensor(), bus, target, tmp_path):
         await bus.publish(event("e1"))
@@ -202,7 +202,7 @@ async def test_two_events_join_to_one_workflow_across_a_restart(bus: JetStreamBu
 async def test_a_round_under_way_when_the_process_ends_is_submitted_by_the_next(
     bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "DRAIN", 0.05)
+    monkeypatch.setattr("sensor.runner.DRAIN", 0.05)
     away = Target(*[Unavailable("away", retry_after=0.5)] * 5)
     async with run(sensor(dependencies=TWO), bus, away, tmp_path):
         await bus.publish(event("p1"))
@@ -240,7 +240,7 @@ async def test_told_to_end_it_tries_nothing_again_and_waits_for_no_room(
     async with run(sensor(), bus, target, tmp_path) as runner:
         await bus.publish(event("e1"))
         await until(lambda: target.calls >= 3)
-        monkeypatch.setattr(runner_module, "MAX_PARKED", 0)
+        monkeypatch.setattr(settling_module, "MAX_PARKED", 0)
         close = runner._subscription.close
 
         async def close_slowly() -> None:
@@ -254,6 +254,6 @@ async def test_told_to_end_it_tries_nothing_again_and_waits_for_no_room(
         monkeypatch.setattr(runner._subscription, "close", close_slowly)
         await runner.drain()
         assert calls[0] == calls[1]
-        runner._make_room()
-        assert runner._room.is_set()
+        runner._settling.make_room()
+        assert runner._settling._room.is_set()
         monkeypatch.undo()

@@ -13,7 +13,7 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import JetStreamBus, connect
 from eventbus.ledger import read_outcomes
 from events.kube import Object
-from sensor import runner as runner_module
+from sensor import settling as settling_module
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import Target, run, sensor
 
@@ -45,7 +45,7 @@ async def test_a_second_delivery_fires_nothing_again(
 ) -> None:
     """No heartbeat reaches the bus, so it delivers again and again while the first submission is under way."""
     monkeypatch.setattr(subscription, "ACK_WAIT", 0.3)
-    monkeypatch.setattr(runner_module, "HEARTBEAT", 1000.0)
+    monkeypatch.setattr(settling_module, "HEARTBEAT", 1000.0)
     target = Slow()
     async with run(sensor(), bus, target, tmp_path):
         await bus.publish(event("e1"))
@@ -71,7 +71,7 @@ async def test_a_stale_acknowledgement_takes_nothing_from_another_process(
 ) -> None:
     """While it stood still another process got the event, and submitted it; what the first does then is done already."""
     monkeypatch.setattr(subscription, "ACK_WAIT", 0.3)
-    monkeypatch.setattr(runner_module, "HEARTBEAT", 1000.0)
+    monkeypatch.setattr(settling_module, "HEARTBEAT", 1000.0)
     target, slow = Target(), Slow()
     async with (
         run(sensor(), bus, slow, tmp_path),

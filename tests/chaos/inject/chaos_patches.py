@@ -57,10 +57,16 @@ def _ack_wait(module: ModuleType, value: str) -> None:
     replace(module, "ACK_WAIT", float(value))
 
 
-@patch("ack_wait", "sensor.runner")
+@patch("ack_wait", "sensor.settling")
 def _heartbeat(module: ModuleType, value: str) -> None:
     """… and the heartbeat that prevents it."""
     replace(module, "HEARTBEAT", float(value) / 3)
+
+
+@patch("slow", "sensor.settling")
+def _slow(module: ModuleType, value: str) -> None:
+    """Seconds after which what is at work is written down."""
+    replace(module, "SLOW", float(value))
 
 
 @patch("restart_pause", "events.cli.workers")

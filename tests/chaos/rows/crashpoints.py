@@ -39,6 +39,7 @@ SELDOM = (
     "dlq.",
     "retry.",
     "park.",
+    "tell.",
     "refused.",
     "deadletter.",
     "forward.",
@@ -231,6 +232,12 @@ async def _be_away(b: Bench) -> None:
     await asyncio.sleep(1.5)
 
 
+async def _be_slow(b: Bench) -> None:
+    b.target.be("well", delay=0.8)
+    await asyncio.sleep(2.0)
+    b.target.be("well")
+
+
 async def _refuse(b: Bench) -> None:
     await b.generator.send(f"refuse-{b.run.rng.random()}", FIRES, path="/refuse")
     await asyncio.sleep(1.5)
@@ -258,6 +265,7 @@ async def _restart(b: Bench) -> None:
 ERRANDS = (
     (_refuse, ("refused.", "deadletter.", "dlq.", "retry.")),
     (_be_away, ("submit.unavailable", "park.")),
+    (_be_slow, ("tell.",)),
     (_hang_the_bus, ("spool.", "forward.")),
     (_hold, ("hold.",)),
     (_edit, ("up.chang",)),
