@@ -1,0 +1,263 @@
+"""The door to a forge's API: requests with credentials, all pages of a list, conditional requests, rate limits. Shell.
+
+A call that cannot be answered now raises Unavailable with the time to wait, one that is refused Refused with the forge's words;
+nothing is tried again here. What was asked before is asked with ``If-None-Match``, which most forges do not count.
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+https://docs.gitlab.com/security/rate_limits/
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import aiohttp
+import orjson
+
+from events.errors import Refused, SpecError, Unavailable
+from events.version import __version__
+
+__all__ = ["Answer", "Call", "Client", "Page", "Transport", "by_link", "http_transport"]
+
+_TIMEOUT = 15.0
+_LARGEST_ANSWER = 16 << 20
+_MOST_PAGES = 500
+_REMEMBERED = 1_000
+_WORDS = 300
+
+DEFAULT_WAIT = 60.0
+"""Seconds to wait when a forge says that it was asked too often, but not how long."""
+
+
+class Call(NamedTuple):
+    """A request as it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; the names of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        """The body. Raises Unavailable when it is none: then something else than the forge has answered."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise Unavailable("the answer is no JSON", hint="is this the address of the API?") from None
+
+
+Transport = Callable[[Call], Awaitable[Answer]]
+"""Sends a request. Raises Unavailable when there is no answer."""
+
+Authorize = Callable[[], Awaitable[Mapping[str, str]]]
+"""The header fields that prove who we are; asked for each call, so that a new token is taken up."""
+
+
+class Page(NamedTuple):
+    """Items of one page, and the query of the next one; None: this was the last."""
+
+    items: list[Any]
+    next: Mapping[str, str] | None
+
+
+def by_link(answer: Answer) -> Page:
+    """A page whose next one is in the ``Link`` header (GitHub, GitLab). https://www.rfc-editor.org/rfc/rfc8288"""
+    items = answer.json
+    if not isinstance(items, list):
+        raise Unavailable("the answer is no list", hint="is this the address of the API?")
+    return Page(items, _next(answer.headers.get("link", "")))
+
+
+def _next(links: str) -> Mapping[str, str] | None:
+    for link in links.split(","):
+        url, _, parameters = link.partition(">")
+        if 'rel="next"' in parameters:
+            return query_of(url.strip().removeprefix("<"))
+    return None
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The query of a URL. All that is taken of a link to the next page: credentials go to the address that we were given only."""
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+class Client:
+    """One forge with one set of credentials. ``calls`` counts what was sent."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        base: str,
+        authorize: Authorize,
+        *,
+        headers: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(base)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise SpecError(f"'{base}' is no address of an API", hint="write https://host/path")
+        self.base = base.rstrip("/")
+        self.calls = 0
+        self._transport = transport
+        self._authorize = authorize
+        self._headers = {"User-Agent": f"pointsman/{__version__}", "Accept": "application/json", **(headers or {})}
+        self._now = now
+        self._seen: OrderedDict[str, Answer] = OrderedDict()
+        self._closed_until = 0.0
+
+    async def call(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, expect: int = 0
+    ) -> Answer:
+        """Send a request for ``path`` (from the base, beginning with a slash; its parts are quoted already).
+
+        ``expect``: a status besides 2xx that is no error. Raises Unavailable, Refused, SpecError (the credentials cannot be used).
+        """
+        if (wait := self._closed_until - self._now()) > 0:
+            raise Unavailable("the forge asks us to wait", retry_after=wait)
+        url = f"{self.base}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {**self._headers, **await self._authorize()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        seen = self._seen.get(url) if method == "GET" else None
+        if seen is not None:
+            headers["If-None-Match"] = seen.headers["etag"]
+        self.calls += 1
+        answer = await self._transport(Call(method, url, headers, None if body is None else orjson.dumps(body)))
+        self._heed(answer)
+        if answer.status == 304 and seen is not None:
+            return seen
+        if 200 <= answer.status < 300 or answer.status == expect:
+            if method == "GET" and answer.status == 200 and "etag" in answer.headers:
+                self._remember(url, answer)
+            return answer
+        raise self._error(method, url, answer)
+
+    async def items(
+        self, path: str, query: Mapping[str, str] | None = None, read: Callable[[Answer], Page] = by_link
+    ) -> list[Any]:
+        """All items of a list, of all its pages. ``read`` takes a page apart."""
+        found: list[Any] = []
+        following: Mapping[str, str] | None = query or {}
+        for _ in range(_MOST_PAGES):
+            page = read(await self.call("GET", path, query=following))
+            found += page.items
+            if page.next is None or page.next == following:
+                return found
+            following = page.next
+        raise Unavailable(f"the list at {path} has more than {_MOST_PAGES} pages")
+
+    def _remember(self, url: str, answer: Answer) -> None:
+        self._seen[url] = answer
+        self._seen.move_to_end(url)
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _heed(self, answer: Answer) -> None:
+        """Send nothing more until the forge wants to hear of us again."""
+        wait = _wait(answer, self._now())
+        if wait is not None:
+            self._closed_until = max(self._closed_until, self._now() + wait)
+
+    def _error(self, method: str, url: str, answer: Answer) -> Refused | Unavailable:
+        status = answer.status
+        text = f"{method} {url.partition('?')[0]}: {status} {words(answer.body)}".rstrip()
+        if (wait := _wait(answer, self._now())) is not None and status in (403, 429, 503):
+            return Unavailable(text, retry_after=wait)
+        if status in (408, 425, 429) or status >= 500:
+            return Unavailable(text)
+        hint = {
+            301: "it has another name now: use that one",
+            401: "are the credentials right, and still good?",
+            403: "do the credentials allow to manage hooks?",
+            404: "does it exist, and may the credentials see it?",
+        }
+        return Refused(text, status=status, hint=hint.get(status, ""))
+
+
+def _wait(answer: Answer, now: float) -> float | None:
+    """Seconds until the next call, where the answer says that there are to be none before."""
+    headers = answer.headers
+    given = _number(headers.get("retry-after"))
+    if given is not None and answer.status in (403, 429, 503):
+        return given
+    remaining = _number(headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining")))
+    reset = _number(headers.get("x-ratelimit-reset", headers.get("ratelimit-reset")))
+    if remaining is not None and remaining <= 0:
+        return DEFAULT_WAIT if reset is None else max(reset - now, 1.0)
+    return DEFAULT_WAIT if answer.status == 429 else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def words(body: bytes) -> str:
+    """What the forge says was wrong, in a line."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    found: list[str] = []
+    _collect(said, found, depth=0)
+    return "; ".join(dict.fromkeys(found))[:_WORDS]
+
+
+def _collect(said: Any, found: list[str], depth: int) -> None:
+    """Texts of the fields that forges put their reasons into."""
+    if isinstance(said, str):
+        found.append(" ".join(said.split()))
+    elif isinstance(said, list) and depth < 5:
+        for one in said:
+            _collect(one, found, depth + 1)
+    elif isinstance(said, dict) and depth < 5:
+        for name in ("message", "error", "error_description", "errors", "detail"):
+            if name in said:
+                _collect(said[name], found, depth + 1)
+        if depth and not any(name in said for name in ("message", "error", "errors", "detail")):
+            for key, value in said.items():
+                if isinstance(value, list) and all(isinstance(one, str) for one in value):
+                    found.append(f"{key} {', '.join(value)}")
+
+
+def http_transport(session: aiohttp.ClientSession, tls: ssl.SSLContext | bool = True) -> Transport:
+    """Over the network. ``tls``: False checks no certificates. Redirects are not followed: credentials stay where they belong."""
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
+
+    async def send(call: Call) -> Answer:
+        host = urlsplit(call.url).netloc
+        try:
+            async with session.request(
+                call.method,
+                call.url,
+                headers=call.headers,
+                data=call.body,
+                ssl=tls,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _LARGEST_ANSWER:
+                        raise Unavailable(f"{host}: the answer is longer than {_LARGEST_ANSWER} bytes")
+                return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+        except TimeoutError:
+            raise Unavailable(f"{host} gave no answer within {_TIMEOUT:.0f} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"{host} cannot be reached: {error or type(error).__name__}") from None
+
+    return send

@@ -1,0 +1,171 @@
+"""What is remembered of hooks because forges do not tell it: the fingerprint of the secret that we set, and which hooks were ours.
+
+A record for each EventSource, in the bus's KV (``eventbus.interface.State``) or in a file of the state folder. It may be lost:
+then each secret is sent to its forge once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import structlog
+
+from events.errors import Unavailable
+from eventsource.hooks.plan import Desired, Existing, Target
+
+__all__ = ["FileStore", "Hook", "Memory", "Remembered", "Store"]
+
+log = structlog.get_logger("hooks")
+
+
+class Store(Protocol):
+    """The part of ``eventbus.interface.State`` that is used."""
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value."""
+
+
+@dataclass(slots=True)
+class Hook:
+    """``secret``: fingerprint of the one that was set, confirmed by the forge at ``at`` (seconds since 1970)."""
+
+    url: str
+    secret: str
+    at: float
+    finish: bool
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The record of one EventSource: hooks by instance of a forge, target and id."""
+
+    hooks: dict[tuple[str, Target, str], Hook] = field(default_factory=dict)
+
+    def secrets(self, instance: str) -> dict[tuple[Target, str], str]:
+        """Fingerprints by target and id of the hooks at one forge."""
+        return {(target, id): hook.secret for (where, target, id), hook in self.hooks.items() if where == instance}
+
+    def note(self, instance: str, hook: Existing, wish: Desired, now: float, *, finish: bool) -> None:
+        """Remember that a hook is as wished since ``now``, or longer."""
+        key = (instance, hook.target, hook.id)
+        before = self.hooks.get(key)
+        same = before is not None and before.secret == wish.fingerprint and before.url == wish.url
+        at = before.at if before is not None and same else now
+        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish)
+
+    def forget(self, instance: str, hook: Existing) -> None:
+        """Remember no more of a hook that is gone."""
+        self.hooks.pop((instance, hook.target, hook.id), None)
+
+    def left_over(self, wanted: set[tuple[str, Target, str]]) -> list[tuple[str, Target, str, str]]:
+        """Hooks to be deleted because they are not wanted any more: instance, target, id, URL."""
+        return [
+            (instance, target, id, hook.url)
+            for (instance, target, id), hook in self.hooks.items()
+            if hook.finish and (instance, target, hook.url) not in wanted
+        ]
+
+    def confirmed(self, instance: str, wish: Desired) -> float | None:
+        """Since when the forge has the secret that is wished on this hook; None: it has not, as far as we know."""
+        for (where, target, _), hook in self.hooks.items():
+            if (where, target, hook.url) == (instance, wish.target, wish.url) and hook.secret == wish.fingerprint:
+                return hook.at
+        return None
+
+    def to_bytes(self) -> bytes:
+        """As JSON."""
+        return orjson.dumps(
+            [
+                {
+                    "forge": instance,
+                    "target": [target.kind, target.name],
+                    "id": id,
+                    "url": hook.url,
+                    "secret": hook.secret,
+                    "at": hook.at,
+                    "finish": hook.finish,
+                }
+                for (instance, target, id), hook in self.hooks.items()
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Remembered:
+        """Read; what cannot be read is forgotten."""
+        try:
+            return cls(dict(_entries(orjson.loads(data))))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return cls()
+
+
+def _entries(items: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, Target, str], Hook]]:
+    for item in items:
+        kind, name = item["target"]
+        key = (str(item["forge"]), Target(str(kind), str(name)), str(item["id"]))
+        yield key, Hook(str(item["url"]), str(item["secret"]), float(item["at"]), bool(item["finish"]))
+
+
+class Memory:
+    """Loads and saves records. While the store is away the record is the one that this process has, so that hooks go on."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._own: dict[str, Remembered] = {}
+        self._saved: dict[str, bytes] = {}
+
+    async def load(self, name: str) -> Remembered:
+        """The record of an EventSource; an empty one when there is none."""
+        try:
+            data = await self._store.get(name)
+        except Unavailable as error:
+            log.warning("what is remembered of hooks cannot be read", source=name, error=str(error))
+            return self._own.setdefault(name, Remembered())
+        self._saved[name] = data or b""
+        own = self._own[name] = Remembered.from_bytes(data or b"[]")
+        return own
+
+    async def save(self, name: str, record: Remembered) -> None:
+        """Keep the record."""
+        self._own[name] = record
+        data = record.to_bytes()
+        if data == self._saved.get(name):
+            return
+        try:
+            await self._store.put(name, data)
+            self._saved[name] = data
+        except Unavailable as error:
+            log.warning("what is remembered of hooks cannot be written", source=name, error=str(error))
+
+
+class FileStore:
+    """A file for each EventSource, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        try:
+            return (self._folder / f"{key}.json").read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unavailable(f"{self._folder}: {error.strerror}") from None
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value, so that a reader finds the old or the new one."""
+        file = self._folder / f"{key}.json"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = file.with_suffix(".draft")
+            draft.write_bytes(value)
+            draft.replace(file)
+        except OSError as error:
+            raise Unavailable(f"{file}: {error.strerror}") from None
