@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from eventbus.connection import Connection, Lost
 from events.errors import PointsmanError, Refused, Unavailable
 
-__all__ = ["ApiError", "JetStreamApi", "NoStream"]
+__all__ = ["ApiError", "JetStreamApi", "NoStream", "StoredMessage"]
 
 # https://github.com/nats-io/nats-server/blob/main/server/errors.json
 _CONSUMER_NOT_FOUND = 10014
@@ -48,6 +48,14 @@ class ApiError(Refused):
 
 class NoStream(Unavailable):
     """Nobody answered: the stream is missing, or JetStream is not ready."""
+
+
+class StoredMessage(NamedTuple):
+    """One message of a stream: its data, its raw headers, and its place."""
+
+    data: bytes
+    headers: bytes
+    sequence: int
 
 
 class JetStreamApi:
@@ -109,13 +117,14 @@ class JetStreamApi:
         if size > limit > 0:
             raise Refused(f"{size} bytes are more than the bus takes in one message ({limit})", status=413)
 
-    async def message(self, stream: str, query: Mapping[str, Any]) -> tuple[bytes, bytes] | None:
-        """(data, raw headers) of one stored message, or None; ``query`` is ``{"seq": …}`` or ``{"last_by_subj": …}``."""
+    async def message(self, stream: str, query: Mapping[str, Any]) -> StoredMessage | None:
+        """One stored message, or None; ``query`` is ``{"seq": …}``, ``{"last_by_subj": …}``, or ``seq`` and ``next_by_subj``."""
         answer = await self.find(f"STREAM.MSG.GET.{stream}", query)
         if answer is None:
             return None
-        message = answer["message"]
-        return binascii.a2b_base64(message.get("data", "")), binascii.a2b_base64(message.get("hdrs", ""))
+        found = answer["message"]
+        data, headers = (binascii.a2b_base64(found.get(part, "")) for part in ("data", "hdrs"))
+        return StoredMessage(data, headers, int(found["seq"]))
 
 
 def _answer(data: bytes) -> dict[str, Any]:

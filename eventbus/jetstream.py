@@ -129,7 +129,9 @@ class JetStreamBus:
 
     async def state(self, bucket: str, *, max_age: float = 0.0) -> JetStreamState:
         """The KV bucket of this name, created when missing; what is older than ``max_age`` seconds is dropped (0: nothing)."""
-        state = JetStreamState(self._api, bucket, max_age)
+        info = await self.stream_info()
+        replicas = self._settings.replicas if info is None else int(info["config"].get("num_replicas") or 1)
+        state = JetStreamState(self._api, bucket, max_age, replicas)
         await state.ensure()
         return state
 

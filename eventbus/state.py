@@ -6,6 +6,8 @@ https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from eventbus.api import ApiError, JetStreamApi
 from eventbus.connection import Lost
@@ -13,7 +15,7 @@ from eventbus.messages import header
 from eventbus.stream import nanoseconds
 from events.errors import SpecError
 
-__all__ = ["JetStreamState"]
+__all__ = ["JetStreamState", "Revision"]
 
 _KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,15 +24,23 @@ _OPERATION = "KV-Operation"
 _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 
 
+class Revision(NamedTuple):
+    """A value (None: there is none now) and its revision, which grows with each change; 0 when there was never one."""
+
+    value: bytes | None
+    number: int
+
+
 class JetStreamState:
     """See ``eventbus.interface.State``. Keys are made by ``eventbus.subjects.key``; what is no KV key is a SpecError."""
 
-    def __init__(self, api: JetStreamApi, bucket: str, max_age: float = 0.0) -> None:
+    def __init__(self, api: JetStreamApi, bucket: str, max_age: float = 0.0, replicas: int = 1) -> None:
         if not _BUCKET.fullmatch(bucket):
             raise SpecError(f"{bucket!r} is no name of a KV bucket", reason="InvalidName")
         self._api = api
         self._stream = f"KV_{bucket}"
         self._max_age = max_age
+        self._replicas = replicas
         self._prefix = f"$KV.{bucket}."
 
     async def ensure(self) -> None:
@@ -46,7 +56,7 @@ class JetStreamState:
             "max_msgs": -1,
             "max_bytes": -1,
             "max_age": nanoseconds(self._max_age),
-            "num_replicas": 1,
+            "num_replicas": self._replicas,
             "allow_rollup_hdrs": True,
             "deny_delete": True,
             "allow_direct": True,
@@ -55,10 +65,14 @@ class JetStreamState:
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None. Asked of the leader: a value that was put is seen at once."""
+        return (await self.revision(key)).value
+
+    async def revision(self, key: str) -> Revision:
+        """The value with its revision. Asked of the leader, too."""
         found = await self._api.message(self._stream, {"last_by_subj": self._subject(key)})
-        if found is None or header(found[1], _OPERATION):
-            return None
-        return found[0]
+        if found is None:
+            return Revision(None, 0)
+        return Revision(None if header(found.headers, _OPERATION) else found.data, found.sequence)
 
     async def put(self, key: str, value: bytes) -> None:
         """Set the value; it is on disk when this returns."""
@@ -73,6 +87,28 @@ class JetStreamState:
                 return False
             raise
         return True
+
+    async def update(self, key: str, value: bytes | None, revision: int) -> int | None:
+        """Set the value (None: forget it) only if this is still its revision, and return the new one; None when somebody was faster.
+
+        After Unavailable nobody knows whether it was set: ask for the ``revision``.
+        """
+        headers = {_EXPECTED_LAST: str(revision)} | ({_OPERATION: "DEL"} if value is None else {})
+        try:
+            number, _ = await self._api.store(self._stream, self._subject(key), value or b"", headers)
+        except ApiError as error:
+            if error.outdated:
+                return None
+            raise
+        return number
+
+    async def watch(self, key: str, changed: Callable[[], None]) -> None:
+        """Call ``changed`` soon after the value may have changed. A hint: it may come too often, and while the bus is away it does not come."""
+        await self._api.connection.subscribe(self._subject(key), lambda *_: changed())
+
+    async def unwatch(self, key: str) -> None:
+        """No more calls."""
+        await self._api.connection.unsubscribe(self._subject(key))
 
     async def delete(self, key: str) -> None:
         """Forget the value."""

@@ -7,7 +7,8 @@ PointsmanError            reason · retryable · hint
 ├─ Rejected               a delivery was refused, with its HTTP status                  not a fault of ours
 ├─ Unavailable            bus, API server or target is away: retry later                retried
 ├─ Refused                the target said no to a submission                            dead letter
-└─ InUse                  a port or a state folder belongs to another process
+├─ InUse                  a port or a state folder belongs to another process
+└─ Superseded             another process has taken our place: this one must end        ends the process
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = [
     "Refused",
     "Rejected",
     "SpecError",
+    "Superseded",
     "Unavailable",
 ]
 
@@ -139,3 +141,9 @@ class InUse(PointsmanError):
     """A port or a state folder belongs to another process."""
 
     reason = "InUse"
+
+
+class Superseded(PointsmanError):
+    """Another process has taken our place, as it may when we were not heard of for a while. This one must end and start anew."""
+
+    reason = "Superseded"
