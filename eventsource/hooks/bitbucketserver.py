@@ -1,0 +1,140 @@
+"""Hooks of the repositories of Bitbucket Server and Data Center (spec §3.4).
+
+https://developer.atlassian.com/server/bitbucket/rest/v906/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from events.errors import SpecError, Unavailable
+from events.models.shared import go_duration
+from eventsource.hooks import INTERVAL, Connect, Desired, Existing, Forge, Secret, Target, part, register
+from eventsource.hooks.client import Answer, Client, Page
+from eventsource.hooks.plan import Sealed
+from eventsource.webhooks.bitbucketserver import BitbucketServerConfig
+
+__all__ = ["BitbucketServer"]
+
+API = "/api/1.0"
+NAME = "Pointsman"
+SHORTEST_INTERVAL = 1.0
+TLS_CHECK = "sslVerificationRequired"
+
+
+def by_start(answer: Answer) -> Page:
+    """A page with ``values`` and where the next one starts."""
+    page = answer.json
+    if not isinstance(page, dict) or not isinstance(page.get("values"), list):
+        raise Unavailable("the answer is no page of a list", hint="is this the address of the API?")
+    start = page.get("nextPageStart")
+    if page.get("isLastPage", True) or not isinstance(start, int):
+        return Page(page["values"], None)
+    return Page(page["values"], {"limit": str(page.get("limit", 25)), "start": str(start)})
+
+
+@register("bitbucketserver")
+class BitbucketServer(Forge[BitbucketServerConfig]):
+    """``repositories``, and all that there are in ``projects`` at each look."""
+
+    kind = "bitbucketserver"
+    update_method = "PUT"
+
+    def __init__(self, config: BitbucketServerConfig, event: str, secret: Secret, connect: Connect) -> None:
+        super().__init__(config, event, secret, connect)
+        self._hides_secrets = False
+        """Whether it keeps secrets to itself: found out when one was set and is not in the answer."""
+
+    def connect(self, connect: Connect) -> Client:
+        """``bitbucketserverBaseURL`` is the address of its REST APIs."""
+        if self.config.access_token is None:
+            raise SpecError("accessToken must be given, or no hook can be made", path="accessToken")
+        token = self.config.access_token
+
+        async def authorize() -> Mapping[str, str]:
+            return {"Authorization": f"Bearer {self.secret(token).decode('utf-8', 'replace').strip()}"}
+
+        base = self.config.bitbucketserver_base_url.rstrip("/") + API
+        headers = {"X-Atlassian-Token": "no-check", "X-Requested-With": "XMLHttpRequest"}
+        return connect(base, authorize, headers=headers, tls=self.config.tls)
+
+    @property
+    def interval(self) -> float:
+        """``checkInterval``, where it is given."""
+        try:
+            seconds = go_duration(self.config.check_interval) / 1e9
+        except ValueError:
+            return INTERVAL
+        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else INTERVAL
+
+    def wanted(self) -> list[Desired]:
+        """A hook on each of the ``repositories``."""
+        return self._wishes(targets(self.config))
+
+    async def desired(self) -> list[Desired]:
+        """Also on each repository of the ``projects``."""
+        found = targets(self.config)
+        for project in self.config.projects:
+            query = {"limit": "500", "start": "0"}
+            for raw in await self.client.items(f"/projects/{part(project)}/repos", query, by_start):
+                found.append(Target("repository", f"{project}/{raw.get('slug', '')}"))
+        return self._wishes(dict.fromkeys(found))
+
+    def _wishes(self, found: Iterable[Target]) -> list[Desired]:
+        events, secret = frozenset(self.config.events), self.sealed()
+        return [
+            Desired(target, self.url, events, {"active": True}, secret, {"name": NAME}, self.event) for target in found
+        ]
+
+    def path(self, target: Target) -> str:
+        """By project and repository."""
+        project, _, slug = target.name.partition("/")
+        return f"/projects/{part(project)}/repos/{part(slug)}/webhooks"
+
+    def page_query(self) -> Mapping[str, str]:
+        """As many as it gives at once."""
+        return {"limit": "1000", "start": "0"}
+
+    page = staticmethod(by_start)
+
+    def read(self, target: Target, raw: Mapping[str, Any]) -> Existing:
+        """The secret is in the configuration, unless it is masked or hidden."""
+        fields = {name: raw[name] for name in ("active", TLS_CHECK) if isinstance(raw.get(name), bool)}
+        configuration = raw.get("configuration")
+        secret = configuration.get("secret") if isinstance(configuration, dict) else None
+        url = str(raw.get("url", ""))
+        shown = secret if isinstance(secret, str) and secret.strip("*") else None
+        return Existing(
+            target,
+            str(raw.get("id", "")),
+            url,
+            frozenset(raw.get("events") or ()),
+            fields,
+            has_secret=None if not secret and self._hides_secrets else bool(secret),
+            fingerprint=None if shown is None else Sealed(shown.encode()).fingerprint(target, url),
+        )
+
+    def body(self, wish: Desired) -> Mapping[str, Any]:
+        """The whole hook."""
+        body = {"url": wish.url, "events": sorted(wish.events), **wish.fields, **wish.settings}
+        return body if wish.secret is None else {**body, "configuration": {"secret": wish.secret.text}}
+
+    async def update(self, hook: Existing, wish: Desired) -> None:
+        """Change a hook; whether it checks certificates stays, a secret that is not wanted any more goes."""
+        kept = {TLS_CHECK: hook.fields[TLS_CHECK]} if TLS_CHECK in hook.fields else {}
+        body = {"configuration": {}, **kept, **self.body(wish)}
+        answer = await self.client.call("PUT", self.hook_path(hook), body=body)
+        if wish.secret is not None:
+            told = answer.json
+            now = self.read(hook.target, told if isinstance(told, dict) else {})
+            self._hides_secrets = self._hides_secrets or not now.has_secret
+
+
+def targets(config: BitbucketServerConfig) -> list[Target]:
+    """Repositories; the old single one counts when there is no list."""
+    if config.repositories:
+        return [Target("repository", f"{one.project_key}/{one.repository_slug}") for one in config.repositories]
+    if config.project_key and config.repository_slug:
+        return [Target("repository", f"{config.project_key}/{config.repository_slug}")]
+    return []
