@@ -52,14 +52,23 @@ class WebhookContext(Spec):
     """Where a webhook is served (spec §3.3). ``port`` is text, as in the reference."""
 
     endpoint: str = ""
+    """The path, for example `/push`."""
     method: str = ""
+    """The method, for example `POST`."""
     port: str = ""
+    """The port, in quotes, for example `"12000"`."""
     url: str = ""
+    """The address that the sender reaches, for example `https://hooks.example.com`."""
     server_cert_secret: SecretKeySelector | None = None
+    """The certificate; needs `serverKeySecret`."""
     server_key_secret: SecretKeySelector | None = None
+    """The certificate's key; needs `serverCertSecret`."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     auth_secret: SecretKeySelector | None = None
+    """The token that each sender must bring (`Authorization: Bearer`)."""
     max_payload_size: Int64 | None = None
+    """Bytes of a body at most; 1048576 when absent."""
 
     @property
     def limit(self) -> int:
@@ -134,11 +143,17 @@ class ForgeConfig(Spec):
     """What the configurations of the forges share."""
 
     webhook: WebhookContext | None = None
+    """Where deliveries are received."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     filter: SourceFilter | None = None
+    """Which events count."""
     delete_hook_on_finish: bool = False
+    """Whether hooks go with the EventSource."""
     on_redelivery: str = ""
     """Ours: ``dedupe``, or ``rerun`` where what the forge delivers again is to start a Workflow again."""
+    redeliver_missed: bool = False
+    """Ours: failed deliveries are looked for in the forge's log, and asked for again."""
 
     @property
     def context(self) -> WebhookContext:
@@ -197,6 +212,9 @@ class Webhook(Generic[C]):
         choice = getattr(config, "on_redelivery", "")
         if choice not in ("", DEDUPE, RERUN):
             findings.append(Finding("error", f"{path}.onRedelivery", f"must be {DEDUPE} or {RERUN}, not '{choice}'"))
+        if choice == RERUN and getattr(config, "redeliver_missed", False):
+            text = "cannot be together with onRedelivery: rerun: a delivery that we have could start a Workflow again"
+            findings.append(Finding("error", f"{path}.redeliverMissed", text, "leave out one of them"))
         return findings
 
     @property

@@ -6,15 +6,20 @@ A forge answers a ``Request`` with an ``Answer`` and does no I/O, so that a test
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import hashlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 from aiohttp import web
+
+from events.errors import Unavailable
+from eventsource.hooks import client
 
 Hook = dict[str, Any]
 
@@ -106,7 +111,17 @@ class FakeForge:
             return refusal
         if not request.path.startswith(self.prefix + "/"):
             return self.missing()
-        return self.answer(request, Request(**{**vars(request), "path": request.path[len(self.prefix) :]}).steps)
+        answer = self.answer(request, Request(**{**vars(request), "path": request.path[len(self.prefix) :]}).steps)
+        return self._unless_known(request, answer) if request.method == "GET" and answer.status == 200 else answer
+
+    def _unless_known(self, request: Request, answer: Answer) -> Answer:
+        tag = f'W/"{hashlib.sha256(orjson.dumps(answer.json)).hexdigest()[:16]}"'
+        headers = {**answer.headers, "ETag": tag}
+        return (
+            Answer(304, None, headers)
+            if request.headers.get("if-none-match") == tag
+            else Answer(200, answer.json, headers)
+        )
 
     def answer(self, request: Request, steps: list[str]) -> Answer:
         """What the API does at the path of these steps (after the prefix)."""
@@ -128,6 +143,31 @@ class FakeForge:
         """A new id."""
         self._last += 1
         return self._last
+
+    async def send(self, call: client.Call) -> client.Answer:
+        """Ask it without a network, as a transport of ``eventsource.hooks``; other tasks run meanwhile."""
+        await asyncio.sleep(0)
+        url = urlsplit(call.url)
+        headers = {name.lower(): value for name, value in call.headers.items()}
+        body = orjson.loads(call.body) if call.body else None
+        try:
+            answer = self.ask(Request(call.method, url.path, dict(parse_qsl(url.query)), headers, body))
+        except Lost:
+            raise Unavailable("no answer") from None
+        await asyncio.sleep(0)
+        told = {name.lower(): value for name, value in answer.headers.items()}
+        return client.Answer(answer.status, told, b"" if answer.json is None else orjson.dumps(answer.json))
+
+    def connect(
+        self,
+        base: str,
+        authorize: client.Authorize,
+        *,
+        headers: Mapping[str, str] | None = None,
+        tls: object = None,
+    ) -> client.Client:
+        """As ``eventsource.hooks.Connect``: clients that ask it without a network, whatever the host in ``base``."""
+        return client.Client(self.send, base, authorize, headers=headers, now=lambda: 1_700_000_000.0)
 
     @contextlib.asynccontextmanager
     async def serve(self, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
