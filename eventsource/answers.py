@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,8 @@ def refusal(
 ) -> web.Response:
     """The answer to a delivery that is not taken."""
     (served.metrics if served else UNKNOWN).rejected(error.reason)
+    if served is not None:
+        served.metrics.account.problem = (time.time(), str(error))
     if isinstance(error, Rejected):
         status, message, retry_after = error.status, error.message, error.retry_after
     elif isinstance(error, Unavailable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["UNKNOWN", "Account", "EventMetrics", "Refusals", "overdue", "running"]
+__all__ = ["UNKNOWN", "Account", "EventMetrics", "Refusals", "last_accepted", "last_problem", "overdue", "running"]
 
 _SOURCE = ("namespace", "eventsource_name")
 _EVENT = (*_SOURCE, "event_name")
@@ -48,6 +49,10 @@ class Account:
     under_way: int = 0
     since: float | None = None
     """Since when it does not add up."""
+    last: float = 0.0
+    """When the newest one was accepted, in seconds since 1970; 0: never."""
+    problem: tuple[float, str] = (0.0, "")
+    """When the newest one was refused, and why."""
 
     @property
     def difference(self) -> int:
@@ -81,6 +86,18 @@ _ACCOUNTS = _Accounts()
 REGISTRY.register(_ACCOUNTS)
 
 
+def last_accepted() -> float | None:
+    """When this process accepted the newest delivery, in seconds since 1970; None: never."""
+    return max((account.last for account in _ACCOUNTS.by_event.values()), default=0.0) or None
+
+
+def last_problem() -> str | None:
+    """Why this process refused the newest delivery that it refused, and of which event; None: it refused none."""
+    problems = [(*account.problem, event) for (*_, event), account in _ACCOUNTS.by_event.items()]
+    when, why, event = max(problems, default=(0.0, "", ""))
+    return f"event '{event}': {why}" if when else None
+
+
 def overdue(now: float, after: float = 60.0) -> Iterator[tuple[str, int]]:
     """Events whose account has not added up for ``after`` seconds, with the difference; each is told once."""
     for event, account in _ACCOUNTS.by_event.items():
@@ -112,6 +129,7 @@ class EventMetrics(Refusals):
         """A delivery was answered with 2xx: ``stored``, ``spooled``, ``duplicate`` or ``filtered``."""
         self._results[result].inc()
         self.account.accepted += 1
+        self.account.last = time.time()
 
     def rejected(self, reason: str) -> None:
         """A delivery was refused; the reference counts that as a failure."""

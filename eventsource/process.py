@@ -13,6 +13,7 @@ from pathlib import Path
 
 from eventbus.interface import Bus
 from eventbus.redelivered import Redelivered
+from events.errors import SpecError
 from eventsource import metrics
 from eventsource.answers import Served
 from eventsource.listener import Listener
@@ -56,7 +57,7 @@ async def start(
 
 
 def renew_certificates(server: Server, sources: Sources) -> None:
-    """Take up the certificates that the vault holds now. (Other secrets are read for each delivery.)"""
+    """Take up the certificates that the vault holds now. (Other secrets are read for each delivery.) Raises SpecError."""
     for port, chain, key in sources.certificates():
         if port in server.tls:
             tls_context(chain, key, server.tls[port])
@@ -80,12 +81,24 @@ async def serve(
 
 
 def tls_context(chain: bytes, key: bytes, context: ssl.SSLContext | None = None) -> ssl.SSLContext:
-    """A server's context with this certificate chain and key (PEM). With ``context``, that one gets them: a renewal."""
-    context = context or ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    """A server's context with this certificate chain and key (PEM). With ``context``, that one gets them: a renewal.
+
+    Raises SpecError for a pair that cannot be used; then ``context`` is as it was.
+    """
     with tempfile.TemporaryDirectory() as folder:  # OpenSSL reads files only; the folder is ours alone
         certificate_file, key_file = Path(folder, "tls.crt"), Path(folder, "tls.key")
         certificate_file.write_bytes(chain)
         key_file.touch(mode=0o600)
         key_file.write_bytes(key)
-        context.load_cert_chain(os.fspath(certificate_file), os.fspath(key_file))
-    return context
+        fresh = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        # A pair that does not fit leaves half of itself in a context: the one that is in use gets it only when it fits.
+        for each in (fresh,) if context is None else (fresh, context):
+            try:
+                each.load_cert_chain(os.fspath(certificate_file), os.fspath(key_file), password="")
+            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                raise SpecError(
+                    f"the certificate cannot be used: {error}",
+                    hint="serverCertSecret holds the chain and serverKeySecret its key, both PEM and without a password",
+                    reason="InvalidCertificate",
+                ) from None
+    return context or fresh

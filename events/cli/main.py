@@ -23,8 +23,10 @@ COMMANDS = {
     "hold": "Let a sensor pull no more events: they wait on the bus",
     "release": "Let a sensor that is held go on",
     "explain": "Show what a delivery or an event would do, and why, without doing it",
+    "eventsource": "Serve the webhooks of one EventSource, in a pod that the controller makes",
     "server": "Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does",
     "lint": "Check manifests offline",
+    "crds": "Print the CustomResourceDefinitions for a cluster",
 }
 
 
