@@ -6,100 +6,52 @@ again, whatever the bus delivers. Kept in SQLite with group commit, in the state
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
-from eventbus import marks, rounds, tally
+from eventbus import changes, marks, rounds, tally
+from eventbus.changes import Entry, EventRecord, Write
 from eventbus.rounds import KeptRound, RoundState
 from eventbus.tally import Account, Checkpoint, Units
 from events.crashpoints import crash_at
 from events.errors import Unavailable
-from events.groupcommit import GroupCommit, connect, insert, read
+from events.groupcommit import GroupCommit, connect, read
 
-__all__ = ["Entry", "EventRecord", "Ledger", "find_event_ids", "open_ledger", "read_events", "read_outcomes"]
+__all__ = [
+    "FILE",
+    "Commits",
+    "Entry",
+    "EventRecord",
+    "Ledger",
+    "find_event_ids",
+    "open_ledger",
+    "read_events",
+    "read_outcomes",
+]
 
 FILE = "ledger.db"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS event (
-  id TEXT NOT NULL, namespace TEXT NOT NULL, bus TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL,
-  type TEXT NOT NULL, time TEXT NOT NULL, delivery TEXT NOT NULL, sequence INTEGER NOT NULL, recorded INTEGER NOT NULL,
-  PRIMARY KEY (namespace, bus, id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS event_recorded ON event (recorded);
-CREATE TABLE IF NOT EXISTS outcome (
-  event TEXT NOT NULL, sensor TEXT NOT NULL, trigger TEXT NOT NULL, dependency TEXT NOT NULL, outcome TEXT NOT NULL,
-  target TEXT NOT NULL, detail TEXT NOT NULL, recorded INTEGER NOT NULL, sequence INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (event, sensor, trigger, dependency)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS outcome_recorded ON outcome (recorded);
-"""
 
 _KNOWN = ("submitted", "pending")
 """Outcomes that a second message with the same event changes nothing about."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
-    """What is remembered of an event. ``sequence`` is its place in the bus's stream; ``delivery`` the forge's id.
+class Commits(Protocol):
+    """Writes one after the other, in the order in which they are submitted."""
 
-    ``sensor`` has settled the message, which counts for its triggers as ``units`` say; nothing is counted without them.
-    """
-
-    id: str
-    namespace: str
-    bus: str
-    source: str
-    name: str
-    type: str
-    time: str
-    delivery: str = ""
-    sequence: int = 0
-    sensor: str = ""
-    units: Units | None = None
-
-
-class Entry(NamedTuple):
-    """What became of one event for one trigger, by the dependency that it came through.
-
-    ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``replaced`` (a newer event
-    waits in its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later),
-    ``submitting`` (an attempt is under way for more than a moment), ``duplicate`` or ``refused`` (a dead letter). ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
-    ``sequence`` is the place of the message that brought it; 0 for later news of it.
-    """
-
-    event: str
-    sensor: str
-    trigger: str
-    dependency: str
-    outcome: str
-    target: str = ""
-    detail: str = ""
-    sequence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    events: Sequence[EventRecord] = ()
-    entries: Sequence[Entry] = ()
-    kept: Sequence[KeptRound] = ()
-    gone: Sequence[str] = ()
-    begun: Sequence[marks.Mark] = ()
-    settled: Sequence[marks.Mark] = ()
-    units: Sequence[Units] = ()
-    ignored: Sequence[tuple[str, int, str]] = ()
-    checkpoint: Checkpoint | None = None
+    def submit(self, item: Write, /) -> asyncio.Future[None]:
+        """The future is done when it is durable, and read back by the ledger."""
+        ...
 
 
 class Ledger:
     """Reads are direct, writes go through group commit."""
 
-    def __init__(self, path: Path, commits: GroupCommit[_Write, None]) -> None:
+    def __init__(self, path: Path, commits: Commits) -> None:
         self._commits = commits
         self._reader = connect(path, read_only=True)
 
@@ -127,7 +79,7 @@ class Ledger:
         """Write down events, what became of them, rounds to be kept and keys of rounds that are at their end; returns when it is on
         disk. Marks of what is ``settled`` go.
         """
-        await self._commits.submit(_Write(events, entries, kept, gone, settled=settled))
+        await self._commits.submit(Write(events, entries, kept, gone, settled=settled))
 
     # -- rounds that are kept ----------------------------------------------------------------------------------------
 
@@ -157,11 +109,11 @@ class Ledger:
 
     async def begin(self, sensor: str, what: Iterable[str]) -> None:
         """Mark what was under way when a process ended, before it is tried again."""
-        await self._commits.submit(_Write(begun=[(sensor, one) for one in what]))
+        await self._commits.submit(Write(begun=[(sensor, one) for one in what]))
 
     async def unmark(self, sensor: str, what: Iterable[str]) -> None:
         """It did not end the process."""
-        await self._commits.submit(_Write(settled=[(sensor, one) for one in what]))
+        await self._commits.submit(Write(settled=[(sensor, one) for one in what]))
 
     def marks(self, sensor: str) -> dict[str, int]:
         """How often a sensor has begun with what is not settled."""
@@ -173,13 +125,13 @@ class Ledger:
 
     async def ignore(self, sensor: str, sequence: int) -> None:
         """A message that is no event is settled, and counts for no trigger."""
-        await self._commits.submit(_Write(ignored=[(sensor, sequence, "")]))
+        await self._commits.submit(Write(ignored=[(sensor, sequence, "")]))
 
     # -- accounting --------------------------------------------------------------------------------------------------
 
     async def count_by(self, units: Sequence[Units]) -> None:
         """Make known how messages count, before the first of them is recorded."""
-        await self._commits.submit(_Write(units=units))
+        await self._commits.submit(Write(units=units))
 
     def accounts(self) -> list[Account]:
         """The accounts of all triggers."""
@@ -199,62 +151,12 @@ class Ledger:
 
     async def check_off(self, checkpoint: Checkpoint) -> None:
         """A sensor was compared up to here; what was seen well before need not be remembered."""
-        await self._commits.submit(_Write(checkpoint=checkpoint))
+        await self._commits.submit(Write(checkpoint=checkpoint))
 
 
-# What was submitted stays so: a later word about the same pair (a duplicate, say) does not replace it. Nor does "waiting" replace what
-# came of the wait, whichever was recorded first; only a message that is newer on the bus waits anew.
-_KEEPS = """outcome.outcome = 'submitted' OR excluded.outcome = 'duplicate' OR (
-  excluded.outcome = 'waiting' AND outcome.outcome NOT IN ('waiting', 'submitting', 'filtered', 'error', 'duplicate')
-  AND (outcome.sequence = 0 OR excluded.sequence <= outcome.sequence))"""
-_UPDATE = "ON CONFLICT DO UPDATE SET " + ", ".join(
-    [f"{name} = CASE WHEN {_KEEPS} THEN outcome.{name} ELSE excluded.{name} END" for name in ("outcome", "target", "detail", "recorded")]
-    + ["sequence = CASE WHEN excluded.sequence = 0 THEN outcome.sequence ELSE excluded.sequence END"]
-)  # fmt: skip
-
-_REMEMBERED = 10_000
-"""Places before a checkpoint that are remembered: the bus may hand a message over again that was acknowledged."""
-
-
-def _apply(connection: sqlite3.Connection, writes: list[_Write]) -> list[None]:
-    now = int(time.time())
-    events = [
-        (e.id, e.namespace, e.bus, e.source, e.name, e.type, e.time, e.delivery, e.sequence, now)
-        for write in writes
-        for e in write.events
-    ]
-    outcomes = [
-        (e.event, e.sensor, e.trigger, e.dependency, e.outcome, e.target, e.detail, now, e.sequence)
-        for write in writes
-        for e in write.entries
-    ]
-    seen = [(e.sensor, e.sequence, e.units.id) for write in writes for e in write.events if e.units is not None]
-    seen += [row for write in writes for row in write.ignored]
-    crash_at("commit.begun")
-    insert(connection, "INSERT OR IGNORE INTO event", events)
-    insert(connection, "INSERT INTO outcome", outcomes, _UPDATE)
-    if seen:
-        tally.write_seen(connection, seen)
-    kept = [one for write in writes for one in write.kept]
-    gone = [key for write in writes for key in write.gone]
-    if kept or gone:
-        rounds.write_rounds(connection, kept, gone)
-    for write in writes:
-        _apply_rarities(connection, write)
-    crash_at("commit.applied")
+def _apply(connection: sqlite3.Connection, writes: list[Write]) -> list[None]:
+    changes.apply(connection, changes.changes_of(writes, time.time()))
     return [None] * len(writes)
-
-
-def _apply_rarities(connection: sqlite3.Connection, write: _Write) -> None:
-    if write.begun or write.settled:
-        marks.write_marks(connection, write.begun, write.settled)
-    if write.units:
-        tally.write_units(connection, write.units)
-    if write.checkpoint is not None:
-        last = write.checkpoint
-        before = last.sequence - _REMEMBERED
-        connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?)", last)
-        connection.execute("DELETE FROM seen WHERE sensor = ? AND sequence <= ?", (last.sensor, before))
 
 
 @asynccontextmanager
@@ -262,8 +164,7 @@ async def open_ledger(folder: Path) -> AsyncIterator[Ledger]:
     """The ledger of a state folder."""
     path = folder / FILE
     _bring_up_to_date(path)
-    schema = _SCHEMA + rounds.SCHEMA + marks.SCHEMA + tally.SCHEMA
-    async with GroupCommit(path, schema, _apply) as commits:
+    async with GroupCommit(path, changes.SCHEMA, _apply) as commits:
         ledger = Ledger(path, commits)
         try:
             yield ledger
@@ -294,9 +195,7 @@ def forget(folder: Path, before: int) -> int:
     connection = connect(path)
     crash_at("forget.before")
     try:
-        gone = connection.execute("DELETE FROM outcome WHERE recorded < ?", (before,)).rowcount
-        gone += connection.execute("DELETE FROM round WHERE state = 'dead' AND last < ?", (before,)).rowcount
-        gone += connection.execute("DELETE FROM event WHERE recorded < ?", (before,)).rowcount
+        gone = changes.forget(connection, before)
         crash_at("forget.after")
         return gone
     except sqlite3.Error as error:

@@ -36,6 +36,15 @@ def write_marks(connection: sqlite3.Connection, begun: Sequence[Mark], settled: 
         connection.executemany("DELETE FROM mark WHERE sensor = ? AND what = ?", settled)
 
 
+def write_holds(connection: sqlite3.Connection, holds: Iterable[tuple[str, bool]], moment: float) -> None:
+    """Hold sensors (True), or release them."""
+    for sensor, held in holds:
+        if held:
+            connection.execute("INSERT INTO hold VALUES (?, ?) ON CONFLICT DO NOTHING", (sensor, moment))
+        else:
+            connection.execute("DELETE FROM hold WHERE sensor = ?", (sensor,))
+
+
 def count_marks(connection: sqlite3.Connection, sensor: str) -> dict[str, int]:
     """How often a sensor has begun with what is not settled."""
     return {row[0]: row[1] for row in connection.execute("SELECT what, count FROM mark WHERE sensor = ?", (sensor,))}
@@ -52,11 +61,7 @@ def change_hold(folder: Path, sensors: Iterable[str], *, held: bool) -> None:
     connection = connect(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for sensor in sensors:
-            if held:
-                connection.execute("INSERT INTO hold VALUES (?, ?) ON CONFLICT DO NOTHING", (sensor, time.time()))
-            else:
-                connection.execute("DELETE FROM hold WHERE sensor = ?", (sensor,))
+        write_holds(connection, [(sensor, held) for sensor in sensors], time.time())
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise Unavailable(f"{path} cannot be written: {error}") from None

@@ -69,14 +69,24 @@ _ALL = ", ".join(_COLUMNS)
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("key", "first"))
 
 
-def write_rounds(connection: sqlite3.Connection, kept: Sequence[KeptRound], gone: Collection[str]) -> None:
-    """Keep rounds (or what is new about them), and forget others by key."""
+def row_of(one: KeptRound) -> tuple[Any, ...]:
+    """The columns of a kept round."""
+    return tuple(getattr(one, name) for name in _COLUMNS)
+
+
+def write_rounds(connection: sqlite3.Connection, kept: Sequence[Sequence[Any]], gone: Collection[str]) -> None:
+    """Keep rounds (or what is new about them), given by ``row_of``, and forget others by key."""
     if gone:  # first: a round that was submitted may be kept anew
         connection.execute(
             "DELETE FROM round WHERE key IN (SELECT value FROM json_each(?))", (orjson.dumps(list(gone)).decode(),)
         )
-    rows = [tuple(getattr(one, name) for name in _COLUMNS) for one in kept]
-    insert(connection, "INSERT INTO round", rows, f"ON CONFLICT DO UPDATE SET {_CHANGED}")
+    insert(connection, "INSERT INTO round", kept, f"ON CONFLICT DO UPDATE SET {_CHANGED}")
+
+
+def write_again(connection: sqlite3.Connection, keys: Sequence[str], moment: float) -> None:
+    """Mark dead letters that are to be retried."""
+    rows = [(moment, key) for key in keys]
+    connection.executemany("UPDATE round SET state = 'again', due = ? WHERE key = ? AND state = 'dead'", rows)
 
 
 def due_rounds(
@@ -145,10 +155,7 @@ def order_retry(folder: Path, keys: Sequence[str]) -> None:
     connection = connect(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "UPDATE round SET state = 'again', due = ? WHERE key = ? AND state = 'dead'",
-            [(time.time(), k) for k in keys],
-        )
+        write_again(connection, keys, time.time())
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise Unavailable(f"{path} cannot be written: {error}") from None

@@ -110,13 +110,12 @@ class Checkpoint(NamedTuple):
     lost: int
 
 
-def write_units(connection: sqlite3.Connection, units: Sequence[Units]) -> None:
-    """Make units known, before messages count by them."""
-    rows = [(one.id, trigger, count) for one in units for trigger, count in one.counts.items()]
+def write_units(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+    """Make units (id, trigger, count) known, before messages count by them."""
     connection.executemany("INSERT INTO units VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
 
 
-def write_seen(connection: sqlite3.Connection, seen: Sequence[tuple[str, int, str]]) -> None:
+def write_seen(connection: sqlite3.Connection, seen: Sequence[Sequence[Any]]) -> None:
     """Messages (sensor, sequence, units) that are settled now."""
     connection.execute(
         "INSERT INTO seen SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
