@@ -168,7 +168,7 @@ class Reconciler:
             log.info(
                 f"hook {_DONE[step.action]}",
                 source=self.name,
-                event=event,
+                event_name=event,
                 target=str(step.target),
                 url=step.url,
                 reason=step.reason,
