@@ -13,6 +13,8 @@ from events.expressions import cron
 from events.models.base import Finding, Json, decode, required
 from events.models.eventbus import EventBus
 from events.models.sensor import (
+    COMPARATORS,
+    LOGICAL_OPERATORS,
     ByTime,
     ContextFilter,
     DataFilter,
@@ -30,9 +32,6 @@ from sensor.triggers import TriggerKind, kinds, registry
 from sensor.triggers._checks import check_parameters
 
 __all__ = ["Target", "all_triggers", "decode_sensor", "targets", "validate_sensor"]
-
-LOGICAL_OPERATORS = ("", "and", "or")
-COMPARATORS = ("", ">=", ">", "=", "!=", "<", "<=")
 
 
 class Target(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import yaml
 
-__all__ = ["age", "as_json", "as_yaml", "objects", "plain", "rfc3339", "table"]
+__all__ = ["age", "as_json", "as_yaml", "documents", "objects", "plain", "rfc3339", "table"]
 
 
 _WIDEST = 40
@@ -24,6 +24,11 @@ def as_yaml(value: Any) -> str:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     with _deep_recursion():
         return yaml.dump(value, sort_keys=False, allow_unicode=True, width=10_000, Dumper=dumper)
+
+
+def documents(found: Iterable[Any]) -> str:
+    """Each object as a YAML document of its own, written out in full where Python shares a part."""
+    return "".join(f"---\n{as_yaml(json.loads(json.dumps(each)))}" for each in found)
 
 
 def as_json(value: Any) -> str:

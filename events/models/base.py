@@ -13,7 +13,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
 from events.errors import SpecError
@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "describe",
     "join_path",
+    "one_of",
     "parse",
     "required",
     "unknown_fields",
@@ -54,8 +55,16 @@ def _int_or_string(bits: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Int32OrString = Annotated[Json, _int_or_string(32)]
-Int64OrString = Annotated[Json, _int_or_string(64)]
+_NUMBER_OR_TEXT = WithJsonSchema({"x-kubernetes-int-or-string": True})
+
+Int32OrString = Annotated[Json, _int_or_string(32), _NUMBER_OR_TEXT]
+Int64OrString = Annotated[Json, _int_or_string(64), _NUMBER_OR_TEXT]
+
+
+def one_of(*values: str) -> WithJsonSchema:
+    """Annotation of a text whose values are known. It is for the schema alone: what it means is judged with better words."""
+    return WithJsonSchema({"type": "string", "enum": list(values)})
+
 
 S = TypeVar("S", bound="Spec")
 
@@ -74,6 +83,11 @@ class Spec(BaseModel):
 
     free_form: ClassVar[bool] = False
     """True where any field is welcome (kinds by name, Kubernetes objects): nothing is reported as unknown."""
+
+    rules: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """What an API server checks beyond types: an expression in CEL that must be true, and what to say when it isn't. Only what can
+    never run, here and in the reference. CEL sees a field only in its right case, so that absence proves nothing.
+    """
 
     @model_validator(mode="before")
     @classmethod

@@ -18,14 +18,18 @@ class Service(Spec):
     """The Kubernetes Service in front of a webhook source."""
 
     metadata: Labels | None = None
+    """Labels and annotations of the Service."""
     ports: list[ServicePort] = []
+    """Ports of the Service; without any there is no Service."""
     cluster_ip: str = Field(default="", alias="clusterIP")
+    """As in a Service; `None` makes it headless."""
 
 
 class SourceFilter(Spec):
     """An expr-lang expression over the event's data; events for which it isn't true are dropped (spec §3.2)."""
 
     expression: str = ""
+    """For example `body.ref == "refs/heads/main"`."""
 
 
 class EventSourceSpec(Spec):
@@ -34,9 +38,13 @@ class EventSourceSpec(Spec):
     free_form: ClassVar[bool] = True  # kinds are fields here; the registry of event sources knows them
 
     event_bus_name: str = ""
+    """The EventBus of this namespace that events go to; `default` when absent."""
     template: PodTemplate | None = None
+    """Settings of the pods."""
     service: Service | None = None
+    """The Service in front of the pods."""
     replicas: Int32 | None = None
+    """How many pods; 1 when absent."""
 
     def events(self) -> Iterator[tuple[str, str, Json]]:
         """``(kind, event name, raw configuration)`` of each event, in the order of the manifest."""

@@ -72,16 +72,22 @@ class SecretKeySelector(Spec):
     """A key of a Secret of the object's namespace."""
 
     name: str = ""
+    """Name of the Secret."""
     key: str = ""
+    """Which of its keys."""
     optional: bool = False
+    """Read but ignored: the key must be there."""
 
 
 class ConfigMapKeySelector(Spec):
     """A key of a ConfigMap of the object's namespace."""
 
     name: str = ""
+    """Name of the ConfigMap."""
     key: str = ""
+    """Which of its keys."""
     optional: bool = False
+    """Read but ignored: the key must be there."""
 
 
 class Backoff(Spec):
@@ -91,9 +97,13 @@ class Backoff(Spec):
     """
 
     raw_duration: Int64OrString = Field(default=1_000_000_000, alias="duration")
+    """The first pause: a text such as `10s`, or a number of nanoseconds; 1s when absent."""
     factor: Json = 1.0
+    """The pause is multiplied by this number each time; 1 when absent."""
     jitter: Json = 1
+    """A random share of the pause, up to this number, is added; 1 when absent."""
     steps: Int32 = 0
+    """How often it is tried, the first time included; 5 when absent."""
 
     @property
     def duration(self) -> int:
@@ -123,93 +133,131 @@ class TLSConfig(Spec):
     """How to speak TLS to the other side (spec §0.4)."""
 
     ca_cert_secret: SecretKeySelector | None = None
+    """The authority that signed the other side's certificate."""
     client_cert_secret: SecretKeySelector | None = None
+    """Our certificate; needs `clientKeySecret`."""
     client_key_secret: SecretKeySelector | None = None
+    """Our certificate's key; needs `clientCertSecret`."""
     insecure_skip_verify: bool = False
+    """Do not check the other side's certificate."""
     enabled: bool = False
+    """Speak TLS with the authorities that the system trusts."""
 
 
 class BasicAuth(Spec):
     """User name and password, each from a Secret."""
 
     username: SecretKeySelector | None = None
+    """The user name."""
     password: SecretKeySelector | None = None
+    """The password."""
 
 
 class SASLConfig(Spec):
     """How to log in at Kafka."""
 
     mechanism: str = ""
+    """`PLAIN` (when absent), `OAUTHBEARER`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `GSSAPI`."""
     user_secret: SecretKeySelector | None = None
+    """The user name."""
     password_secret: SecretKeySelector | None = None
+    """The password."""
 
 
 class NATSAuth(Spec):
     """How to log in at NATS; the first one that is set counts, in this order."""
 
     basic: BasicAuth | None = None
+    """User name and password."""
     token: SecretKeySelector | None = None
+    """A token."""
     nkey: SecretKeySelector | None = None
+    """The seed of an NKey."""
     credential: SecretKeySelector | None = None
+    """A credentials file."""
 
 
 class SchemaRegistryConfig(Spec):
     """Where Avro schemas of Kafka messages are kept."""
 
     url: str = ""
+    """Address of the registry."""
     schema_id: Int32 = 0
+    """Number of the schema."""
     auth: BasicAuth = BasicAuth()
+    """How to log in there."""
 
 
 class GithubAppCreds(Spec):
     """A GitHub App and its installation."""
 
     private_key: SecretKeySelector | None = None
+    """The App's private key, PEM."""
     app_id: Int64 = Field(default=0, alias="appID")
+    """Number of the App."""
     installation_id: Int64 = Field(default=0, alias="installationID")
+    """Number of the installation."""
 
 
 class ValueFromSource(Spec):
     """A value in a Secret or, when that is absent, a ConfigMap."""
 
     secret_key_ref: SecretKeySelector | None = None
+    """A key of a Secret."""
     config_map_key_ref: ConfigMapKeySelector | None = None
+    """A key of a ConfigMap."""
 
 
 class SecureHeader(Spec):
     """A header whose value is not in the manifest."""
 
     name: str = ""
+    """Name of the header."""
     value_from: ValueFromSource | None = None
+    """Where its value is."""
 
 
 class S3Bucket(Spec):
     """A bucket, and the key in it."""
 
     key: str = ""
+    """Name of the object in the bucket."""
     name: str = ""
+    """Name of the bucket."""
 
 
 class S3Filter(Spec):
     """Beginning and end of the keys that count."""
 
     prefix: str = ""
+    """What the name of the object begins with."""
     suffix: str = ""
+    """What the name of the object ends with."""
 
 
 class S3Artifact(Spec):
     """An object, or the events, of an S3 bucket (spec §0.8)."""
 
     endpoint: str = ""
+    """Host and port of the S3 service."""
     bucket: S3Bucket | None = None
+    """The bucket, and the object in it."""
     region: str = ""
+    """Region of the bucket."""
     insecure: bool = False
+    """Speak HTTP instead of HTTPS."""
     access_key: SecretKeySelector | None = None
+    """The access key."""
     secret_key: SecretKeySelector | None = None
+    """The secret key."""
     events: list[str] | None = None
+    """Names of S3 events, such as `s3:ObjectCreated:Put`."""
     filter: S3Filter | None = None
+    """Which objects count."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     ca_certificate: SecretKeySelector | None = None
+    """The authority that signed the certificate of the service."""
 
 
 _RFC3339 = re.compile(

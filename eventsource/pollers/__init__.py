@@ -21,7 +21,9 @@ class PollerConfig(Spec):
     """What the configurations of almost all kinds share."""
 
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     filter: SourceFilter | None = None
+    """Which events count."""
 
 
 class Poller(Generic[C]):

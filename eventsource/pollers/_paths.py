@@ -13,8 +13,11 @@ class WatchPathConfig(Spec):
     """A folder, and in it either one relative path or all that match a pattern."""
 
     directory: str = ""
+    """The folder, an absolute path."""
     path: str = ""
+    """The file in it."""
     path_regexp: str = ""
+    """The files in it, a regular expression."""
 
 
 def check_watch_path(config: WatchPathConfig, path: str) -> list[Finding]:

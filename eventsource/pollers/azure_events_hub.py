@@ -11,9 +11,13 @@ class AzureEventsHubConfig(PollerConfig):
     """Without keys the identity of the pod is used."""
 
     fqdn: str = ""
+    """Full name of the namespace."""
     shared_access_key_name: SecretKeySelector | None = None
+    """Name of the shared access key."""
     shared_access_key: SecretKeySelector | None = None
+    """The shared access key."""
     hub_name: str = ""
+    """Name of the hub."""
 
 
 @register("azureEventsHub")

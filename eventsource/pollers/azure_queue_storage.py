@@ -11,12 +11,19 @@ class AzureQueueStorageConfig(PollerConfig):
     """Without a connection string the identity of the pod is used."""
 
     storage_account_name: str = ""
+    """Name of the storage account."""
     connection_string: SecretKeySelector | None = None
+    """The connection string."""
     queue_name: str = ""
+    """Name of the queue."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     dlq: bool = False
+    """Whether messages that cannot be handled stay in the queue."""
     decode_message: bool = False
+    """Whether messages are in base64."""
     wait_time_in_seconds: Int32 | None = None
+    """Seconds to wait when the queue is empty."""
 
 
 @register("azureQueueStorage")

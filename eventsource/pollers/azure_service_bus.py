@@ -11,13 +11,21 @@ class AzureServiceBusConfig(PollerConfig):
     """A queue, or a topic with a subscription."""
 
     connection_string: SecretKeySelector | None = None
+    """The connection string."""
     fully_qualified_namespace: str = ""
+    """Full name of the namespace."""
     queue_name: str = ""
+    """Name of the queue."""
     topic_name: str = ""
+    """Name of the topic, instead of a queue."""
     subscription_name: str = ""
+    """Name of the subscription to the topic."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     defer_delete: bool = False
+    """Whether a message is deleted only after it was stored."""
 
 
 @register("azureServiceBus")

@@ -13,31 +13,42 @@ class Catchup(Spec):
     """Whether missed times are made up for, and how far back."""
 
     enabled: bool = False
+    """Whether they are."""
     max_duration: str = ""
+    """How far back, for example `5m`."""
 
 
 class ConfigMapPersistence(Spec):
     """The ConfigMap that holds the last time."""
 
     name: str = ""
+    """Name of the ConfigMap."""
     create_if_not_exist: bool = False
+    """Whether it is created."""
 
 
 class Persistence(Spec):
     """What is remembered over a restart."""
 
     catchup: Catchup | None = None
+    """Whether missed events are made up for."""
     config_map: ConfigMapPersistence | None = None
+    """Where the last event is remembered."""
 
 
 class CalendarConfig(PollerConfig):
     """A cron line, or an interval such as 10s; the cron line wins."""
 
     schedule: str = ""
+    """A cron line of five fields."""
     interval: str = ""
+    """A time between events, for example `10s`."""
     exclusion_dates: list[str] = []
+    """Dates without events, as in iCalendar."""
     timezone: str = ""
+    """For example `Europe/Berlin`; UTC when absent."""
     persistence: Persistence | None = None
+    """What is remembered over a restart."""
 
 
 @register("calendar")

@@ -11,13 +11,21 @@ class EmitterConfig(PollerConfig):
     """``channelKey`` is the key itself."""
 
     broker: str = ""
+    """Address of the broker."""
     channel_key: str = ""
+    """Key of the channel."""
     channel_name: str = ""
+    """Name of the channel."""
     username: SecretKeySelector | None = None
+    """The user name."""
     password: SecretKeySelector | None = None
+    """The password."""
     connection_backoff: Backoff | None = None
+    """How often a connection is tried."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
 
 
 @register("emitter")

@@ -11,8 +11,11 @@ class FileConfig(PollerConfig):
     """``eventType`` is CREATE, WRITE, REMOVE, RENAME or CHMOD."""
 
     event_type: str = ""
+    """`CREATE`, `WRITE`, `REMOVE`, `RENAME` or `CHMOD`."""
     watch_path_config: WatchPathConfig = WatchPathConfig()
+    """Which files."""
     polling: bool = False
+    """Look for changes instead of being told."""
 
 
 @register("file")

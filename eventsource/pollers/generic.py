@@ -11,10 +11,15 @@ class GenericConfig(PollerConfig):
     """``config`` is a text for the server."""
 
     url: str = ""
+    """Address of the gRPC server."""
     config: str = ""
+    """What the server is told."""
     insecure: bool = False
+    """Do not speak TLS."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     auth_secret: SecretKeySelector | None = None
+    """The token to log in with."""
 
 
 @register("generic")

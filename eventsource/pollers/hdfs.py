@@ -17,17 +17,29 @@ class HDFSConfig(WatchPathConfig):
     """The files stand inline; ``type`` is operations joined with ``|``."""
 
     type: str = ""
+    """`CREATE`, `WRITE`, `REMOVE`, `RENAME` or `CHMOD`."""
     check_interval: str = ""
+    """How often to look, for example `1m`."""
     addresses: list[str] = []
+    """Addresses of the name nodes."""
     hdfs_user: str = ""
+    """The user."""
     krb_c_cache_secret: SecretKeySelector | None = Field(default=None, alias="krbCCacheSecret")
+    """The Kerberos credentials cache."""
     krb_keytab_secret: SecretKeySelector | None = None
+    """The Kerberos key table."""
     krb_username: str = ""
+    """The Kerberos user."""
     krb_realm: str = ""
+    """The Kerberos realm."""
     krb_config_config_map: ConfigMapKeySelector | None = None
+    """Kerberos' configuration."""
     krb_service_principal_name: str = ""
+    """The Kerberos name of the service."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     filter: SourceFilter | None = None
+    """Which events count."""
 
 
 @register("hdfs")

@@ -12,24 +12,38 @@ class AWSMSKIAMConfig(Spec):
     """Log in with the IAM role of the pod."""
 
     region: str = ""
+    """The region."""
 
 
 class KafkaConfig(PollerConfig):
     """``url`` lists brokers, separated by commas; ``config`` is YAML text."""
 
     url: str = ""
+    """Addresses of the brokers, with commas."""
     partition: str = ""
+    """The partition, where there is no consumer group."""
     topic: str = ""
+    """Name of the topic."""
     connection_backoff: Backoff | None = None
+    """How often a connection is tried."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     consumer_group: KafkaConsumerGroup | None = None
+    """Who shares the reading."""
     limit_events_per_second: Int64 = 0
+    """How many events a second at most."""
     version: str = ""
+    """Version of the brokers."""
     sasl: SASLConfig | None = None
+    """How to log in."""
     config: str = ""
+    """Settings of the client, YAML text."""
     schema_registry: SchemaRegistryConfig | None = None
+    """The Avro schema of the messages."""
     aws_msk_iam_auth: AWSMSKIAMConfig | None = None
+    """Log in at Amazon MSK."""
 
 
 @register("kafka")

@@ -11,10 +11,15 @@ class MNSConfig(PollerConfig):
     """The queue, and the keys to it."""
 
     access_key: SecretKeySelector | None = None
+    """The access key."""
     secret_key: SecretKeySelector | None = None
+    """The secret key."""
     queue: str = ""
+    """Name of the queue."""
     endpoint: str = ""
+    """Address of the service."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
 
 
 @register("mns")

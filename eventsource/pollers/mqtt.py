@@ -11,12 +11,19 @@ class MQTTConfig(PollerConfig):
     """Where to subscribe, and as whom."""
 
     url: str = ""
+    """Address of the server."""
     topic: str = ""
+    """Name of the topic."""
     client_id: str = ""
+    """Name of the client."""
     connection_backoff: Backoff | None = None
+    """How often a connection is tried."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     auth: BasicAuth | None = None
+    """How to log in."""
 
 
 @register("mqtt")

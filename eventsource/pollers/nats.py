@@ -11,12 +11,19 @@ class NATSConfig(PollerConfig):
     """An empty ``queue`` is an error; an absent one is not."""
 
     url: str = ""
+    """Address of the server."""
     subject: str = ""
+    """The subject."""
     connection_backoff: Backoff | None = None
+    """How often a connection is tried."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     auth: NATSAuth | None = None
+    """How to log in."""
     queue: str | None = None
+    """Name of the group that shares the messages."""
 
 
 @register("nats")

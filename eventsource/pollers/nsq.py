@@ -11,11 +11,17 @@ class NSQConfig(PollerConfig):
     """``hostAddress`` is that of nsqlookupd."""
 
     host_address: str = ""
+    """Address of the server."""
     topic: str = ""
+    """Name of the topic."""
     channel: str = ""
+    """Name of the channel."""
     connection_backoff: Backoff | None = None
+    """How often a connection is tried."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
 
 
 @register("nsq")

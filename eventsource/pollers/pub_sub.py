@@ -13,12 +13,19 @@ class PubSubConfig(PollerConfig):
     """Without ``subscriptionID`` a subscription of the topic is made."""
 
     project_id: str = Field(default="", alias="projectID")
+    """The project of the subscription."""
     topic_project_id: str = Field(default="", alias="topicProjectID")
+    """The project of the topic; that of the subscription when absent."""
     topic: str = ""
+    """Name of the topic."""
     subscription_id: str = Field(default="", alias="subscriptionID")
+    """The subscription."""
     credential_secret: SecretKeySelector | None = None
+    """The key of a service account."""
     delete_subscription_on_finish: bool = False
+    """Whether the subscription goes with the EventSource."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
 
 
 @register("pubSub")

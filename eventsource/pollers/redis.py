@@ -11,13 +11,21 @@ class RedisConfig(PollerConfig):
     """``namespace`` must stand beside ``password``, although nothing uses it."""
 
     host_address: str = ""
+    """Address of the server."""
     password: SecretKeySelector | None = None
+    """The password."""
     namespace: str = ""
+    """Namespace of the Secret."""
     db: Int32 = 0
+    """Number of the database."""
     channels: list[str] | None = None
+    """Names of the channels."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     json_body: bool = False
+    """Whether the message is JSON; else it is put into the data in base64."""
     username: str = ""
+    """The user name."""
 
 
 @register("redis")

@@ -11,13 +11,21 @@ class RedisStreamConfig(PollerConfig):
     """The streams must exist; the consumer group is made."""
 
     host_address: str = ""
+    """Address of the server."""
     password: SecretKeySelector | None = None
+    """The password."""
     db: Int32 = 0
+    """Number of the database."""
     streams: list[str] | None = None
+    """Names of the streams."""
     max_msg_count_per_read: Int32 = 0
+    """How many messages are read at once."""
     consumer_group: str = ""
+    """Who shares the reading."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     username: str = ""
+    """The user name."""
 
 
 @register("redisStream")

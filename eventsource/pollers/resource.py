@@ -11,30 +11,45 @@ class Selector(Spec):
     """A condition on a label, or on a field of the object."""
 
     key: str = ""
+    """Name of the label, or path of the field."""
     operation: str = ""
+    """How to compare; `==` when absent."""
     value: str = ""
+    """What to compare with."""
 
 
 class ResourceFilter(Spec):
     """Which objects count."""
 
     prefix: str = ""
+    """What the name begins with."""
     labels: list[Selector] = []
+    """Conditions on labels."""
     fields: list[Selector] = []
+    """Conditions on fields."""
     created_by: Time | None = None
+    """Only objects made before this time."""
     after_start: bool = False
+    """Only objects made after the start of the source."""
 
 
 class ResourceConfig(Spec):
     """``resource`` is the plural name; an empty ``namespace`` means all."""
 
     namespace: str = ""
+    """The namespace; empty means all."""
     filter: ResourceFilter | None = None
+    """Which objects count."""
     group: str = ""
+    """Group of their API."""
     version: str = ""
+    """Version of their API."""
     resource: str = ""
+    """Their kind, in the plural."""
     event_types: list[str] | None = None
+    """`ADD`, `UPDATE` or `DELETE`."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
 
 
 @register("resource")

@@ -12,12 +12,19 @@ class SFTPConfig(PollerConfig):
     """Address and credentials are all in Secrets."""
 
     event_type: str = ""
+    """`CREATE` or `REMOVE`."""
     watch_path_config: WatchPathConfig = WatchPathConfig()
+    """Which files."""
     username: SecretKeySelector | None = None
+    """The user name."""
     password: SecretKeySelector | None = None
+    """The password."""
     ssh_key_secret: SecretKeySelector | None = None
+    """The private key."""
     address: SecretKeySelector | None = None
+    """Address of the server."""
     poll_interval_duration: str = ""
+    """How often to look, for example `10s`."""
 
 
 @register("sftp")

@@ -18,7 +18,9 @@ class BitbucketAuth(Spec):
     """Credentials for Bitbucket's API."""
 
     basic: BasicAuth | None = None
+    """User name and app password."""
     oauth_token: SecretKeySelector | None = None
+    """An OAuth token."""
 
     @property
     def given(self) -> bool:
@@ -31,19 +33,28 @@ class BitbucketRepository(Spec):
     """A repository of a workspace."""
 
     owner: str = ""
+    """The owner."""
     repository_slug: str = ""
+    """The repository."""
 
 
 class BitbucketConfig(ForgeConfig):
     """``bitbucket`` of an EventSource. Only ``webhook``, ``webhookSecret``, ``metadata`` and ``filter`` bear on deliveries."""
 
     auth: BitbucketAuth | None = None
+    """How to log in at Bitbucket, to register hooks."""
     events: list[str] = []
+    """Names of the events that the hook is for."""
     owner: str = ""
+    """The owner, where there is one repository."""
     project_key: str = ""
+    """Key of the project."""
     repository_slug: str = ""
+    """The repository, where there is one."""
     repositories: list[BitbucketRepository] = []
+    """The repositories."""
     webhook_secret: SecretKeySelector | None = None
+    """What deliveries are signed with."""
 
     @property
     def secret(self) -> SecretKeySelector | None:

@@ -29,24 +29,38 @@ class BitbucketServerRepository(Spec):
     """A repository of a project."""
 
     project_key: str = ""
+    """The project."""
     repository_slug: str = ""
+    """The repository."""
 
 
 class BitbucketServerConfig(ForgeConfig):
     """``bitbucketserver`` of an EventSource. What lists repositories or credentials serves only to register hooks."""
 
     project_key: str = ""
+    """The project, where there is one repository."""
     repository_slug: str = ""
+    """The repository, where there is one."""
     projects: list[str] = []
+    """Projects, with all their repositories."""
     repositories: list[BitbucketServerRepository] = []
+    """The repositories."""
     events: list[str] = []
+    """Names of the events that the hook is for."""
     skip_branch_refs_changed_on_open_pr: bool = Field(False, alias="skipBranchRefsChangedOnOpenPR")
+    """Leave out pushes to branches with an open pull request."""
     one_event_per_change: bool = False
+    """Make an event of each change of a push."""
     access_token: SecretKeySelector | None = None
+    """How to log in, to register hooks."""
     webhook_secret: SecretKeySelector | None = None
+    """What deliveries are signed with."""
     bitbucketserver_base_url: str = Field("", alias="bitbucketserverBaseURL")
+    """Address of its API, for example `https://bitbucket.example.com/rest`."""
     tls: TLSConfig | None = None
+    """How to speak TLS with its API."""
     check_interval: str = ""
+    """How often hooks are checked, for example `1m`."""
 
     @property
     def secret(self) -> SecretKeySelector | None:

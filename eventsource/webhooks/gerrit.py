@@ -15,12 +15,19 @@ class GerritConfig(ForgeConfig):
     """What stands here beside ``webhook``, ``metadata`` and ``filter`` serves only to register hooks."""
 
     hook_name: str = ""
+    """Name of the hook."""
     events: list[str] | None = None
+    """Names of the events that the hook is for."""
     auth: BasicAuth | None = None
+    """How to log in, to register hooks."""
     gerrit_base_url: str = Field(default="", alias="gerritBaseURL")
+    """Address of Gerrit."""
     projects: list[str] = []
+    """The projects."""
     ssl_verify: bool = False
+    """Whether Gerrit checks our certificate."""
     max_tries: Int64 = 0
+    """How often a delivery is tried."""
 
 
 @register("gerrit")

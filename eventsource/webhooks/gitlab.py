@@ -37,13 +37,21 @@ class GitLabConfig(ForgeConfig):
     """``gitlab`` of an EventSource. Only ``webhook``, ``secretToken``, ``metadata`` and ``filter`` bear on deliveries."""
 
     project_id: str = Field("", alias="projectID")
+    """The project, where there is one."""
     projects: list[str] = []
+    """The projects, by number or path."""
     groups: list[str] = []
+    """Groups, with all their projects."""
     events: list[str] | None = None
+    """Names of the events that the hook is for, for example `PushEvents`."""
     access_token: SecretKeySelector | None = None
+    """A token that may register hooks."""
     secret_token: SecretKeySelector | None = None
+    """The token that each delivery brings."""
     enable_ssl_verification: bool = Field(False, alias="enableSSLVerification")
+    """Whether GitLab checks our certificate."""
     gitlab_base_url: str = Field("", alias="gitlabBaseURL")
+    """Address of GitLab."""
 
     @property
     def secret(self) -> SecretKeySelector | None:

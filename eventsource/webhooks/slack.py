@@ -13,7 +13,9 @@ class SlackConfig(ForgeConfig):
     """``token`` is that of url verification; every delivery is signed with ``signingSecret``."""
 
     signing_secret: SecretKeySelector | None = None
+    """What requests are signed with."""
     token: SecretKeySelector | None = None
+    """The token that each request brings."""
 
 
 @register("slack")

@@ -15,12 +15,19 @@ class SNSConfig(ForgeConfig):
     """``endpoint`` is that of AWS, not of the webhook; ``roleARN`` wins over the keys."""
 
     topic_arn: str = ""
+    """The topic."""
     access_key: SecretKeySelector | None = None
+    """The access key."""
     secret_key: SecretKeySelector | None = None
+    """The secret key."""
     region: str = ""
+    """The region."""
     role_arn: str = Field(default="", alias="roleARN")
+    """The role to take on."""
     validate_signature: bool = False
+    """Whether signatures are checked."""
     endpoint: str = ""
+    """Address of the service."""
 
 
 @register("sns")

@@ -17,15 +17,25 @@ class StorageGridConfig(Spec):
     """``filter`` is one on the object's key."""
 
     webhook: WebhookContext | None = None
+    """Where notifications are received."""
     events: list[str] | None = None
+    """Names of S3 events."""
     filter: S3Filter | None = None
+    """Which objects count."""
     topic_arn: str = ""
+    """The topic."""
     bucket: str = ""
+    """Name of the bucket."""
     region: str = ""
+    """The region."""
     auth_token: SecretKeySelector | None = None
+    """The token for its API."""
     api_url: str = Field(default="", alias="apiURL")
+    """Address of its API."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
 
 
 @register("storageGrid")

@@ -15,10 +15,15 @@ class StripeConfig(Spec):
     """``eventFilter`` lists the types of events; there is no ``filter``."""
 
     webhook: WebhookContext | None = None
+    """Where events are received."""
     create_webhook: bool = False
+    """Whether a webhook is registered."""
     api_key: SecretKeySelector | None = None
+    """The key for its API."""
     event_filter: list[str] = []
+    """Names of the events that count."""
     metadata: dict[str, str] = {}
+    """Added to the event's data."""
 
 
 @register("stripe")

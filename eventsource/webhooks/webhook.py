@@ -22,7 +22,9 @@ class WebhookConfig(WebhookContext):
     """Here the context is not below ``webhook`` but inline."""
 
     filter: SourceFilter | None = None
+    """Which events count."""
     on_redelivery: str = ""
+    """`rerun`: a request that comes again is another event; `dedupe` (when absent): it is not."""
 
     @property
     def context(self) -> WebhookContext:

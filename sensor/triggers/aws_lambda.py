@@ -15,13 +15,21 @@ class AWSLambdaConfig(Spec):
     """``roleARN`` wins over the keys; without either the process's own AWS credentials are used."""
 
     function_name: str = ""
+    """Name of the function."""
     access_key: SecretKeySelector | None = None
+    """The access key."""
     secret_key: SecretKeySelector | None = None
+    """The secret key."""
     region: str = ""
+    """Region of the function."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     invocation_type: str | None = None
+    """`RequestResponse` (when absent), `Event` or `DryRun`."""
     role_arn: str = Field(default="", alias="roleARN")
+    """The role to take on."""
 
 
 @register("awsLambda")

@@ -12,11 +12,17 @@ class AzureEventHubsConfig(Spec):
     """The hub, and the key to it."""
 
     fqdn: str = ""
+    """Full name of the namespace."""
     hub_name: str = ""
+    """Name of the hub."""
     shared_access_key_name: SecretKeySelector | None = None
+    """Name of the shared access key."""
     shared_access_key: SecretKeySelector | None = None
+    """The shared access key."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
 
 
 @register("azureEventHubs")

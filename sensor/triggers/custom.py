@@ -15,12 +15,19 @@ class CustomConfig(Spec):
     """``spec`` is what the server is asked to fetch its resource by."""
 
     server_url: str = Field(default="", alias="serverURL")
+    """Address of the gRPC server."""
     secure: bool = False
+    """Whether to speak TLS."""
     cert_secret: SecretKeySelector | None = None
+    """The certificate of the server or its authority."""
     server_name_override: str = ""
+    """Name that the certificate must have."""
     spec: dict[str, str] | None = None
+    """What the server is told."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
 
 
 @register("custom")

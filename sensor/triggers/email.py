@@ -15,14 +15,23 @@ class EmailConfig(Spec):
     """A mail, and the SMTP server that takes it."""
 
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     username: str = ""
+    """The user name."""
     smtp_password: SecretKeySelector | None = None
+    """The password."""
     host: str = ""
+    """Name of the mail server."""
     port: Int32 = 0
+    """Port of the mail server."""
     to: list[str] = []
+    """Who gets it."""
     from_: str = Field(default="", alias="from")
+    """Who sends it."""
     subject: str = ""
+    """The subject."""
     body: str = ""
+    """The text."""
 
 
 @register("email")

@@ -13,20 +13,35 @@ class KafkaConfig(Spec):
     """``url`` lists brokers, separated by commas."""
 
     url: str = ""
+    """Addresses of the brokers, with commas."""
     topic: str = ""
+    """Name of the topic."""
     partition: Int32 = 0
+    """Not used."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     required_acks: Int32 = 0
+    """How many brokers must confirm; -1 means all."""
     compress: bool = False
+    """Whether messages are compressed."""
     flush_frequency: Int32 = 0
+    """How often messages are sent, in milliseconds."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     partitioning_key: str | None = None
+    """Key of the messages."""
     version: str = ""
+    """Version of the brokers."""
     sasl: SASLConfig | None = None
+    """How to log in."""
     schema_registry: SchemaRegistryConfig | None = None
+    """The Avro schema of the messages."""
     headers: dict[str, str] = {}
+    """Headers that are always the same."""
     secure_headers: list[SecureHeader | None] = []
+    """Headers with values of Secrets."""
 
 
 @register("kafka")

@@ -13,11 +13,17 @@ class NATSConfig(Spec):
     """A core NATS subject."""
 
     url: str = ""
+    """Address of the server."""
     subject: str = ""
+    """The subject."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     tls: TLSConfig | None = None
+    """How to speak TLS."""
     auth: NATSAuth | None = None
+    """How to log in."""
 
 
 @register("nats")

@@ -13,12 +13,19 @@ class OpenWhiskConfig(Spec):
     """``version`` is v1 and ``namespace`` is ``_`` when not given; the token is ``user:password``."""
 
     host: str = ""
+    """Address of OpenWhisk."""
     version: str = ""
+    """Version of its API; `v1` when absent."""
     namespace: str = ""
+    """Its namespace; `_` when absent."""
     auth_token: SecretKeySelector | None = None
+    """User and password, with a colon."""
     action_name: str = ""
+    """Name of the action."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
 
 
 @register("openWhisk")

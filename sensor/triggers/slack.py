@@ -13,27 +13,39 @@ class SlackThread(Spec):
     """Messages of one key go into one thread."""
 
     message_aggregation_key: str = ""
+    """Messages of one key make a thread."""
     broadcast_message_to_channel: bool = False
+    """Show answers in the channel, too."""
 
 
 class SlackSender(Spec):
     """As whom the message is posted."""
 
     username: str = ""
+    """The name."""
     icon: str = ""
+    """An emoji or the URL of a picture."""
 
 
 class SlackConfig(Spec):
     """``attachments`` and ``blocks`` are texts that hold JSON lists."""
 
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     slack_token: SecretKeySelector | None = None
+    """The token."""
     channel: str = ""
+    """Name of the channel."""
     message: str = ""
+    """The text."""
     attachments: str = ""
+    """Attachments, JSON text."""
     blocks: str = ""
+    """Blocks, JSON text."""
     thread: SlackThread = SlackThread()
+    """Which thread it belongs to."""
     sender: SlackSender = SlackSender()
+    """Who it seems to come from."""
 
 
 @register("slack")

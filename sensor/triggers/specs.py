@@ -5,9 +5,11 @@ Spec §2.1–2.3, §2.13, §0.8 (where a resource comes from), §5.5 (what is ch
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from events.models.base import Finding, Int64, Json, Spec, Uint64, required
+from events.models.base import Finding, Int64, Json, Spec, Uint64, one_of, required
 from events.models.sensor import TriggerParameter
 from events.models.shared import (
     BasicAuth,
@@ -36,105 +38,151 @@ __all__ = [
 ]
 
 
+K8S_OPERATIONS = ("create", "update", "patch", "delete")
+ARGO_OPERATIONS = ("submit", "submit-from", "suspend", "resubmit", "retry", "resume", "terminate", "stop")
+HTTP_METHODS = ("GET", "DELETE", "PATCH", "POST", "PUT")
+
+
 class FileArtifact(Spec):
     """A file in the sensor's pod, or on this computer."""
 
     path: str = ""
+    """Path of the file."""
 
 
 class UrlArtifact(Spec):
     """A document to be fetched."""
 
     path: str = ""
+    """The URL."""
     verify_cert: bool = False
+    """Whether the certificate of the server is checked."""
 
 
 class GitRemote(Spec):
     """A remote of a clone."""
 
     name: str = ""
+    """Name of the remote; `origin` when absent."""
     urls: list[str] = []
+    """Its URLs."""
 
 
 class GitCreds(Spec):
     """User name and password for HTTP."""
 
     username: SecretKeySelector | None = None
+    """The user name."""
     password: SecretKeySelector | None = None
+    """The password, or a token."""
 
 
 class GitArtifact(Spec):
     """A file in a Git repository (spec §2.16)."""
 
     url: str = ""
+    """URL of the repository."""
     clone_directory: str = ""
+    """Where it is cloned to."""
     creds: GitCreds | None = None
+    """User name and password."""
     ssh_key_secret: SecretKeySelector | None = None
+    """The private key for SSH."""
     file_path: str = ""
+    """Path of the file in the repository."""
     branch: str = ""
+    """The branch; `master` when absent."""
     tag: str = ""
+    """The tag, instead of a branch."""
     ref: str = ""
+    """A full reference, instead of a branch or tag."""
     remote: GitRemote | None = None
+    """A further remote."""
     insecure_ignore_host_key: bool = False
+    """Do not check the key of the SSH server."""
     github_app: GithubAppCreds | None = None
+    """A GitHub App that may read the repository."""
 
 
 class ArtifactLocation(Spec):
     """Where the resource of a trigger comes from; of several the first one here counts."""
 
     s3: S3Artifact | None = Field(default=None, alias="s3")
+    """An object in a bucket."""
     inline: str | None = None
+    """YAML or JSON text."""
     file: FileArtifact | None = None
+    """A file in the pod."""
     url: UrlArtifact | None = None
+    """A document on a server."""
     git: GitArtifact | None = None
+    """A file in a Git repository."""
     configmap: ConfigMapKeySelector | None = None
+    """A key of a ConfigMap."""
     resource: Json = None
+    """The object itself."""
 
 
 class K8sConfig(Spec):
     """``k8s``: create, update, patch or delete an object."""
 
     source: ArtifactLocation | None = None
-    operation: str = ""
+    """Where the object comes from."""
+    operation: Annotated[str, one_of("", *K8S_OPERATIONS)] = ""
+    """What is done with it; `create` when absent."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into the object."""
     patch_strategy: str = ""
+    """Media type of the patch; `application/merge-patch+json` when absent."""
     live_object: bool = False
+    """Put the values into the object that is there instead."""
 
 
 class ArgoWorkflowConfig(Spec):
     """``argoWorkflow``: what the ``argo`` command would do with a Workflow."""
 
     source: ArtifactLocation | None = None
-    operation: str = ""
+    """Where the Workflow comes from."""
+    operation: Annotated[str, one_of("", *ARGO_OPERATIONS)] = ""
+    """What is done with it; `submit` creates it."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into the Workflow."""
     args: list[str] = []
+    """Further arguments of the `argo` command."""
 
 
 class HttpConfig(Spec):
     """``http``: send a request. ``timeout`` in seconds."""
 
     url: str = ""
+    """Where the request goes."""
     payload: list[TriggerParameter] | None = None
+    """Values of the events that make up the body."""
     tls: TLSConfig | None = None
-    method: str = ""
+    """How to speak TLS."""
+    method: Annotated[str, one_of("", *HTTP_METHODS)] = ""
+    """The method; `POST` when absent."""
     parameters: list[TriggerParameter] = []
+    """Values of the events that are put into these settings."""
     timeout: Int64 = 0
+    """Seconds; 60 when absent."""
     basic_auth: BasicAuth | None = None
+    """User name and password."""
     headers: dict[str, str] = {}
+    """Headers that are always the same."""
     secure_headers: list[SecureHeader | None] = []
+    """Headers with values of Secrets."""
     dynamic_headers: list[TriggerParameter] = []
+    """Headers with values of the events; `dest` is the name."""
     host: str = ""
+    """The Host header."""
 
 
 class LogConfig(Spec):
     """``log``: write the event to the log."""
 
     interval_seconds: Uint64 = 0
-
-
-K8S_OPERATIONS = ("create", "update", "patch", "delete")
-ARGO_OPERATIONS = ("submit", "submit-from", "suspend", "resubmit", "retry", "resume", "terminate", "stop")
-HTTP_METHODS = ("GET", "DELETE", "PATCH", "POST", "PUT")
+    """Has no effect."""
 
 
 def validate_k8s(config: K8sConfig, path: str) -> list[Finding]:
