@@ -226,6 +226,76 @@ def _(case: Inputs) -> Any:
     return ONE_EVENT
 
 
+# Hooks at the forges: what is there before, and what comes out.
+
+
+def _wanted_hook(case: Inputs) -> Inputs:
+    """A hook as the only event of the case wants it, in the form of ``recorded.essence``."""
+    from eventsource.hooks.gitlab import SWITCHES
+    from tests.support.forges import recorded
+
+    kind, event = case["kind"], recorded.event_of(case)
+    context = event["webhook"]
+    url = context["url"].rstrip("/") + "/" + context["endpoint"].removeprefix("/")
+    selector = event.get("secretToken" if kind == "gitlab" else "webhookSecret")
+    hook = {"url": url, "secret": recorded.secret_of(case, selector).decode() if selector else None}
+    if kind == "gitlab":
+        ssl = event.get("enableSSLVerification", False)
+        return {**hook, "events": sorted(SWITCHES.get(e, e) for e in event["events"]), "ssl": ssl, "signing": None}
+    hook |= {"events": sorted(event["events"]), "active": True}
+    if kind == "github":
+        events = ["*"] if "*" in event["events"] else hook["events"]
+        form = {
+            "content_type": event.get("contentType") or "form",
+            "insecure_ssl": str(int(event.get("insecure", False))),
+        }
+        return {**hook, **form, "events": events, "active": event.get("active", False)}
+    return hook
+
+
+def _hooks_that_differ(case: Inputs) -> dict[str, list[Inputs]]:
+    """By target: the hooks with our URL, where they are not just one as it is wanted; none where the forge refuses something."""
+    from tests.support.forges import recorded
+
+    if not any(call["request"]["method"] == "GET" for call in case["calls"]):
+        return {}
+    forge, wanted = recorded.forge_of(case), _wanted_hook(case)
+    refused = {
+        recorded.owner_of(case["kind"], recorded.request_of(call).path)
+        for call in case["calls"]
+        if call["response"]["status"] >= 400
+    }
+    found = {}
+    for target, hooks in recorded.state(forge, case["kind"]).items():
+        ours = [hook for hook in hooks if hook["url"] == wanted["url"]]
+        told = [{**wanted, **{name: value for name, value in hook.items() if value is not None}} for hook in ours]
+        tokens = [hook["secret"] for hook in ours] != [wanted["secret"]]
+        if ours and target not in refused and (told != [wanted] or tokens):
+            found[target] = ours
+    return found
+
+
+@rule("provider_api", "hooks-stay-right", lambda case: bool(_hooks_that_differ(case)))
+def _(case: Inputs) -> Any:
+    """One hook with our URL, as it is wanted; for each that was there a call more, to change or to delete it."""
+    from tests.conformance.formats import provider_api
+    from tests.support.forges import recorded
+
+    promised = provider_api.want(case)
+    differing, wanted = _hooks_that_differ(case), _wanted_hook(case)
+    before = recorded.state(recorded.forge_of(case), case["kind"])
+    for target, ours in differing.items():
+        kept = [hook for hook in before[target] if hook not in ours]
+        promised["hooks"][target] = recorded.in_order([*kept, wanted])
+        promised["calls"] += len(ours)
+    if recorded.event_of(case).get("deleteHookOnFinish"):
+        promised["deleted"] = {
+            target: [hook for hook in hooks if hook["url"] != wanted["url"]]
+            for target, hooks in promised["hooks"].items()
+        }
+    return promised
+
+
 # -- sensors ---------------------------------------------------------------------------------------------------------
 
 

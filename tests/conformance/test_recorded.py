@@ -19,6 +19,7 @@ FILES = {
     "bindings/interceptor.jsonl": 409,
     "bindings/http.jsonl": 247,
     "bindings/param.jsonl": 276,
+    "eventsource/provider-api.jsonl": 58,
     "eventsource/recordings.jsonl": 458,
     "sensor/filter.jsonl": 942,
     "sensor/gjson.jsonl": 470,
@@ -34,6 +35,7 @@ FILES = {
 """Case files and the number of cases that each holds at least: none may be left out in silence."""
 
 WAITING = {
+    "eventsource/provider-api.jsonl": 11,  # hooks of Gerrit and StorageGRID, subscriptions at SNS
     "eventsource/recordings.jsonl": 144,  # 141 of sources that are not built yet, and 3 with calls to a forge
 }
 

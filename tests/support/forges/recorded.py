@@ -6,26 +6,30 @@ its lists of hooks are the state at the beginning, and what it refused is refuse
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.forges.base import Answer, FakeForge, Fault, Hook, Request
 from tests.support.forges.bitbucket import FakeBitbucket
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
-from tests.support.forges.gitlab import FakeGitLab
+from tests.support.forges.github import FakeGitHub
+from tests.support.forges.gitlab import GROUP, PROJECT, FakeGitLab
 
 Case = dict[str, Any]
 
 LISTS = {
+    "github": r"(?P<prefix>.*?)/(?P<target>repos/[^/]+/[^/]+|orgs/[^/]+)/hooks/?",
     "gitlab": r"(?P<prefix>.*/api/v4)/(?P<target>(projects|groups)/[^/]+)/hooks/?",
     "bitbucket": r"(?P<prefix>.*/2\.0)/repositories/(?P<target>[^/]+/[^/]+)/hooks/?",
     "bitbucketserver": r"(?P<prefix>.*/api/1\.0)/projects/(?P<project>[^/]+)/repos/(?P<slug>[^/]+)/webhooks/?",
 }
 """The paths of lists of hooks."""
-
-BASE_URLS = {"gitlab": "gitlabBaseURL", "bitbucketserver": "bitbucketserverBaseURL", "github": "githubBaseURL"}
 
 
 def event_of(case: Case) -> dict[str, Any]:
@@ -47,10 +51,19 @@ def request_of(call: Any) -> Request:
     return Request(recorded["method"], path.path, dict(parse_qsl(path.query)), headers, recorded.get("json"))
 
 
-def moved(url: str, root: str) -> str:
-    """The URL of the recorded server, at another root."""
-    here, there = urlsplit(url), urlsplit(root)
-    return urlunsplit((there.scheme, there.netloc, here.path, here.query, ""))
+@functools.cache
+def app_key() -> tuple[bytes, str]:
+    """A private key, as PEM, and its public one: recordings only say that there was one."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain), public.decode()
+
+
+def secret_of(case: Case, selector: Any) -> bytes:
+    """The value of a Secret's key."""
+    text = str(case["secrets"].get(f"{selector['name']}/{selector['key']}", ""))
+    return app_key()[0] if text.startswith("<") else text.removesuffix("\n").encode()
 
 
 def target_of(kind: str, path: str) -> str | None:
@@ -60,6 +73,11 @@ def target_of(kind: str, path: str) -> str | None:
         return None
     parts = found.groupdict()
     return unquote(parts["target"]) if "target" in parts else unquote(f"{parts['project']}/{parts['slug']}")
+
+
+def owner_of(kind: str, path: str) -> str | None:
+    """The target that a hook at a path, or a list of hooks, belongs to."""
+    return target_of(kind, path) or target_of(kind, path.rpartition("/")[0])
 
 
 def forge_of(case: Case) -> FakeForge:
@@ -76,7 +94,7 @@ def forge_of(case: Case) -> FakeForge:
             listed = response.get("json") if request.method == "GET" else None
             values = listed.get("values", []) if isinstance(listed, dict) else listed
             if target not in forge.hooks:
-                forge.hooks[target] = [dict(hook) for hook in values or []]
+                forge.hooks[target] = [{**_left_out(forge, target), **hook} for hook in values or []]
         if response["status"] >= 400 or _is_nonsense(case, call):
             refused[at] = Answer(response["status"], response.get("json"))
     known = {(call["request"]["method"], unquote(call["request"]["path"])) for call in stopping(case)}
@@ -89,6 +107,13 @@ def forge_of(case: Case) -> FakeForge:
     return forge
 
 
+def _left_out(forge: FakeForge, target: str) -> Hook:
+    """What the hooks of the recorded server lack: the switches that are off."""
+    if not isinstance(forge, FakeGitLab):
+        return {}
+    return dict.fromkeys(GROUP if target.startswith("groups/") else PROJECT, False)
+
+
 def _is_nonsense(case: Case, call: Any) -> bool:
     """Whether a list was answered with something that is none."""
     at_list = call["request"]["method"] == "GET" and target_of(case["kind"], request_of(call).path) is not None
@@ -98,24 +123,27 @@ def _is_nonsense(case: Case, call: Any) -> bool:
 
 def empty(case: Case) -> FakeForge:
     """A forge without hooks that lets in whoever the case says."""
-    secrets, event = case["secrets"], event_of(case)
+    event = event_of(case)
+    by_token = {"gitlab": FakeGitLab, "bitbucketserver": FakeBitbucketServer, "github": FakeGitHub}
 
-    def secret(selector: Any) -> str:
-        return str(secrets.get(f"{selector['name']}/{selector['key']}", "")).removesuffix("\n")
+    def text(selector: Any) -> str:
+        return secret_of(case, selector).decode()
 
-    match case["kind"]:
-        case "gitlab":
-            return FakeGitLab(token=secret(event["accessToken"]), signs=False, page=100)
-        case "bitbucketserver":
-            return FakeBitbucketServer(token=secret(event["accessToken"]), page=100)
-        case "bitbucket":
-            auth = event["auth"]
-            if "basic" in auth:
-                return FakeBitbucket(
-                    user=secret(auth["basic"]["username"]), password=secret(auth["basic"]["password"]), page=100
-                )
-            return FakeBitbucket(token=secret(auth["oauthToken"]), page=100)
-    raise NotImplementedError(case["kind"])
+    if case["kind"] in by_token:
+        selector = event.get("accessToken") or event.get("apiToken")
+        forge = by_token[case["kind"]](page=100, **({"token": text(selector)} if selector else {}))
+    else:
+        auth = event.get("auth") or {}
+        basic = auth.get("basic") or {}
+        parts = {"user": basic.get("username"), "password": basic.get("password"), "token": auth.get("oauthToken")}
+        forge = FakeBitbucket(page=100, **{name: text(part) for name, part in parts.items() if part})
+    if isinstance(forge, FakeGitLab):
+        forge.signs = False  # the recorded server showed nothing of tokens
+    if isinstance(forge, FakeGitHub) and "githubApp" in event:
+        app = event["githubApp"]
+        forge.app, forge.app_key = int(app["appID"]), app_key()[1]
+        forge.installations[str(app["installationID"])] = "ghs_installation"
+    return forge
 
 
 def play(forge: FakeForge, kind: str, calls: Iterable[Any]) -> list[tuple[Any, Answer]]:
@@ -134,10 +162,12 @@ def play(forge: FakeForge, kind: str, calls: Iterable[Any]) -> list[tuple[Any, A
 
 def state(forge: FakeForge, kind: str) -> dict[str, list[Any]]:
     """The hooks of each target in a form that can be compared: what decides what comes, and where and how."""
-    return {
-        target: sorted((essence(kind, hook) for hook in hooks), key=repr)
-        for target, hooks in sorted(forge.hooks.items())
-    }
+    return {target: in_order(essence(kind, hook) for hook in hooks) for target, hooks in sorted(forge.hooks.items())}
+
+
+def in_order(hooks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sorted, as the order of a list means nothing."""
+    return sorted(hooks, key=lambda hook: repr(sorted(hook.items())))
 
 
 def essence(kind: str, hook: Hook) -> dict[str, Any]:
