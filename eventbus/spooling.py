@@ -56,7 +56,21 @@ class SpoolingBus(JetStreamBus):
         super().__init__(connection, settings, timeout)
         self.spool = spool
         self.rejects = Rejects(spool.root, spool.disk)
-        self.forwarder = Forwarder(spool, self.rejects, self._forward, connection.wait_up)
+        self.forwarder = Forwarder(spool, self.rejects, self._forward, self._wait_up)
+        self._released = asyncio.Event()
+        self._released.set()
+
+    def hold(self) -> None:
+        """Keep all events in the spool until ``release``: on the bus nobody would read them yet."""
+        self._released.clear()
+
+    def release(self) -> None:
+        """Bring them to the bus."""
+        self._released.set()
+
+    async def _wait_up(self) -> None:
+        await self._released.wait()
+        await self._connection.wait_up()
 
     async def publish(self, event: Event, *, delivery_id: str = "", subject: str = "") -> Stored:
         """Keep an event: ``spooled`` says where. Raises SpecError, Refused for one that is too large, SpoolFull and SpoolFailed."""
@@ -64,7 +78,7 @@ class SpoolingBus(JetStreamBus):
         subject, headers, data = outgoing(event, delivery_id, subject)
         if spool.records and self.forwarder.is_flowing and spool.records <= _CATCH_UP_RECORDS:
             await self._catch_up()
-        if not spool.records and self._connection.is_up:
+        if not spool.records and self._connection.is_up and self._released.is_set():
             crash_at("publish.before", data)
             try:
                 stored = await self._api.store(self._settings.name, subject, data, headers)

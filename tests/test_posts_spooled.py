@@ -102,3 +102,51 @@ async def test_a_server_spools_beside_a_bus_of_others_when_it_is_told_to(
             while len(cluster.all("Workflow")) < (2 if spool else 1):
                 await asyncio.sleep(0.05)
     assert len(cluster.all("Workflow")) == (2 if spool else 1)
+
+
+@pytest.mark.parametrize("spool", [1 << 20, None])
+async def test_a_server_starts_while_the_bus_is_away_and_no_event_misses_its_binding(
+    spool: int | None, tmp_path: Path, server: Server
+) -> None:
+    """The binding's consumer is made after the event was taken, and a new consumer begins with what comes from then on."""
+    cluster = MemoryCluster()
+    cluster.put({"apiVersion": API, "kind": "WorkflowTemplate", "metadata": {"name": "ci", "namespace": "ci"}})
+    spec = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "ci"}}}
+    cluster.put(
+        {
+            "apiVersion": API,
+            "kind": "WorkflowEventBinding",
+            "metadata": {"name": "b", "namespace": "ci"},
+            "spec": spec,
+        }
+    )
+    kinds = ("workfloweventbindings", "workflowtemplates", "workflows")
+    cluster.allow("ada", "t0ken", [Rule("ci", "argoproj.io", kinds, ("list", "get", "create"))])
+    await server.stop()
+    url = options(server)[1]
+    given = ServerOptions(
+        "127.0.0.1", 0, tmp_path / "state", url, admin_port=0, spool=spool, endpoint=EndpointOptions(wait=0)
+    )
+    headers = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k"}
+    async with serving(given, cluster) as running, aiohttp.ClientSession() as session:
+
+        async def post() -> int:
+            try:
+                async with session.post(f"{running.url}/api/v1/events/ci/", data=b"{}", headers=headers) as answer:
+                    return answer.status
+            except aiohttp.ClientConnectorError:
+                return 0
+
+        async def is_ready() -> bool:
+            async with session.get(f"http://127.0.0.1:{running.admin_port}/readyz") as answer:
+                return answer.status == 200 and "warning" not in await answer.text()
+
+        assert await post() == (202 if spool else 0)
+        assert not await is_ready()
+        await server.start()
+        async with asyncio.timeout(30):
+            while not await is_ready():
+                await asyncio.sleep(0.1)
+            assert spool or await post() == 200
+            while len(cluster.all("Workflow")) < 1:
+                await asyncio.sleep(0.05)

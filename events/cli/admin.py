@@ -138,13 +138,13 @@ def _usage(pid: int) -> tuple[int, float] | None:
     return int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), (int(fields[11]) + int(fields[12])) / ticks
 
 
-def bind_admin(port: int | None) -> tuple[socket.socket, bool]:
-    """A listening socket of loopback: this port, or without one 7777, or a free one (then True). Raises InUse."""
+def bind_admin(port: int | None, host: str = "127.0.0.1") -> tuple[socket.socket, bool]:
+    """A bound socket: this port, or without one 7777, or a free one (then True). Raises InUse."""
     for choice, moved in ((port, False),) if port is not None else ((DEFAULT_PORT, False), (0, True)):
-        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind(("127.0.0.1", choice))
+            one.bind((host, choice))
             return one, moved
         except OSError:
             one.close()

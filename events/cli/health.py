@@ -60,8 +60,10 @@ class Pod(Protocol):
 
 
 @asynccontextmanager
-async def open_health(pod: Pod, port: int, host: str = "") -> AsyncIterator[int]:
-    """Answer on this port (0: a free one), which is yielded. Raises InUse, SpecError."""
+async def open_health(
+    pod: Pod, port: int = 0, host: str = "", *, listening: socket.socket | None = None
+) -> AsyncIterator[int]:
+    """Answer on this port (0: a free one), which is yielded, or on this socket, which is ours then. Raises InUse, SpecError."""
     _BUILD.labels(__version__).set(1)
 
     async def ready(_: web.Request) -> web.Response:
@@ -85,7 +87,7 @@ async def open_health(pod: Pod, port: int, host: str = "") -> AsyncIterator[int]
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        listening = listen_on(host, port)
+        listening = listening or listen_on(host, port)
         await web.SockSite(runner, listening).start()
         yield listening.getsockname()[1]
     finally:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,35 +18,30 @@ from typing import Any
 
 import click
 import structlog
-from aiohttp import web
-from prometheus_client import REGISTRY, generate_latest
 
-from eventbus import jetstream, spooling, subjects
+from eventbus import subjects
 from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
-from eventbus.jetstream import JetStreamBus
 from eventbus.keeper import open_keeper
-from eventbus.metrics import SpoolMetrics
 from eventbus.spool import DEFAULT_LIMIT
-from eventbus.spooling import SpoolingBus
-from eventbus.stream import StreamSettings
 from events import logs
 from events.cli.admin import bind_admin
 from events.cli.ending import told_to_end
-from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, serve_endpoint, stream_of
+from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, stream_of
 from events.cli.endpoint import options as endpoint_options
+from events.cli.health import Status, open_health
 from events.cli.keepers import room_for
 from events.cli.options import DAY
+from events.cli.patient import PatientProcess
 from events.cli.running import nats_address
+from events.cli.server_posts import Posts, bound
 from events.cli.state import StateFolder
 from events.cli.up import read_retention, read_size
 from events.cli.wire import write_addresses
-from events.errors import InUse, SpecError
 from events.kube import ClusterApi
 from events.kube.client import open_cluster
 from events.secrets import Vault
 from eventsource.endpoint.cluster import ClusterGate
-from eventsource.server import Server
 from sensor.bindings.sources import ClusterBindings
 from sensor.process import Bindings, open_process
 
@@ -70,6 +64,7 @@ class ServerOptions:
     context: str | None = None
     instance_id: str = ""
     admin_port: int | None = None
+    admin_host: str = "127.0.0.1"
     retention: float = 7 * DAY
     spool: int | None = None
     endpoint: EndpointOptions = field(default_factory=EndpointOptions)
@@ -107,8 +102,9 @@ class ServerOptions:
     help="What may wait on disk, in the state folder, while the bus is away.  [default: 1Gi; with --nats: nothing]",
 )  # fmt: skip
 @click.option(
-    "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"
+    "--admin-port", type=click.IntRange(0, 65535), help="Port of /readyz, /livez and /metrics.  [default: 7777]"
 )
+@click.option("--admin-host", default=ServerOptions.admin_host, show_default=True, help="Its address.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -145,7 +141,9 @@ async def _until_told(options: ServerOptions) -> int:
                 f"note: --auth-mode server: whoever reaches port {running.port} can start Workflows in all namespaces",
                 err=True,
             )
-        click.echo(f"Ready. State in {options.state}, /readyz and /metrics on http://127.0.0.1:{running.admin_port}")
+        click.echo(
+            f"Ready. State in {options.state}, /readyz and /metrics on http://{options.admin_host}:{running.admin_port}"
+        )
         await ended.wait()
         click.echo("Stopping: finishing what is under way.", err=True)
     return 0
@@ -163,10 +161,10 @@ class Serving:
 @asynccontextmanager
 async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[Serving]:
     """Posts are taken, and bindings run, within this."""
-    certificate = options.endpoint.certificate()
+    options.endpoint.certificate()  # what is wrong with it is told before anything is opened
     async with AsyncExitStack() as stack:
         state = stack.enter_context(StateFolder(options.state).opened())
-        listening = stack.enter_context(_listening(options.host, options.port))
+        listening = stack.enter_context(bound(options.host, options.port))
         server: EmbeddedNats | None = None
         if options.nats is None:
             server = await stack.enter_async_context(EmbeddedNats(state.bus, [BINDINGS_BUS]))
@@ -174,113 +172,84 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
         else:
             address = nats_address(options.nats, options.nats_ca)
         room = room_for(state.bus, 1) if server is not None else -1
+        stream = stream_of(room)
         source = ClusterBindings(cluster, options.instance_id)
-        bindings = Bindings(
-            source, address, stream_of(room), options.instance_id, notices=True, retention=options.retention
+        bindings = Bindings(source, address, stream, options.instance_id, notices=True, retention=options.retention)
+        process = PatientProcess(
+            lambda: open_process([], {}, folder=state.path, kube=cluster, vault=Vault(), bindings=bindings)
         )
-        process = await stack.enter_async_context(
-            open_process([], {}, folder=state.path, kube=cluster, vault=Vault(), bindings=bindings)
-        )
-        await process.start()
         dispatching = asyncio.create_task(process.run(), name="bindings")
-        http = Server()
-        bus = await stack.enter_async_context(_accepting(options, state, address, stream_of(room)))
-        await bus.ensure_stream()
-        if isinstance(bus, SpoolingBus):
-            metrics = SpoolMetrics()
-            metrics.buses[BINDINGS_BUS] = bus
-            REGISTRY.register(metrics)
-            stack.callback(REGISTRY.unregister, metrics)
-        await serve_endpoint(
-            stack,
-            http,
-            ClusterGate(cluster, options.instance_id),
-            bus,
-            listening,
-            options.endpoint.settings(),
-            retention=options.retention,
-            certificate=certificate,
-        )
+        stack.callback(dispatching.cancel)
+        # On a bus of others there is no spool unless somebody wants one: the state folder may be lost with the pod.
+        limit = options.spool or (DEFAULT_LIMIT if options.nats is None else 0)
+        spool = (state.spool / subjects.account(*BINDINGS_BUS), limit) if limit else None
+        gate = ClusterGate(cluster, options.instance_id)
+        posts = Posts(address, stream, process, gate=gate, spool=spool)
+        opening = posts.open(stack, listening, options.endpoint, options.retention)
+        accepting = asyncio.create_task(opening, name="posts")
+        stack.callback(accepting.cancel)
         await stack.enter_async_context(
             open_keeper(
                 address,
                 "of posted events",
-                stream_of(room),
+                stream,
                 retention=options.retention,
                 own=server is not None,
                 server=None if server is None else partial(server.ask, "VARZ"),
             )
         )
-        admin_port = await _admin(stack, options.admin_port, bus, dispatching)
-        _write_running(state, address, admin_port)
+        # Both wait for a bus that is away; all else that is wrong is told now.
+        await _first_try(process, dispatching)
+        if posts.has_spool or not process.trouble:
+            await accepting
+        admin, _ = bind_admin(options.admin_port, options.admin_host)
+        admin_port = await stack.enter_async_context(open_health(_Whole(posts, dispatching), listening=admin))
+        _write_running(options, state, address, admin_port)
         port = listening.getsockname()[1]
         try:
             yield Serving(port, f"{options.endpoint.scheme}://{options.host}:{port}", admin_port)
         finally:
-            await http.drain(_DRAIN_SECONDS)
+            accepting.cancel()
+            await posts.http.drain(_DRAIN_SECONDS)
             await process.drain()
             await dispatching
 
 
-def _accepting(
-    options: ServerOptions, state: StateFolder, address: Address, stream: StreamSettings
-) -> AbstractAsyncContextManager[JetStreamBus]:
-    """The bus that takes the posts, with a spool where one is wanted: on a bus of others, the state folder may be lost with the pod."""
-    limit = options.spool or (DEFAULT_LIMIT if options.nats is None else 0)
-    if not limit:
-        return jetstream.connect(address, name="pointsman endpoint", stream=stream)
-    folder = state.spool / subjects.account(*BINDINGS_BUS)
-    return spooling.connect(address, name="pointsman endpoint", folder=folder, limit=limit, stream=stream)
+class _Whole:
+    """What /readyz says: posts are taken, and whether their bindings are run."""
+
+    def __init__(self, posts: Posts, dispatching: asyncio.Task[None]) -> None:
+        self._posts = posts
+        self._dispatching = dispatching
+
+    def unready(self) -> list[str]:
+        """Why no posts should be sent here."""
+        return [*(["the bindings are not run"] if self._dispatching.done() else []), *self._posts.unready()]
+
+    def hanging(self) -> list[str]:
+        """An answer is proof enough."""
+        return []
+
+    def status(self) -> Status:
+        """Whatever is wrong."""
+        troubles = [f"the bindings are not run: {why}" for why in self._posts.process.unready()]
+        return Status(troubles=troubles)
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server(
-            (host, port), backlog=4096, family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
-    except socket.gaierror:
-        raise SpecError(f"'{host}' is no address of this computer", path="--host") from None
-    except OSError as error:
-        raise InUse(
-            f"port {port} of {host} cannot be opened: {error.strerror}", hint="choose another with --port"
-        ) from None
+async def _first_try(process: PatientProcess, dispatching: asyncio.Task[None]) -> None:
+    """Until it works or waits for its bus. Raises why it ended."""
+    tried = asyncio.create_task(process.tried.wait())
+    await asyncio.wait((tried, dispatching), return_when=asyncio.FIRST_COMPLETED)
+    tried.cancel()
+    if dispatching.done():
+        await dispatching
 
 
-def _write_running(state: StateFolder, address: Address, admin_port: int) -> None:
+def _write_running(options: ServerOptions, state: StateFolder, address: Address, admin_port: int) -> None:
     state.write_running(
         {
             "pid": os.getpid(),
-            "admin": f"http://127.0.0.1:{admin_port}",
+            "admin": f"http://{options.admin_host}:{admin_port}",
             "buses": write_addresses({BINDINGS_BUS: address}),
         }
     )
-
-
-async def _admin(stack: AsyncExitStack, port: int | None, bus: JetStreamBus, dispatching: asyncio.Task[None]) -> int:
-    """/readyz, /healthz and /metrics on loopback; returns the port."""
-
-    async def ready(_: web.Request) -> web.Response:
-        reasons = ["the bindings are not run"] if dispatching.done() else []
-        if isinstance(bus, SpoolingBus):
-            reasons += [reason] if (reason := bus.unready()) else []
-        elif not bus.is_up:
-            reasons.append("the bus is away")
-        return web.Response(status=503 if reasons else 200, text="".join(f"{r}\n" for r in reasons) or "ok\n")
-
-    async def healthy(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"})
-
-    listening, _ = bind_admin(port)
-    app = web.Application()
-    app.router.add_get("/readyz", ready)
-    app.router.add_get("/healthz", healthy)
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, listening).start()
-    bound: int = listening.getsockname()[1]
-    return bound
