@@ -23,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.kube import ApiServer
-from tests.support.node.containers import ROOT, Image
+from tests.support.node.containers import Image
+from tests.support.up import ROOT
 
 NATS = "nats:test"
 POINTSMAN = "pointsman:test"
@@ -36,13 +37,16 @@ def _can_unshare() -> bool:
 needs_namespaces = pytest.mark.skipif(not _can_unshare(), reason="no root, or no unshare and ip: pods cannot be run")
 
 
-def images() -> dict[str, Image]:
-    """Stand-ins for our image and the bus's."""
+def images(*names: str) -> dict[str, Image]:
+    """Stand-ins for our image, which also has these ``names``, and for the bus's."""
     from eventbus.embedded import server_binary
 
-    ours = [sys.executable, "-P", "-m", "events"]
-    variables = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return {POINTSMAN: Image(ours, 65532, variables), NATS: Image([str(server_binary())], 0)}
+    environment = str(Path(sys.prefix))
+    folders = {str(ROOT): "/opt/pointsman", environment: "/opt/python"}
+    variables = {"PYTHONPATH": "/opt/pointsman", "PYTHONDONTWRITEBYTECODE": "1"}
+    ours = Image(["/opt/python/bin/python", "-P", "-m", "events"], 65532, variables, folders)
+    bus = Image(["/opt/nats-server"], 0, {}, {str(server_binary()): "/opt/nats-server"})
+    return {NATS: bus, **dict.fromkeys((POINTSMAN, *names), ours)}
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[3]
 _DIES_WITH_US = ("setpriv", "--pdeathsig=KILL")
 
 
 @dataclass(frozen=True)
 class Image:
-    """What stands for an image: the command of its entry point, its user, and its environment."""
+    """What stands for an image: the command of its entry point, its user, its environment, and folders of the host with their places in it."""
 
     command: Sequence[str]
-    user: int = 65532
-    environment: Mapping[str, str] | None = None
+    user: int
+    environment: Mapping[str, str]
+    folders: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,15 @@ class Sandbox:
 
 
 def _root(scratch: Path) -> list[str]:
-    """The root of the container, on which the interpreter and this checkout can be read by any user."""
-    folders = {folder for path in (ROOT, sys.prefix, sys.base_prefix) for folder in (Path(path), *Path(path).parents)}
-    readable = [f"{scratch}/root{folder}" for folder in sorted(folders) if os.stat(folder).st_mode & 0o005 != 0o005]
+    """The root of the container, on which any user can read the interpreter."""
+    base = Path(sys.base_prefix)
+    hidden = [folder for folder in (base, *base.parents) if os.stat(folder).st_mode & 0o005 != 0o005]
     return [
         f"mount -t tmpfs pod {scratch}",
         f"cd {scratch} && mkdir upper work root",
         f"mount -t overlay overlay -o lowerdir=/,upperdir={scratch}/upper,workdir={scratch}/work root",
         *(f"mount --rbind /{name} root/{name}" for name in ("proc", "sys", "dev")),
-        *(f"chmod a+rx {shlex.quote(folder)}" for folder in readable),
+        *(f"chmod a+rx {shlex.quote(f'{scratch}/root{folder}')}" for folder in reversed(hidden)),
     ]
 
 

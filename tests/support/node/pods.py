@@ -185,15 +185,14 @@ class PodRunner:
         variables = {
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "HOSTNAME": self.pod["metadata"]["name"],
             "KUBERNETES_SERVICE_HOST": f"{self.node.network}.0.1", "KUBERNETES_SERVICE_PORT": "443",
-            **(image.environment or {}), **environment(spec, seen, self.node.sources),
+            **image.environment, **environment(spec, seen, self.node.sources),
         }  # fmt: skip
         command = [*(spec.get("command") or image.command), *(expand(a, variables) for a in spec.get("args", ()))]
+        mounts = [Mount(Path(here), there, True) for here, there in image.folders.items()] + self._mounts(container)
         metadata = self.pod["metadata"]
         log = self.node.folder / "logs" / f"{metadata['namespace']}_{metadata['name']}_{spec['name']}.log"
         scratch = self._folder / f"{spec['name']}-{container.restarts}"
-        return await sandbox.start(
-            command, variables, self._mounts(container), security, scratch, log, spec.get("workingDir", "/")
-        )
+        return await sandbox.start(command, variables, mounts, security, scratch, log, spec.get("workingDir", "/"))
 
     async def _supervise(self, sandbox: Sandbox, container: Container) -> None:
         delay = _BACKOFF[0]
