@@ -82,7 +82,7 @@ class Write:
     """What one caller wants written; all of it is, or nothing.
 
     ``held`` names sensors to hold (True) or release; ``again`` keys of dead letters to be retried; what was recorded before ``forget``
-    (seconds since 1970) goes. ``orders`` is the place of the last order that was carried out (``orders``).
+    (seconds since 1970) goes. ``orders`` is the place of the last order that was carried out (``orders``), ``writer`` who writes from now on.
     """
 
     events: Sequence[EventRecord] = ()
@@ -98,6 +98,7 @@ class Write:
     again: Sequence[str] = ()
     forget: int = 0
     orders: int = 0
+    writer: str = ""
 
 
 Row = Sequence[Any]
@@ -142,6 +143,7 @@ def changes_of(writes: Iterable[Write], moment: float) -> Changes:
             ("again", w.again),
             ("forget", w.forget),
             ("orders", w.orders),
+            ("writer", w.writer),
         ):
             if value:
                 rare.append((name, value))
@@ -178,10 +180,14 @@ def apply(connection: sqlite3.Connection, changes: Changes) -> None:
 
 
 def _check_off(connection: sqlite3.Connection, last: Row, moment: float) -> None:
-    """A sensor was compared with its stream up to here; what was seen well before need not be remembered."""
+    """A sensor was compared with its stream up to here; what was seen well before need not be remembered.
+
+    A name that begins with a slash stands for those of all namespaces.
+    """
     sensor, _, sequence, *_ = last
     connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?)", last)
-    connection.execute("DELETE FROM seen WHERE sensor = ? AND sequence <= ?", (sensor, sequence - _REMEMBERED))
+    of = "substr(sensor, -length(?1)) = ?1" if sensor.startswith("/") else "sensor = ?1"
+    connection.execute(f"DELETE FROM seen WHERE {of} AND sequence <= ?2", (sensor, sequence - _REMEMBERED))  # noqa: S608
 
 
 _REMEMBERED = 10_000
@@ -196,6 +202,7 @@ _RARE: dict[str, Callable[[sqlite3.Connection, Any, float], object]] = {
     "again": rounds.write_again,
     "forget": lambda connection, before, moment: forget(connection, before),
     "orders": lambda connection, sequence, moment: None,  # only a copy remembers it
+    "writer": lambda connection, name, moment: None,
 }
 
 

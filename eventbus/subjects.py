@@ -24,6 +24,7 @@ __all__ = [
     "bucket",
     "durable",
     "key",
+    "ledger",
     "matches",
     "subject",
 ]
@@ -62,6 +63,12 @@ def durable(namespace: str, sensor: str) -> str:
 def bucket(namespace: str, sensor: str, purpose: str = "state") -> str:
     """The KV bucket of a sensor for one purpose."""
     return f"pointsman_{purpose}_{_slug(namespace, sensor)}"
+
+
+def ledger(namespace: str, sensor: str) -> tuple[str, str]:
+    """The stream of a sensor's ledger, and how its subjects begin."""
+    slug = _slug(namespace, sensor)
+    return f"pointsman_ledger_{slug}", f"pointsman.ledger.{slug}"
 
 
 def key(*parts: str) -> str:
