@@ -26,7 +26,9 @@ COMMANDS = {
     "eventsource": "Serve the webhooks of one EventSource, in a pod that the controller makes",
     "server": "Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does",
     "lint": "Check manifests offline",
+    "controller": "Run what the EventBuses, EventSources and Sensors of a cluster ask for",
     "crds": "Print the CustomResourceDefinitions for a cluster",
+    "install": "Print the manifests of an installation",
 }
 
 

@@ -22,10 +22,10 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import AlreadyExists, Object
 
-__all__ = ["Cluster", "open_cluster"]
+__all__ = ["Cluster", "open_cluster", "segment"]
 
 _TIMEOUT = 10.0
-_FORMAT = {"Accept": "application/json", "Content-Type": "application/json"}
+_JSON = "application/json"
 
 
 @asynccontextmanager
@@ -77,35 +77,35 @@ class Cluster:
 
     async def create(self, obj: Object) -> Object:
         """Create an object. A repeated create after a timeout is safe when the object has a name of its own."""
-        path = await self._path(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
-        created: Object = await self._call("POST", path, obj)
+        path = await self.collection(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
+        created: Object = await self.request("POST", path, obj)
         return created
 
     async def rehearse(self, obj: Object) -> None:
         """A create without its effect; raises as ``create`` does."""
-        path = await self._path(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
-        await self._call("POST", path, obj, [("dryRun", "All")])
+        path = await self.collection(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
+        await self.request("POST", path, obj, [("dryRun", "All")])
 
     async def find(
         self, api_version: str, kind: str, namespace: str, *, labels: str = "", page: int = 0
     ) -> list[Object]:
         """The objects of a kind in a namespace (empty: in all), in order of their names; ``page`` of them at a time, where they are many."""
-        path = await self._path(api_version, kind, namespace)
+        path = await self.collection(api_version, kind, namespace)
         query = [("labelSelector", labels)] if labels else []
         query += [("limit", str(page))] if page else []
-        found = await self._call("GET", path, query=query)
+        found = await self.request("GET", path, query=query)
         items = found["items"]
         while following := found["metadata"].get("continue"):
-            found = await self._call("GET", path, query=[*query, ("continue", following)])
+            found = await self.request("GET", path, query=[*query, ("continue", following)])
             items += found["items"]
         objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in items]
         return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
-        path = await self._path(api_version, kind, namespace)
+        path = await self.collection(api_version, kind, namespace)
         try:
-            found: Object = await self._call("GET", f"{path}/{_segment(name)}")
+            found: Object = await self.request("GET", f"{path}/{segment(name)}")
         except Refused as error:
             if error.status == 404:
                 return None
@@ -114,41 +114,37 @@ class Cluster:
 
     async def check(self) -> str:
         """The server's version; raises Unavailable when it cannot be reached."""
-        version = await self._call("GET", "/version")
+        version = await self.request("GET", "/version")
         return str(version.get("gitVersion", "?"))
 
-    async def _path(self, api_version: str, kind: str, namespace: str) -> str:
-        """The collection of a kind, found by discovery (the reference guesses the plural, its quirk 18)."""
+    async def collection(self, api_version: str, kind: str, namespace: str) -> str:
+        """The path of the collection of a kind, found by discovery (the reference guesses the plural, its quirk 18)."""
         if self._ourselves is not self:
-            return await self._ourselves._path(api_version, kind, namespace)
+            return await self._ourselves.collection(api_version, kind, namespace)
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         if (api_version, kind) not in self._resources:
-            found = await self._call("GET", base)
+            found = await self.request("GET", base)
             for resource in found.get("resources", []):
                 if "/" not in resource["name"]:
                     self._resources[api_version, resource["kind"]] = (resource["name"], resource["namespaced"])
         if (api_version, kind) not in self._resources:
             raise Refused(f"the cluster knows no {kind} of {api_version}", hint="is its CRD installed?", status=404)
         plural, namespaced = self._resources[api_version, kind]
-        return f"{base}/namespaces/{_segment(namespace)}/{plural}" if namespaced and namespace else f"{base}/{plural}"
+        return f"{base}/namespaces/{segment(namespace)}/{plural}" if namespaced and namespace else f"{base}/{plural}"
 
-    async def _call(
-        self, method: str, path: str, body: Object | None = None, query: Sequence[tuple[str, str]] = ()
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        *,
+        content_type: str = _JSON,
     ) -> Any:
+        """One request, and the answer as JSON; what the server or the connection says against it is raised."""
         try:
             async with asyncio.timeout(_TIMEOUT):
-                response = await self._api.call_api(
-                    path,
-                    method,
-                    query_params=list(query),
-                    header_params={**_FORMAT, "Authorization": self._authorization}
-                    if self._authorization
-                    else dict(_FORMAT),
-                    body=body,
-                    auth_settings=["BearerToken"],
-                    response_types_map={},
-                    _preload_content=False,
-                )
+                response = await self._send(method, path, body, query, content_type)
                 text = await response.read()
                 status = response.status
         except TimeoutError:
@@ -161,8 +157,50 @@ class Cluster:
             raise Unavailable(f"the API server cannot be reached: {error}") from None
         return _decoded(status, text)
 
+    async def lines(self, path: str, query: Sequence[tuple[str, str]], *, silence: float) -> AsyncIterator[bytes]:
+        """The lines of an answer that goes on, such as a watch. Raises Unavailable after ``silence`` seconds without a byte."""
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                response = await self._send("GET", path, None, query, _JSON)
+            async with response:
+                if response.status != 200:
+                    _decoded(response.status, await response.read())
+                rest = b""
+                while True:
+                    async with asyncio.timeout(silence):
+                        chunk = await response.content.readany()
+                    if not chunk:
+                        return
+                    *complete, rest = (rest + chunk).split(b"\n")
+                    for line in complete:
+                        yield line
+        except TimeoutError:
+            raise Unavailable("the API server says nothing any more") from None
+        except ApiException as error:
+            _decoded(error.status or 0, error.body or b"")
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"the API server cannot be reached: {error}") from None
 
-def _segment(name: str) -> str:
+    async def _send(
+        self, method: str, path: str, body: Object | None, query: Sequence[tuple[str, str]], content_type: str
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": _JSON, "Content-Type": content_type}
+        if self._authorization:
+            headers["Authorization"] = self._authorization
+        response: aiohttp.ClientResponse = await self._api.call_api(
+            path,
+            method,
+            query_params=list(query),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+            response_types_map={},
+            _preload_content=False,
+        )
+        return response
+
+
+def segment(name: str) -> str:
     """A part of a path; a request may have brought it."""
     if name in ("", ".", "..") or "/" in name:
         raise Refused(f"'{name}' cannot be the name of anything in a cluster", status=404)

@@ -1,0 +1,247 @@
+"""EventBus → StatefulSet, Service, ConfigMap of a NATS JetStream, or nothing for a bus of others (spec §4.7, §5.2–5.4). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from events.controller import names
+from events.controller.conditions import Condition, false, in_words, true
+from events.controller.desired import Desired, Json
+from events.controller.judging import Judgement
+from events.controller.names import bus_object, bus_secrets, selector
+from events.controller.nats import configuration, stream_config
+from events.controller.pods import container_security, pod_security
+from events.controller.restricted import check_container, check_pod
+from events.controller.settings import Settings
+from events.controller.workload import child
+from events.errors import SpecError
+from events.models.base import Finding
+
+__all__ = ["desire", "is_native"]
+
+CONFIGURED, DEPLOYED = "Configured", "Deployed"
+_STAN_NOTE = "NATS Streaming is at its end of life; this bus runs on JetStream"
+_PASSED = ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "priority", "affinity")
+_PORTS = (("tcp-client", 4222), ("cluster", 6222), ("metrics", 7777), ("monitor", 8222))
+_DATA = "/data/jetstream"
+
+
+@dataclass(frozen=True, slots=True)
+class _Native:
+    """A bus that we make: what its manifest says of it, whichever kind of manifest it is."""
+
+    spec: Json
+    path: str
+    note: str = ""
+
+    @property
+    def replicas(self) -> int:
+        given = self.spec.get("replicas")
+        return 3 if given is None else int(given)
+
+
+def is_native(obj: Json) -> bool:
+    """Whether we make the bus."""
+    return _native(obj["spec"]) is not None
+
+
+def _native(spec: Json) -> _Native | None:
+    nats = spec.get("nats")
+    if isinstance(nats, dict):  # counts first, as in the reference
+        native = nats.get("native")
+        return _Native(native, "spec.nats.native", _STAN_NOTE) if isinstance(native, dict) else None
+    jetstream = spec.get("jetstream")
+    return _Native(jetstream, "spec.jetstream") if isinstance(jetstream, dict) else None
+
+
+def desire(obj: Json, judgement: Judgement, certificate: str, settings: Settings) -> Desired:
+    """``certificate``: what changes with the certificate of the servers."""
+    if judgement.errors:
+        wrong = in_words(judgement.errors)
+        return Desired((false(CONFIGURED, "InvalidSpec", wrong), false(DEPLOYED, "InvalidSpec", wrong)))
+    spec = obj["spec"]
+    native = _native(spec)
+    if native is not None:
+        return _native_bus(obj, native, certificate, settings)
+    exotic = spec.get("jetstreamExotic")
+    if isinstance(exotic, dict) and not spec.get("nats") and not spec.get("kafka"):
+        config = {name: exotic[name] for name in ("url", "accessSecret", "streamConfig", "tls") if exotic.get(name)}
+        done = (true(CONFIGURED), true(DEPLOYED, "Skipped", "Skip deployment because of using exotic config."))
+        return Desired(done, (), {"config": {"jetstream": config}})
+    kind = "nats.exotic (NATS Streaming)" if spec.get("nats") else "kafka"
+    text = f"a bus of kind {kind} is not supported: use jetstream or jetstreamExotic"
+    return Desired((false(CONFIGURED, "InvalidSpec", text), false(DEPLOYED, "InvalidSpec", text)))
+
+
+def _native_bus(obj: Json, native: _Native, certificate: str, settings: Settings) -> Desired:
+    name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
+    try:
+        text = configuration(
+            name, namespace, native.replicas,
+            settings=native.spec.get("settings") or "", max_payload=native.spec.get("maxPayload") or "1MB",
+        )  # fmt: skip
+        streams = stream_config(native.spec.get("streamConfig") or "", native.replicas)
+    except SpecError as error:
+        return _refused(Finding("error", error.path, error.message), reason="InvalidSpec")
+    findings = check_pod(native.spec, native.path, container="containerTemplate")
+    findings += check_container(
+        native.spec.get("metricsContainerTemplate") or {}, f"{native.path}.metricsContainerTemplate"
+    )
+    if findings:
+        return _refused(*findings, reason="JetStreamStatefulSetFailed")
+    if not settings.nats_image:
+        problem = "the controller knows no image of NATS: POINTSMAN_NATS_IMAGE is not set"
+        return Desired((true(CONFIGURED), false(DEPLOYED, "JetStreamStatefulSetFailed", problem)))
+    config_map = child(obj, "v1", "ConfigMap", bus_object(name, "-config"), data={"nats-js": text})
+    marker = hashlib.sha256(f"{text}{certificate}".encode()).hexdigest()[:16]
+    children = (config_map, _service(obj), _stateful_set(obj, native, marker, settings))
+    conditions: tuple[Condition, ...] = (true(CONFIGURED), true(DEPLOYED, "Succeeded", native.note))
+    return Desired(conditions, children, {"config": {"jetstream": _client_config(name, namespace, streams)}})
+
+
+def _refused(*findings: Finding, reason: str) -> Desired:
+    text = in_words(findings, 10)
+    return Desired((false(CONFIGURED, reason, text), false(DEPLOYED, reason, text)))
+
+
+def _client_config(name: str, namespace: str, streams: str) -> Json:
+    """The reference's BusConfig (spec §4.2), by which EventSources and Sensors reach the bus."""
+    _, client = bus_secrets(name)
+    return {
+        "url": f"nats://{bus_object(name, '-svc')}.{namespace}.svc:4222",
+        "accessSecret": {"name": client, "key": "client-auth"},
+        "streamConfig": streams,
+        "tls": {"caCertSecret": {"name": client, "key": "ca.crt"}},
+    }
+
+
+def _service(obj: Json) -> Json:
+    name = obj["metadata"]["name"]
+    spec = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": selector(obj["kind"], name),
+        "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in _PORTS],
+    }
+    return child(obj, "v1", "Service", bus_object(name, "-svc"), spec=spec)
+
+
+def _stateful_set(obj: Json, native: _Native, marker: str, settings: Settings) -> Json:
+    name, spec = obj["metadata"]["name"], native.spec
+    volume = bus_object(name, "-vol")
+    metadata = spec.get("metadata") or {}
+    pod = {
+        "metadata": {
+            "labels": {
+                **(metadata.get("labels") or {}),
+                **selector(obj["kind"], name),
+                names.MANAGED[0]: names.MANAGED[1],
+            },
+            "annotations": {**(metadata.get("annotations") or {}), names.SPEC_HASH: marker},
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 60,
+            "securityContext": pod_security(spec.get("securityContext"), settings.user),
+            "containers": [_container(name, volume, spec, settings)],
+            "volumes": [
+                {"name": "config", "projected": {"sources": _config_sources(name)}},
+                {"name": "pid", "emptyDir": {}},
+            ],
+            **{field: spec[field] for field in _PASSED if spec.get(field) not in (None, "", [], {})},
+        },
+    }
+    if spec.get("serviceAccountName"):
+        pod["spec"]["serviceAccountName"] = spec["serviceAccountName"]
+    stateful: Json = {
+        "serviceName": bus_object(name, "-svc"),
+        "podManagementPolicy": "Parallel",
+        "replicas": native.replicas,
+        "selector": {"matchLabels": selector(obj["kind"], name)},
+        "template": pod,
+    }
+    persistence = spec.get("persistence")
+    if isinstance(persistence, dict):
+        stateful["volumeClaimTemplates"] = [_claim(volume, selector(obj["kind"], name), persistence)]
+    else:
+        pod["spec"]["volumes"].append({"name": volume, "emptyDir": {}})
+    return child(obj, "apps/v1", "StatefulSet", bus_object(name), spec=stateful)
+
+
+def _claim(volume: str, labels: dict[str, str], persistence: Json) -> Json:
+    claim: Json = {
+        "accessModes": [persistence.get("accessMode") or "ReadWriteOnce"],
+        "resources": {"requests": {"storage": persistence.get("volumeSize") or "20Gi"}},
+    }
+    if persistence.get("storageClassName"):
+        claim["storageClassName"] = persistence["storageClassName"]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": volume, "labels": labels},
+        "spec": claim,
+    }
+
+
+def _container(name: str, volume: str, spec: Json, settings: Settings) -> Json:
+    template = spec.get("containerTemplate") or {}
+    server, _ = bus_secrets(name)
+    pod_name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
+    namespace = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    container: Json = {
+        "name": "main",
+        "image": settings.nats_image,
+        "args": ["--config", "/etc/nats-config/nats-js.conf", *(spec.get("startArgs") or ())],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": pod_name},
+            {"name": "SERVER_NAME", "value": "$(POD_NAME)"},
+            {"name": "POD_NAMESPACE", "valueFrom": namespace},
+            {"name": "CLUSTER_ADVERTISE", "value": f"$(POD_NAME).{bus_object(name, '-svc')}.$(POD_NAMESPACE).svc"},
+            {"name": "JS_KEY", "valueFrom": {"secretKeyRef": {"name": server, "key": "encryption"}}},
+        ],
+        "ports": [
+            {"name": port, "containerPort": number, "protocol": "TCP"} for port, number in _PORTS if port != "metrics"
+        ],
+        "startupProbe": _probe("/healthz", periodSeconds=5, failureThreshold=90),
+        "readinessProbe": _probe("/healthz?js-server-only=true", periodSeconds=10, failureThreshold=3),
+        "livenessProbe": _probe("/healthz?js-enabled-only=true", periodSeconds=30, failureThreshold=3),
+        "securityContext": container_security(template.get("securityContext")),
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/nats-config", "readOnly": True},
+            {"name": "pid", "mountPath": "/var/run/nats"},
+            {"name": volume, "mountPath": _DATA},
+        ],
+    }
+    if template.get("resources"):
+        container["resources"] = template["resources"]
+    pull_policy = template.get("imagePullPolicy") or settings.pull_policy
+    if pull_policy:
+        container["imagePullPolicy"] = pull_policy
+    return container
+
+
+def _probe(path: str, **times: int) -> Json:
+    return {"httpGet": {"path": path, "port": 8222, "scheme": "HTTP"}, "timeoutSeconds": 5, **times}
+
+
+def _config_sources(name: str) -> list[dict[str, Any]]:
+    """The folder that the server reads: its configuration, and of its Secret all that is a file."""
+    server, _ = bus_secrets(name)
+    files = {
+        "auth": "auth.conf",
+        "private-key": "server-key.pem",
+        "cert": "server-cert.pem",
+        "ca-cert": "ca-cert.pem",
+        "cluster-private-key": "cluster-server-key.pem",
+        "cluster-cert": "cluster-server-cert.pem",
+        "cluster-ca-cert": "cluster-ca-cert.pem",
+    }
+    items = [{"key": key, "path": path} for key, path in files.items()]
+    config = [{"key": "nats-js", "path": "nats-js.conf"}]
+    return [
+        {"configMap": {"name": bus_object(name, "-config"), "items": config}},
+        {"secret": {"name": server, "items": items}},
+    ]

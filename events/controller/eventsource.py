@@ -1,0 +1,57 @@
+"""EventSource → ConfigMap, Deployment, Service, and what is to be said of it (spec §5.2, §5.3). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from events.controller.conditions import Condition, false, in_words, true
+from events.controller.desired import Bus, Desired, Json
+from events.controller.judging import Judgement
+from events.controller.names import selector
+from events.controller.settings import Settings
+from events.controller.workload import child, workload
+from events.models.base import Finding
+
+__all__ = ["desire"]
+
+SOURCES, DEPLOYED = "SourcesProvided", "Deployed"
+
+
+def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding], settings: Settings) -> Desired:
+    """``missing``: Secrets and ConfigMaps, or keys of them, that are not there."""
+    if judgement.errors:
+        wrong = false(SOURCES, "InvalidEventSource", in_words(judgement.errors))
+        text = "nothing is changed while the specification is wrong"
+        return Desired((wrong, false(DEPLOYED, "InvalidEventSource", text)))
+    sources = _sources(judgement, missing)
+    if bus.config is None:
+        return Desired((sources, false(DEPLOYED, bus.reason, bus.message)))
+    made = workload(obj, bus, judgement, settings)
+    if made.findings:
+        return Desired((sources, false(DEPLOYED, "BuildDeploymentSpecFailed", in_words(made.findings, 10))))
+    return Desired((sources, true(DEPLOYED)), (*made.children, *_service(obj)))
+
+
+def _sources(judgement: Judgement, missing: Sequence[Finding]) -> Condition:
+    if judgement.troubles:
+        return false(SOURCES, "InvalidEventSource", in_words(judgement.troubles))
+    if missing:
+        return false(SOURCES, "ReferenceMissing", in_words(missing))
+    return true(SOURCES)
+
+
+def _service(obj: Json) -> tuple[Json, ...]:
+    """The Service in front of its ports, where it names any."""
+    given = obj["spec"].get("service") or {}
+    if not given.get("ports"):
+        return ()
+    name = obj["metadata"]["name"]
+    spec: Json = {"type": "ClusterIP", "selector": selector(obj["kind"], name), "ports": given["ports"]}
+    if given.get("clusterIP"):
+        spec["clusterIP"] = given["clusterIP"]
+    service = child(obj, "v1", "Service", f"{name}-eventsource-svc", spec=spec)
+    metadata = given.get("metadata") or {}
+    service["metadata"]["labels"] = {**(metadata.get("labels") or {}), **service["metadata"]["labels"]}
+    if metadata.get("annotations"):
+        service["metadata"]["annotations"] = dict(metadata["annotations"])
+    return (service,)

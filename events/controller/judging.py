@@ -1,0 +1,40 @@
+"""What the controller asks about a manifest, and is answered by those who know the kinds: they are handed in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from events.models.base import Finding
+
+__all__ = ["Judge", "Judgement", "Reference"]
+
+
+class Reference(NamedTuple):
+    """A key of a Secret or ConfigMap of the object's namespace that a field names; ``path`` is the field."""
+
+    kind: str
+    name: str
+    key: str
+    path: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be said about an object, without running it."""
+
+    errors: tuple[Finding, ...] = ()
+    """Why it cannot run: nothing is deployed."""
+    troubles: tuple[Finding, ...] = ()
+    """What will not work, although the rest does: told, and deployed."""
+    references: tuple[Reference, ...] = ()
+    needs_token: bool = False
+    """Whether its process talks to the API server."""
+    alone: bool = False
+    """Whether two of its processes must not run beside each other, not even during an update."""
+
+
+Judge = Callable[[dict[str, Any], dict[str, Any] | None], Judgement]
+"""Judges an EventBus, an EventSource, or a Sensor (with the EventBus that it is on, as JSON); raises nothing."""

@@ -1,0 +1,196 @@
+"""Watches, and what they lead to: which object must be looked at when something changed. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from events.controller import metrics, names, status
+from events.controller.names import Key
+from events.controller.queue import Queue
+from events.controller.reconcile import Reconciler
+from events.controller.scope import Scope
+from events.controller.store import Store, key_of
+from events.errors import PointsmanError, Refused
+from events.kube import Object
+from events.kube.control import Control, Selection
+from events.kube.watch import Changed, Gone, Listed, observe
+
+__all__ = ["CHILDREN", "PARENTS", "Manager", "new_stores"]
+
+log = structlog.get_logger("controller")
+
+PARENTS = (names.EVENT_BUS, names.EVENT_SOURCE, names.SENSOR)
+CHILDREN = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Service": "v1", "ConfigMap": "v1"}
+
+_AFTER_REFUSAL = 30.0
+_WAITING_FOR_OTHERS = 30.0
+
+
+def new_stores() -> dict[str, Store]:
+    """An empty store for each kind that is watched."""
+    stores = {names.EVENT_BUS: Store(lambda _: "", keeps_status=True)}
+    stores |= {kind: Store(status.bus_of, keeps_status=True) for kind in (names.EVENT_SOURCE, names.SENSOR)}
+    return stores | {kind: Store(lambda child: status.owner_of(child)[2], keeps_status=False) for kind in CHILDREN}
+
+
+class Manager:
+    """Runs until it is cancelled. ``settled`` says whether everything was looked at that there was to look at."""
+
+    def __init__(
+        self, control: Control, stores: Mapping[str, Store], reconciler: Reconciler, scope: Scope, workers: int = 8
+    ) -> None:
+        self._control = control
+        self._stores = stores
+        self._reconciler = reconciler
+        self._scope = scope
+        self._workers = workers
+        self._queue = Queue()
+        self._unlisted: set[tuple[str, str]] = set()
+        self._complete = asyncio.Event()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all was listed, and nothing waits or is worked on."""
+        return self.complete and self._queue.idle
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was listed."""
+        return self._complete.is_set()
+
+    async def run(self) -> None:
+        """Observe and reconcile."""
+        selections = self._selections()
+        self._unlisted = {(selection.kind, selection.namespace) for selection in selections}
+        async with asyncio.TaskGroup() as tasks:
+            for selection in selections:
+                tasks.create_task(self._observe(selection))
+            await self._complete.wait()
+            log.info("observing", **{kind: len(store) for kind, store in self._stores.items()})
+            for _ in range(self._workers):
+                tasks.create_task(self._work())
+
+    def parents(self) -> list[Key]:
+        """All EventSources and Sensors that are looked after."""
+        kinds = (names.EVENT_SOURCE, names.SENSOR)
+        return [key for kind in kinds for key in self._stores[kind].keys() if self._scope.covers(key.namespace)]  # noqa: SIM118
+
+    def _selections(self) -> list[Selection]:
+        ours = f"{names.MANAGED[0]}={names.MANAGED[1]}"
+        found = [Selection("v1", "Namespace", labels=self._scope.selector)] if self._scope.selector else []
+        for namespace in self._scope.watched:
+            found += [Selection(names.API_VERSION, kind, namespace) for kind in PARENTS]
+            found += [Selection(version, kind, namespace, ours) for kind, version in CHILDREN.items()]
+        return found
+
+    # -- Observing
+
+    async def _observe(self, selection: Selection) -> None:
+        async for observation in observe(self._control, selection):
+            match observation:
+                case Changed(obj):
+                    self._changed(obj)
+                case Gone(obj):
+                    self._gone(obj)
+                case Listed(uids):
+                    self._listed(selection, uids)
+            metrics.QUEUED.set(len(self._queue))
+
+    def _listed(self, selection: Selection, uids: frozenset[str]) -> None:
+        if selection.kind in self._stores:
+            gone = self._stores[selection.kind].retain(uids, lambda key: selection.namespace in ("", key.namespace))
+            for obj in gone:
+                self._follow(obj, None)
+        self._unlisted.discard((selection.kind, selection.namespace))
+        if not self._unlisted:
+            self._complete.set()
+
+    def _changed(self, obj: Object) -> None:
+        if obj["kind"] == "Namespace":
+            self._scope.found.add(obj["metadata"]["name"])
+            self._add_namespace(obj["metadata"]["name"])
+            return
+        store = self._stores[obj["kind"]]
+        before = store.get(key_of(obj))
+        was = None if before is None else before.obj
+        how = store.put(obj)
+        if how == "changed":
+            self._follow(obj, was)
+        elif how == "same" and obj["kind"] == names.EVENT_BUS:
+            self._follow_bus(obj, was)
+
+    def _gone(self, obj: Object) -> None:
+        if obj["kind"] == "Namespace":
+            self._scope.found.discard(obj["metadata"]["name"])
+        elif self._stores[obj["kind"]].drop(obj):
+            self._follow(obj, None)
+
+    def _follow(self, obj: Object, before: Object | None) -> None:
+        """What must be looked at since this object changed, came or went."""
+        kind, namespace = obj["kind"], obj["metadata"]["namespace"]
+        if kind in CHILDREN:
+            owner, name, _ = status.owner_of(obj)
+            if owner:
+                self._add(Key(owner, namespace, name))
+            return
+        self._add(key_of(obj))
+        if kind == names.EVENT_BUS:
+            self._follow_bus(obj, before)
+        else:
+            self._add_deleted_bus(Key(names.EVENT_BUS, namespace, status.bus_of(obj)))
+
+    def _follow_bus(self, obj: Object, before: Object | None) -> None:
+        """Those who are on it, when it became ready, or is reached in another way."""
+        namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        if before is None or status.bus_state(name, before) != status.bus_state(name, obj):
+            self._add_dependents(namespace, name)
+
+    def _add_dependents(self, namespace: str, bus: str) -> None:
+        for kind in (names.EVENT_SOURCE, names.SENSOR):
+            for key in self._stores[kind].marked(namespace, bus):
+                self._add(key)
+
+    def _add_deleted_bus(self, bus: Key) -> None:
+        seen = self._stores[names.EVENT_BUS].get(bus)
+        if seen is not None and seen.obj["metadata"].get("deletionTimestamp"):
+            self._add(bus)
+
+    def _add_namespace(self, namespace: str) -> None:
+        for kind in PARENTS:
+            for key in self._stores[kind].keys():  # noqa: SIM118
+                if key.namespace == namespace:
+                    self._add(key)
+
+    def _add(self, key: Key) -> None:
+        if self._scope.covers(key.namespace):
+            self._queue.add(key)
+
+    # -- Working
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.take()
+            started = time.monotonic()
+            try:
+                done = await self._reconciler.reconcile(key)
+            except PointsmanError as problem:
+                metrics.FAILURES.labels(key.kind).inc()
+                least = _AFTER_REFUSAL if isinstance(problem, Refused) and problem.status != 409 else 0.0
+                pause = self._queue.failed(key, at_least=least)
+                log.warning("to be looked at again", object=key.title, reason=str(problem), seconds=round(pause, 1))
+            except Exception:  # a fault of ours with one object must not end the work on all others
+                metrics.FAILURES.labels(key.kind).inc()
+                self._queue.failed(key, at_least=_AFTER_REFUSAL)
+                log.exception("unexpected failure", object=key.title)
+            else:
+                if done:
+                    self._queue.done(key)
+                else:
+                    self._queue.failed(key, at_least=_WAITING_FOR_OTHERS)
+            metrics.RECONCILED.labels(key.kind).inc()
+            metrics.SECONDS.labels(key.kind).observe(time.monotonic() - started)
+            metrics.QUEUED.set(len(self._queue))

@@ -1,0 +1,120 @@
+"""What the processes say of themselves, asked once a minute and told in the status: last event, last submission, last error. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+
+from events.controller import names
+from events.controller.manager import Manager
+from events.controller.names import Key
+from events.controller.reconcile import Reconciler
+from events.controller.scope import Scope
+from events.controller.workload import PORT
+from events.errors import PointsmanError
+from events.kube.control import Control, Selection
+
+__all__ = ["PodStates", "combined"]
+
+log = structlog.get_logger("controller")
+
+_EVERY_SECONDS = 60.0
+_AT_ONCE = 16
+_MAX_ANSWER = 256 << 10
+_MAX_TEXT = 1024
+
+
+class PodStates:
+    """Asks all ready pods of EventSources and Sensors; one that does not answer is left out."""
+
+    def __init__(
+        self, control: Control, reconciler: Reconciler, manager: Manager, scope: Scope, *, port: int = PORT
+    ) -> None:
+        self._control = control
+        self._reconciler = reconciler
+        self._manager = manager
+        self._scope = scope
+        self._port = port
+
+    async def run(self, every: float = _EVERY_SECONDS) -> None:
+        """Until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=5, connect=2)
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+            while True:
+                await asyncio.sleep(every)
+                try:
+                    await self.ask(session)
+                except PointsmanError as problem:
+                    log.warning("pods not asked", reason=problem.message)
+
+    async def ask(self, session: aiohttp.ClientSession) -> None:
+        """Ask once."""
+        addresses = await self._addresses(set(self._manager.parents()))
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(key: Key, hosts: list[str]) -> None:
+            async with limit:
+                answers = [answer for host in hosts if (answer := await self._state(session, host)) is not None]
+                if answers and (found := combined(answers)):
+                    await self._reconciler.observe(key, found)
+
+        async with asyncio.TaskGroup() as tasks:
+            for key, hosts in addresses.items():
+                tasks.create_task(_logged(one(key, hosts)))
+
+    async def _addresses(self, wanted: set[Key]) -> dict[Key, list[str]]:
+        found: dict[Key, list[str]] = defaultdict(list)
+        if not wanted:
+            return found
+        ours = f"{names.MANAGED[0]}={names.MANAGED[1]}"
+        for namespace in self._scope.watched:
+            for pod in await self._control.find(Selection("v1", "Pod", namespace, ours)):
+                key, address = _owner(pod), (pod.get("status") or {}).get("podIP")
+                if key in wanted and address and (pod.get("status") or {}).get("phase") == "Running":
+                    found[key].append(f"[{address}]" if ":" in address else address)
+        return found
+
+    async def _state(self, session: aiohttp.ClientSession, host: str) -> dict[str, Any] | None:
+        try:
+            async with session.get(f"http://{host}:{self._port}/status") as answer:
+                if answer.status != 200 or (answer.content_length or 0) > _MAX_ANSWER:
+                    return None
+                state = await answer.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return None
+        return state if isinstance(state, dict) else None
+
+
+async def _logged(work: Any) -> None:
+    try:
+        await work
+    except PointsmanError as problem:
+        log.warning("state not told", reason=problem.message)
+
+
+def _owner(pod: dict[str, Any]) -> Key | None:
+    labels = pod["metadata"].get("labels") or {}
+    for kind in (names.EVENT_SOURCE, names.SENSOR):
+        name = labels.get(f"{kind.lower()}-name")
+        if name:
+            return Key(kind, pod["metadata"]["namespace"], name)
+    return None
+
+
+def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What several pods say, as one: the latest times, and the first error. Times are RFC 3339 in UTC, and so compare as texts."""
+    found: dict[str, str] = {}
+    for state in states:
+        for name in ("lastEvent", "lastSubmission"):
+            value = state.get(name)
+            if isinstance(value, str) and value > found.get(name, ""):
+                found[name] = value[:64]
+        error = state.get("lastError")
+        if isinstance(error, str) and error:
+            found.setdefault("lastError", error[:_MAX_TEXT])
+    return found

@@ -1,0 +1,155 @@
+"""One object brought to its desired state: observe, desire, diff, apply. Shell; each decision is made by a pure module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from events.controller import eventbus, eventsource, names, sensor, status
+from events.controller.bus_secrets import ensure_secrets
+from events.controller.children import ChildRefused, Children
+from events.controller.conditions import Condition, false
+from events.controller.desired import Bus, Desired, Json
+from events.controller.finalizing import add_finalizer, connected, release
+from events.controller.judging import Judge, Judgement
+from events.controller.lookups import Lookups
+from events.controller.names import Key
+from events.controller.recorder import Recorder, timestamp
+from events.controller.references import missing
+from events.controller.settings import Settings
+from events.controller.store import Store
+from events.errors import PointsmanError, Refused
+from events.kube.control import Control
+from events.models.base import Finding
+
+__all__ = ["Reconciler"]
+
+log = structlog.get_logger("controller")
+
+_DESIRES: Mapping[str, Callable[[Json, Bus, Judgement, Sequence[Finding], Settings], Desired]] = {
+    names.EVENT_SOURCE: eventsource.desire,
+    names.SENSOR: sensor.desire,
+}
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """What a look at an object needs."""
+
+    control: Control
+    stores: Mapping[str, Store]
+    children: Children
+    judges: Mapping[str, Judge]
+    settings: Settings
+    recorder: Recorder
+    lookups: Lookups
+
+    async def reconcile(self, key: Key) -> bool:
+        """Look at an object; False when there is something to wait for that nobody tells us of. Raises PointsmanError: look again later."""
+        seen = self.stores[key.kind].get(key)
+        if seen is None:
+            return True
+        obj = seen.obj
+        if not isinstance(obj.get("spec"), dict):
+            obj = {**obj, "spec": {}}
+        if obj["metadata"].get("deletionTimestamp"):
+            return await self._end(obj)
+        if key.kind == names.EVENT_BUS:
+            return await self._bus(obj)
+        return await self._workload(obj)
+
+    async def _workload(self, obj: Json) -> bool:
+        kind, namespace = obj["kind"], obj["metadata"]["namespace"]
+        bus_name = status.bus_of(obj)
+        seen = self.stores[names.EVENT_BUS].get(Key(names.EVENT_BUS, namespace, bus_name))
+        bus_object = None if seen is None else seen.obj
+        judgement = self.judges[kind](obj, bus_object)
+        known = await self.lookups.keys(namespace, judgement.references)
+        lacking = missing(judgement.references, known)
+        bus = status.bus_state(bus_name, bus_object)
+        desired = _DESIRES[kind](obj, bus, judgement, lacking, self.settings)
+        await self._settle(obj, desired)
+        return not lacking
+
+    async def _bus(self, obj: Json) -> bool:
+        if (kept := await add_finalizer(self.control, obj)) is not None:
+            self.stores[obj["kind"]].put(kept)
+            obj = kept
+        judgement = self.judges[names.EVENT_BUS](obj, None)
+        certificate = ""
+        if not judgement.errors and eventbus.is_native(obj):
+            try:
+                certificate = await ensure_secrets(self.control, obj)
+            except Refused as problem:
+                refusal = false("Deployed", "JetStreamAuthSecretsFailed", str(problem))
+                await self._tell(obj, Desired((false("Configured", refusal.reason, refusal.message), refusal)))
+                raise
+        await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings))
+        return True
+
+    async def _settle(self, obj: Json, desired: Desired) -> None:
+        """Write the children, then the status, which says also what could not be written."""
+        problem: PointsmanError | None = None
+        if desired.children is not None:
+            try:
+                await self.children.settle(obj, desired.children)
+            except ChildRefused as refused:
+                problem = refused
+                failed = false("Deployed", _reason(obj["kind"], refused), f"{refused.kind}: {refused}")
+                others = tuple(c for c in desired.conditions if c.type != "Deployed")
+                desired = replace(desired, conditions=(*others, failed))
+        await self._tell(obj, desired)
+        if problem is not None:
+            raise problem
+
+    async def _tell(self, obj: Json, desired: Desired) -> None:
+        patch = status.status_patch(obj, desired.conditions, desired.status, timestamp())
+        if not patch:
+            return
+        await self._patch_status(obj, patch)
+        for condition in status.news(obj, desired.conditions):
+            await self.recorder.warn(obj, condition.reason, f"{condition.type}: {condition.message}")
+
+    async def _patch_status(self, obj: Json, patch: Mapping[str, Any]) -> None:
+        try:
+            self.stores[obj["kind"]].put(await self.control.patch(obj, {"status": patch}, part="status"))
+        except Refused as error:
+            if error.status != 404:  # it was deleted meanwhile
+                raise
+
+    async def observe(self, key: Key, found: Mapping[str, str]) -> bool:
+        """Tell in the status what its processes say; whether that took a write."""
+        seen = self.stores[key.kind].get(key)
+        obj = None if seen is None else seen.obj
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            return False
+        before = obj.get("status") or {}
+        changes = {name: value for name, value in found.items() if before.get(name) != value}
+        if changes:
+            await self._patch_status(obj, changes)
+        return bool(changes)
+
+    async def _end(self, obj: Json) -> bool:
+        condition: Condition | None = None
+        if obj["kind"] == names.EVENT_BUS:
+            namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+            sources, sensors = (
+                sum(1 for _ in self.stores[kind].marked(namespace, name)) for kind in (names.EVENT_SOURCE, names.SENSOR)
+            )
+            condition = connected(sources, sensors)
+        if condition is None:
+            await release(self.control, obj)
+            return True
+        configured = Condition("Configured", "True")
+        config = (obj.get("status") or {}).get("config")
+        await self._tell(obj, Desired((configured, condition), status={"config": config} if config else {}))
+        return True  # the end of each of them is told
+
+
+def _reason(kind: str, refused: ChildRefused) -> str:
+    if kind == names.EVENT_BUS:
+        return f"JetStream{refused.kind}Failed"
+    return f"{'Update' if refused.made else 'Create'}{refused.kind}Failed"
