@@ -64,17 +64,13 @@ def test_a_deployment_runs_is_reached_by_its_service_restarts_and_goes_away(spac
     assert answering() == set(pods)
 
     killed, other = sorted(pods)
-    os.kill(pid(pods[killed]), signal.SIGKILL)
+    os.kill(space.process(pods[killed]), signal.SIGKILL)
     eventually(lambda: restarts(space, killed) == 1)
     eventually(lambda: answering() == {killed, other})
 
     space.kubectl("delete", "deployment,service,configmap", "--all")
     space.emptied("pods", "replicasets")
     assert "Initiating Shutdown" in space.node.logs()[f"{space.name}_{other}_main"]
-
-
-def pid(pod: dict[str, object]) -> int:
-    return int(pod["status"]["containerStatuses"][0]["containerID"].partition("//")[2])  # type: ignore[index]
 
 
 def restarts(space: Space, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,17 @@ class Space:
     def emptied(self, *kinds: str, seconds: float = 60) -> None:
         """Wait until no object of these kinds is left."""
         eventually(lambda: not self.kubectl("get", ",".join(kinds), "-o", "name").strip(), seconds)
+
+    def deliveries(self) -> Counter[str]:
+        """How many Workflows there are for each delivery id."""
+        return Counter(one["metadata"]["annotations"]["pointsman/delivery-id"] for one in self.find("workflows"))
+
+    def process(self, pod: Object) -> int:
+        """The process id of the first container of a pod; 0 while there is none."""
+        for status in pod["status"].get("containerStatuses", ()):
+            if "running" in status["state"]:
+                return int(status["containerID"].partition("//")[2])
+        return 0
 
     def story(self) -> str:
         """What is there and what the containers printed: for the report of a test that failed."""

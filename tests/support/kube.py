@@ -41,7 +41,7 @@ rules:
 """
 
 _CONTROLLERS = (
-    "deployment-controller", "replicaset-controller", "statefulset-controller", "garbage-collector-controller", "endpoints-controller",
+    "deployment-controller", "replicaset-controller", "statefulset-controller", "job-controller", "garbage-collector-controller", "endpoints-controller",
     "endpointslice-controller", "serviceaccount-controller", "serviceaccount-token-controller", "root-ca-certificate-publisher-controller",
     "namespace-controller", "disruption-controller", "persistentvolumeclaim-protection-controller",
 )  # fmt: skip

@@ -26,9 +26,6 @@ from tests.support.kube import ApiServer
 from tests.support.node.containers import Image
 from tests.support.up import ROOT
 
-NATS = "nats:test"
-POINTSMAN = "pointsman:test"
-
 
 def _can_unshare() -> bool:
     return os.geteuid() == 0 and all(map(shutil.which, ("unshare", "nsenter", "setpriv", "ip", "mount", "chroot")))
@@ -37,8 +34,8 @@ def _can_unshare() -> bool:
 needs_namespaces = pytest.mark.skipif(not _can_unshare(), reason="no root, or no unshare and ip: pods cannot be run")
 
 
-def images(*names: str) -> dict[str, Image]:
-    """Stand-ins for our image, which also has these ``names``, and for the bus's."""
+def images() -> dict[str, Image]:
+    """Stand-ins for our image and the bus's, by the last word of their names."""
     from eventbus.embedded import server_binary
 
     environment = str(Path(sys.prefix))
@@ -46,7 +43,7 @@ def images(*names: str) -> dict[str, Image]:
     variables = {"PYTHONPATH": "/opt/pointsman", "PYTHONDONTWRITEBYTECODE": "1"}
     ours = Image(["/opt/python/bin/python", "-P", "-m", "events"], 65532, variables, folders)
     bus = Image(["/opt/nats-server"], 0, {}, {str(server_binary()): "/opt/nats-server"})
-    return {NATS: bus, **dict.fromkeys((POINTSMAN, *names), ours)}
+    return {"nats": bus, "pointsman": ours}
 
 
 @dataclass(frozen=True)

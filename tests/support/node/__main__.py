@@ -44,6 +44,8 @@ class Kubelet:
         name = f"node-{self._bridge}"
         self._node = Node(api, sources, images, self._folder, self._network, self._bridge, name, session, self._claim)
         self._runners: dict[str, tuple[PodRunner, asyncio.Task[None]]] = {}
+        self._finished: set[str] = set()
+        """Pods that were run; some object to their removal for a while, by a finalizer."""
         self._binding: set[asyncio.Task[None]] = set()
         self._numbers = itertools.cycle(range(2, 255))
 
@@ -96,7 +98,7 @@ class Kubelet:
             task.add_done_callback(self._binding.discard)
         elif uid in self._runners:
             self._runners[uid][0].pod = new
-        elif new.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+        elif uid not in self._finished:
             runner = PodRunner(self._node, new, self._free_number())
             self._runners[uid] = runner, asyncio.create_task(runner.live(), name=new["metadata"]["name"])
             self._runners[uid][1].add_done_callback(lambda task: self._ended(uid, task))
@@ -109,6 +111,7 @@ class Kubelet:
 
     def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
         del self._runners[uid]
+        self._finished.add(uid)
         if not task.cancelled() and (error := task.exception()):
             print(f"pod {task.get_name()}: {error!r}", file=sys.stderr, flush=True)
 

@@ -72,7 +72,7 @@ class Sandbox:
             "ip", "link", "add", name, "master", bridge, "up", "type", "veth", "peer", "eth0", "netns", str(holder.pid)
         )
         commands = (
-            f"link set lo up\nlink set eth0 up\naddr add {address}/24 dev eth0\nroute add default via {gateway}\n"
+            f"link set lo up\nlink set eth0 up\naddr add {address}/24 dev eth0\nroute add 10.0.0.0/8 via {gateway}\n"
         )
         await run("nsenter", f"--net={sandbox.namespace}", "ip", "-batch", "-", stdin=commands)
         return sandbox

@@ -106,6 +106,7 @@ class PodRunner:
                     await container.process.wait()
             telling.cancel()
             shutil.rmtree(self._folder, ignore_errors=True)
+        await self._tell_once()
         await self._remove()
 
     async def refresh(self) -> None:
@@ -174,7 +175,7 @@ class PodRunner:
 
     async def _start(self, sandbox: Sandbox, container: Container) -> asyncio.subprocess.Process:
         spec = container.spec
-        image = self.node.images.get(spec["image"])
+        image = self.node.images.get(spec["image"].rpartition("/")[2].partition(":")[0])
         if image is None:
             raise Missing(f"no such image: {spec['image']}")
         security = {**self.pod["spec"].get("securityContext", {}), **spec.get("securityContext", {})}
@@ -278,16 +279,20 @@ class PodRunner:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            status = self._status()
-            if status != self._told:
-                try:
-                    await self.node.api.call(
-                        "PATCH", f"{self.path}/status", {"status": status}, patch="strategic-merge"
-                    )
-                    self._told = status
-                except AWAY:
-                    self._changed.set()
-                    await asyncio.sleep(0.3)
+            if not await self._tell_once():
+                self._changed.set()
+                await asyncio.sleep(0.3)
+
+    async def _tell_once(self) -> bool:
+        """Write the status, if it has changed; False: the server is away."""
+        status = self._status()
+        if status != self._told:
+            try:
+                await self.node.api.call("PATCH", f"{self.path}/status", {"status": status}, patch="strategic-merge")
+            except AWAY:
+                return False
+            self._told = status
+        return True
 
     def _status(self) -> Object:
         ready = all(c.ready for c in self._containers) and not self.leaving.is_set()
