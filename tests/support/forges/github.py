@@ -104,6 +104,7 @@ class FakeGitHub(FakeForge):
         if not given.get("config", {}).get("url"):
             return _refused("config.url is missing")
         hook: Hook = {"id": self.number(), "name": "web", "active": True, "events": ["push"], "config": {}}
+        hook["type"] = "Organization" if "/orgs/" in request.path else "Repository"
         hook["last_response"] = {"code": None, "status": "unused", "message": None}
         _set(hook, given)
         for event in hook["events"]:
