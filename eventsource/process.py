@@ -13,6 +13,7 @@ from pathlib import Path
 
 from eventbus.interface import Bus
 from eventbus.redelivered import Redelivered
+from events import tracing
 from events.errors import SpecError
 from eventsource import metrics
 from eventsource.answers import Served
@@ -30,7 +31,8 @@ BusFor = Callable[[str, str], Bus]
 def bind(sources: Sources, bus_for: BusFor, redelivered: Redelivered | None = None) -> dict[int, Table[Served]]:
     """The routes of each port with the bus and the counters of each listener."""
     served = {
-        id(one): Served(one, bus_for(one.namespace, one.bus), _metrics(one), redelivered) for one in sources.listeners
+        id(one): Served(one, tracing.around_bus(bus_for(one.namespace, one.bus)), _metrics(one), redelivered)
+        for one in sources.listeners
     }
     for (namespace, source), events in Counter((one.namespace, one.source) for one in sources.listeners).items():
         metrics.running(namespace, source, events)

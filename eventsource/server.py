@@ -13,7 +13,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from events import tracing
 from eventsource.answers import Served
 from eventsource.body import Bodies, Budget
 from eventsource.metrics import UNKNOWN, overdue
@@ -41,6 +42,10 @@ class Service(Protocol):
 
     def broken(self, status: int, error: BaseException | None, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to what is no HTTP (400), and when we have a bug (500)."""
+
+
+Answers = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""``Service.answer``, or something around it."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,10 @@ class _Port:
         self.context: ssl.SSLContext | None = None
         limits = server.limits
 
+        answer = tracing.around_answer(service.answer)
+
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await server.handle(service, request)
+            return await server.handle(answer, request)
 
         self.connections = _Connections(
             handle,
@@ -249,7 +256,7 @@ class Server:
                         UNKNOWN.rejected("HeaderTimeout")
                         connection.force_close()
 
-    async def handle(self, service: Service, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, answers: Answers, request: web.BaseRequest) -> web.StreamResponse:
         """One request, from its headers to the answer."""
         connection = request.protocol
         assert isinstance(connection, _Connection)
@@ -259,7 +266,7 @@ class Server:
             self._silent.pop(connection, None)
         connection.used = connection.busy = True
         try:
-            answer = await service.answer(request)
+            answer = await answers(request)
         finally:
             connection.busy = False
             connection.since = time.monotonic()

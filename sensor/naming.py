@@ -12,6 +12,7 @@ from events.models.event import Event
 __all__ = [
     "ANNOTATION_DELIVERY",
     "ANNOTATION_EVENT",
+    "ANNOTATION_TRACE",
     "ANNOTATION_TRIGGER",
     "Origin",
     "binding_key",
@@ -22,6 +23,7 @@ __all__ = [
 
 ANNOTATION_EVENT = "pointsman/event-id"
 ANNOTATION_DELIVERY = "pointsman/delivery-id"
+ANNOTATION_TRACE = "pointsman/traceparent"
 ANNOTATION_TRIGGER = "pointsman/trigger"
 
 SUFFIX_LENGTH = 13

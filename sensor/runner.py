@@ -17,6 +17,7 @@ import structlog
 from eventbus import subjects
 from eventbus.interface import Bus, Message
 from eventbus.ledger import Entry, Ledger
+from events import tracing
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, Unavailable
 from events.models.event import Event
@@ -55,6 +56,7 @@ class SensorRunner:
         self._bus = bus
         self._ledger = ledger
         self._metrics = metrics.of_sensor(sensor.namespace, sensor.name, [t.name for t in sensor.all_triggers])
+        self._decide = tracing.around_decide(sensor.decide, sensor.id)
         self._submitting = Submitting(sensor, tools, self._metrics)
         self._settling = Settling(sensor, ledger, self._submitting, tools.targets)
         self._parking = self._settling.parking
@@ -178,7 +180,7 @@ class SensorRunner:
         """Ask the dependencies, and hand what passed to the triggers."""
         crash_at("filter.before", work.event.data)
         passed: dict[str, Decision] = {}
-        for decision in self.sensor.decide(work.event):
+        for decision in self._decide(work.event):
             self._metrics.verdicts[decision.verdict.kind] += 1
             if decision.verdict.passed:
                 passed[decision.dependency] = decision

@@ -18,15 +18,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
 
 from eventbus.ledger import Entry
 from eventbus.rounds import KeptRound, RoundState
+from events import tracing
 from events.backoff import exponential, jittered
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, PointsmanError, Refused, Unavailable
+from events.models.event import Event
 from events.models.values import Outcome, OutcomeKind
 from sensor import kept, metrics
 from sensor.breaker import Busy
@@ -90,6 +93,11 @@ class Case:
         )
 
 
+def _about(case: Case) -> tuple[str, Iterable[Event]]:
+    """The trigger and the events of a round, for its trace."""
+    return case.trigger.name, case.context.events.values()
+
+
 class Submitting:
     """Submits the rounds of one sensor."""
 
@@ -97,6 +105,7 @@ class Submitting:
         self._sensor = sensor.id
         self._tools = tools
         self._metrics = numbers
+        self._attempt = tracing.around_attempt(self._attempt_once, sensor.id, _about)
         self._limits = {t.name: RateLimit.of(t.spec.rate_limit) for t in sensor.triggers}
         self.queued: dict[str, int] = {}
         """How many rounds of each trigger wait on disk; kept by ``parking``."""
@@ -131,7 +140,7 @@ class Submitting:
 
     # -- one attempt -------------------------------------------------------------------------------------------------
 
-    async def _attempt(self, case: Case) -> Settled:
+    async def _attempt_once(self, case: Case) -> Settled:
         trigger, context = case.trigger, case.context
         target = case.before.target if case.before is not None else ""
         try:

@@ -53,3 +53,9 @@ class RoundContext:
     def delivery_ids(self) -> str:
         """The forge's ids of the deliveries, each once, comma-separated; empty when none is known."""
         return ",".join(dict.fromkeys(d for _, d in sorted(self.deliveries.items()) if d))
+
+    @property
+    def traceparent(self) -> str:
+        """The trace (W3C) of the newest event that has one; empty: none."""
+        traced = [event for event in self.events.values() if event.traceparent]
+        return max(traced, key=lambda event: event.time).traceparent if traced else ""

@@ -52,7 +52,7 @@ _LAST_SECONDS = 12.0
 )  # fmt: skip
 def command(log_level: str, linger: float, spool: int, **options: Any) -> None:
     """Serve the webhooks of one EventSource, in a pod that the controller makes."""
-    run_pod(lambda ended: serve(PodOptions(**options), ended, linger=linger, spool=spool), log_level)
+    run_pod("eventsource", lambda ended: serve(PodOptions(**options), ended, linger=linger, spool=spool), log_level)
 
 
 async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spool: int) -> int:

@@ -22,7 +22,7 @@ from prometheus_client import disable_created_metrics
 from eventbus.addressing import exotic_address, read_stream_config, read_tls
 from eventbus.interface import Address
 from eventbus.stream import OURS, THEIRS, StreamSettings
-from events import logs
+from events import logs, tracing
 from events.cli.ending import told_to_end
 from events.cli.mounted import Mounts
 from events.cli.tuning import allow_many_connections
@@ -150,13 +150,14 @@ def _load(path: Path) -> dict[str, Json]:
     return value
 
 
-def run_pod(serve: Callable[[asyncio.Event], Awaitable[int]], log_level: str) -> None:
-    """Run a pod's process until SIGTERM sets the event, and exit with what it returns; an error ends it with a line that says why."""
+def run_pod(service: str, serve: Callable[[asyncio.Event], Awaitable[int]], log_level: str) -> None:
+    """Run a pod's process, a ``service`` such as ``eventsource``, until SIGTERM sets the event, and exit with what it returns; an error ends it with a line that says why."""
     import uvloop
 
     logs.configure("warning" if log_level == "warn" else log_level, style="text" if sys.stderr.isatty() else "json")
     disable_created_metrics()  # type: ignore[no-untyped-call]
     allow_many_connections()
+    tracing.start(service)
 
     async def run() -> int:
         structlog.contextvars.bind_contextvars(**_pod())

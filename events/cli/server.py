@@ -24,7 +24,7 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
 from eventbus.keeper import open_keeper
 from eventbus.spool import DEFAULT_LIMIT
-from events import logs
+from events import logs, tracing
 from events.cli.admin import bind_admin
 from events.cli.ending import told_to_end
 from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, stream_of
@@ -118,6 +118,7 @@ def command(log_level: str, log_style: str, **options: Any) -> None:
     argo-workflows-webhook-clients). Each event is stored first and starts each Workflow once, however often it is sent.
     """
     logs.configure(log_level, style=log_style)
+    tracing.start("server")
     names = ("error_status", "max_payload", "wait", "tls_cert", "tls_key", "auth_modes")
     endpoint = EndpointOptions(**{name: options.pop(name) for name in names})
     sys.exit(_run(ServerOptions(**options, endpoint=endpoint)))

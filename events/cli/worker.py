@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from prometheus_client import REGISTRY, disable_created_metrics, generate_latest
 
-from events import logs
+from events import logs, tracing
 from events.cli.control import OURS_TO_HEAR, Channel
 from events.cli.tuning import allow_many_connections, collect_rarely
 from events.errors import PointsmanError
@@ -44,6 +44,7 @@ async def _serve(role: str, channel: Channel) -> int:
     if config is None:
         return 1
     logs.configure(config["log_level"], style=config["log_style"])
+    tracing.start(role)
     module = importlib.import_module(f"events.cli.worker_{role}")
     opened: AbstractAsyncContextManager[Part] = module.open_part(config)
     problems: list[BaseException] = []

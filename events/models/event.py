@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +21,16 @@ from events.expressions.document import Document
 
 __all__ = ["Event", "event_id", "rfc3339"]
 
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""https://www.w3.org/TR/trace-context/#traceparent-header-field-values"""
+
 
 @dataclass(frozen=True)
 class Event:
-    """One event. ``source`` is the EventSource, ``subject`` the event name in it, ``type`` its kind, ``time`` RFC 3339 in UTC."""
+    """One event. ``source`` is the EventSource, ``subject`` the event name in it, ``type`` its kind, ``time`` RFC 3339 in UTC.
+
+    ``traceparent`` (W3C) says which trace it belongs to; empty: none. It is no attribute that filters or parameters see.
+    """
 
     id: str
     source: str
@@ -33,6 +40,7 @@ class Event:
     data: bytes | None = None
     datacontenttype: str = "application/json"
     specversion: str = "1.0"
+    traceparent: str = ""
 
     @cached_property
     def document(self) -> Document:
@@ -54,7 +62,10 @@ class Event:
 
     def to_json(self) -> bytes:
         """The structured form. The attributes are escaped by orjson; the data needs no escaping in base64."""
-        head = orjson.dumps(self.context)
+        context = self.context
+        if self.traceparent:
+            context["traceparent"] = self.traceparent
+        head = orjson.dumps(context)
         if self.data is None:
             return head
         return b"".join((head[:-1], b',"data_base64":"', pybase64.b64encode(self.data), b'"}'))
@@ -81,6 +92,7 @@ class Event:
                 data=content,
                 datacontenttype=raw.get("datacontenttype", ""),
                 specversion=raw.get("specversion", "1.0"),
+                traceparent=_traceparent(raw["traceparent"]) if "traceparent" in raw else "",
             )
         except (orjson.JSONDecodeError, binascii.Error, KeyError, AttributeError, TypeError, ValueError) as error:
             raise EvaluationError(f"not a CloudEvent: {error}", reason="NotACloudEvent") from error
@@ -92,6 +104,11 @@ def _decoded(text: str) -> bytes:
         return pybase64.b64decode(text, validate=True)
     except binascii.Error:
         return binascii.a2b_base64(text)
+
+
+def _traceparent(text: object) -> str:
+    """What is no ``traceparent`` is none: anybody may have written it."""
+    return text if isinstance(text, str) and _TRACEPARENT.fullmatch(text) else ""
 
 
 def event_id(

@@ -16,6 +16,7 @@ from sensor.artifacts import resource_text
 from sensor.naming import (
     ANNOTATION_DELIVERY,
     ANNOTATION_EVENT,
+    ANNOTATION_TRACE,
     ANNOTATION_TRIGGER,
     Origin,
     generated_name,
@@ -75,6 +76,8 @@ class ObjectRenderer:
         annotations[ANNOTATION_TRIGGER] = str(context.origin)
         if context.delivery_ids:
             annotations[ANNOTATION_DELIVERY] = context.delivery_ids
+        if context.traceparent:
+            annotations[ANNOTATION_TRACE] = context.traceparent
         return obj
 
 
