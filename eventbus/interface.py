@@ -18,6 +18,7 @@ __all__ = [
     "Connector",
     "Message",
     "Progress",
+    "Revision",
     "State",
     "Stored",
     "Subscription",
@@ -141,6 +142,13 @@ class Subscription(Protocol):
         """How far this consumer has come, and how much of it lies between ``after`` and there. Raises Unavailable."""
 
 
+class Revision(NamedTuple):
+    """A value (None: there is none now) and its revision, which grows with each change; 0 when there was never one."""
+
+    value: bytes | None
+    number: int
+
+
 class State(Protocol):
     """Small values that survive restarts (a KV bucket). Keys are made by ``eventbus.subjects.key``."""
 
@@ -152,6 +160,15 @@ class State(Protocol):
 
     async def create(self, key: str, value: bytes) -> bool:
         """Set the value only if the key never had one; says whether it did so."""
+
+    async def revision(self, key: str) -> Revision:
+        """The value with its revision."""
+
+    async def update(self, key: str, value: bytes | None, revision: int) -> int | None:
+        """Set the value (None: forget it) only if this is still its revision, and return the new one; None when somebody was faster.
+
+        After Unavailable nobody knows whether it was set: ask for the ``revision``.
+        """
 
     async def delete(self, key: str) -> None:
         """Forget the value."""

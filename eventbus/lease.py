@@ -18,8 +18,8 @@ from typing import Self
 
 import orjson
 
-from eventbus.interface import Bus
-from eventbus.state import JetStreamState, Revision
+from eventbus.interface import Bus, Revision
+from eventbus.state import JetStreamState
 from events.errors import Superseded, Unavailable
 
 __all__ = ["BUCKET", "EXPIRY", "Lease"]

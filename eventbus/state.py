@@ -7,28 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from eventbus.api import ApiError, JetStreamApi
 from eventbus.connection import Lost
+from eventbus.interface import Revision
 from eventbus.messages import header
 from eventbus.stream import nanoseconds
 from events.errors import SpecError
 
-__all__ = ["JetStreamState", "Revision"]
+__all__ = ["JetStreamState"]
 
 _KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
 
 _OPERATION = "KV-Operation"
 _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
-
-
-class Revision(NamedTuple):
-    """A value (None: there is none now) and its revision, which grows with each change; 0 when there was never one."""
-
-    value: bytes | None
-    number: int
 
 
 class JetStreamState:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventbus import subjects
-from eventbus.interface import Bus, State
+from eventbus.interface import Bus
 from eventbus.ledger import Entry
+from eventbus.sole import SoleValue
 from events.backoff import full_jitter
 from events.crashpoints import crash_at
 from events.errors import Unavailable
@@ -57,7 +58,10 @@ class Joining:
         self._queue: asyncio.Queue[tuple[Work, Decision] | None] = asyncio.Queue()
         self._state: JoinState = join.JoinState()
         self._rounds: dict[str, Matches] = {}
-        self._store: State | None = None
+        self._store: SoleValue | None = None
+        self._saving = asyncio.Lock()
+        self._version = self._saved = 0
+        """Of the state here, and of that on the bus."""
         self._grace = 0.0
         self._forgotten: list[Entry] = []
         """What a reset before the start has dropped."""
@@ -68,9 +72,10 @@ class Joining:
         ]
 
     async def load(self) -> None:
-        """Read the state back; matches from before the last reset time are forgotten."""
-        self._store = await self._bus.state(subjects.bucket(self._sensor.namespace, self._sensor.name))
-        text = await self._store.get(self._key)
+        """Take the state over; matches from before the last reset time are forgotten."""
+        state = await self._bus.state(subjects.bucket(self._sensor.namespace, self._sensor.name))
+        self._store = SoleValue(state, subjects.key(self._trigger.name))
+        text = await self._store.take(kept.write(self._state, self._rounds))
         if text is not None:
             found = kept.read(text, {d.name for d in self._sensor.dependencies})
             self._state, self._rounds = found.state, dict(found.rounds)
@@ -179,19 +184,18 @@ class Joining:
                 await self._save()
                 await self._settled(None, "", Settled(entries))
 
-    @property
-    def _key(self) -> str:
-        return subjects.key(self._trigger.name)
-
     async def _save(self) -> None:
-        """Write the state; while the bus is away nothing can be settled, so it waits here."""
+        """Write the state; while the bus is away nothing can be settled, so it waits here. Who waits for another's write shares the next."""
         assert self._store is not None, "loaded before"
-        value = kept.write(self._state, self._rounds)
+        self._version += 1
+        wanted = self._version
         pauses = full_jitter(random.random, cap=5.0)
-        while True:
-            try:
-                await self._store.put(self._key, value)
-                return
-            except Unavailable as error:
-                log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
-                await asyncio.sleep(next(pauses))
+        async with self._saving:
+            while self._saved < wanted:
+                version = self._version
+                try:
+                    await self._store.put(kept.write(self._state, self._rounds))
+                    self._saved = version
+                except Unavailable as error:
+                    log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
+                    await asyncio.sleep(next(pauses))
