@@ -33,9 +33,7 @@ def _bus(obj: Json, _: Json | None) -> Judgement:
     bus, errors = decode_event_bus(obj)
     if bus is None:
         return Judgement(tuple(errors))
-    return Judgement(
-        (*errors, *validate_event_bus(bus)), tuple(f for f in advise_event_bus(bus) if f.severity == "error")
-    )
+    return Judgement((*errors, *validate_event_bus(bus)), *_advice(advise_event_bus(bus)))
 
 
 def _event_source(obj: Json, _: Json | None) -> Judgement:
@@ -46,7 +44,7 @@ def _event_source(obj: Json, _: Json | None) -> Judgement:
     found = [kind for name, _ in kinds.entries(source.spec) if (kind := kinds.find(name)) is not None]
     return Judgement(
         _once(errors),
-        () if errors else _wrong(advise_event_source(source)),
+        *_advice([] if errors else advise_event_source(source)),
         tuple(references(_source_models(source))),
         needs_token=any(kind.kind == "resource" for kind in found),
         alone=any(kind.exclusive for kind in found),
@@ -70,13 +68,13 @@ def _sensor(obj: Json, bus: Json | None) -> Judgement:
     event_bus = decode_event_bus(bus)[0] if bus is not None else None
     # Without its bus, which is told elsewhere, it is judged as if that were a JetStream.
     errors += validate_sensor(sensor, event_bus or JETSTREAM)
-    troubles = () if errors else _wrong(advise_sensor(sensor, None))
+    advice = _advice([] if errors else advise_sensor(sensor, None))
     if not errors:
         try:
             CompiledSensor(sensor, obj["metadata"]["namespace"], ScriptWorker())
         except SpecError as error:
             errors = [Finding("error", error.path, error.message, error.hint)]
-    return Judgement(_once(errors), troubles, tuple(references(_sensor_models(sensor))), needs_token=True)
+    return Judgement(_once(errors), *advice, tuple(references(_sensor_models(sensor))), needs_token=True)
 
 
 def _sensor_models(sensor: Sensor) -> Iterator[tuple[Spec, str]]:
@@ -90,8 +88,10 @@ def _sensor_models(sensor: Sensor) -> Iterator[tuple[Spec, str]]:
                     yield config, target.path
 
 
-def _wrong(advice: list[Finding]) -> tuple[Finding, ...]:
-    return _once([finding for finding in advice if finding.severity == "error"])
+def _advice(findings: list[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What does not work, and what is only worth a word."""
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    return _once(wrong), _once([finding for finding in findings if finding.severity == "warning"])
 
 
 def _once(findings: list[Finding]) -> tuple[Finding, ...]:

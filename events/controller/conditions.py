@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from events.models.base import Finding
 
-__all__ = ["Condition", "cut", "false", "in_words", "is_ready", "merged", "true"]
+__all__ = ["Condition", "cut", "false", "in_words", "is_ready", "merged", "true", "well"]
 
 MAX_MESSAGE = 1024
 
@@ -31,6 +31,11 @@ def true(type: str, reason: str = "", message: str = "") -> Condition:
 def false(type: str, reason: str, message: str) -> Condition:
     """It is not so."""
     return Condition(type, "False", reason, message)
+
+
+def well(type: str, warnings: Sequence[Finding]) -> Condition:
+    """It is so, but there is something to know."""
+    return true(type, "Warnings", in_words(warnings)) if warnings else true(type)
 
 
 def merged(before: Any, now: Iterable[Condition], generation: int, at: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.controller import names
-from events.controller.conditions import Condition, false, in_words, true
+from events.controller.conditions import false, in_words, true, well
 from events.controller.desired import Desired, Json
 from events.controller.judging import Judgement
 from events.controller.names import bus_object, bus_secrets, selector
@@ -64,18 +64,21 @@ def desire(obj: Json, judgement: Judgement, certificate: str, settings: Settings
     spec = obj["spec"]
     native = _native(spec)
     if native is not None:
-        return _native_bus(obj, native, certificate, settings)
+        return _native_bus(obj, native, judgement, certificate, settings)
     exotic = spec.get("jetstreamExotic")
     if isinstance(exotic, dict) and not spec.get("nats") and not spec.get("kafka"):
         config = {name: exotic[name] for name in ("url", "accessSecret", "streamConfig", "tls") if exotic.get(name)}
-        done = (true(CONFIGURED), true(DEPLOYED, "Skipped", "Skip deployment because of using exotic config."))
+        done = (
+            well(CONFIGURED, judgement.warnings),
+            true(DEPLOYED, "Skipped", "Skip deployment because of using exotic config."),
+        )
         return Desired(done, (), {"config": {"jetstream": config}})
     kind = "nats.exotic (NATS Streaming)" if spec.get("nats") else "kafka"
     text = f"a bus of kind {kind} is not supported: use jetstream or jetstreamExotic"
     return Desired((false(CONFIGURED, "InvalidSpec", text), false(DEPLOYED, "InvalidSpec", text)))
 
 
-def _native_bus(obj: Json, native: _Native, certificate: str, settings: Settings) -> Desired:
+def _native_bus(obj: Json, native: _Native, judgement: Judgement, certificate: str, settings: Settings) -> Desired:
     name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
     try:
         text = configuration(
@@ -97,7 +100,7 @@ def _native_bus(obj: Json, native: _Native, certificate: str, settings: Settings
     config_map = child(obj, "v1", "ConfigMap", bus_object(name, "-config"), data={"nats-js": text})
     marker = hashlib.sha256(f"{text}{certificate}".encode()).hexdigest()[:16]
     children = (config_map, _service(obj), _stateful_set(obj, native, marker, settings))
-    conditions: tuple[Condition, ...] = (true(CONFIGURED), true(DEPLOYED, "Succeeded", native.note))
+    conditions = (well(CONFIGURED, judgement.warnings), true(DEPLOYED, "Succeeded", native.note))
     return Desired(conditions, children, {"config": {"jetstream": _client_config(name, namespace, streams)}})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events.controller.conditions import Condition, false, in_words, true
+from events.controller.conditions import Condition, false, in_words, true, well
 from events.controller.desired import Bus, Desired, Json
 from events.controller.judging import Judgement
 from events.controller.names import selector
@@ -37,7 +37,7 @@ def _sources(judgement: Judgement, missing: Sequence[Finding]) -> Condition:
         return false(SOURCES, "InvalidEventSource", in_words(judgement.troubles))
     if missing:
         return false(SOURCES, "ReferenceMissing", in_words(missing))
-    return true(SOURCES)
+    return well(SOURCES, judgement.warnings)
 
 
 def _service(obj: Json) -> tuple[Json, ...]:

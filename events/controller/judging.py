@@ -29,6 +29,8 @@ class Judgement:
     """Why it cannot run: nothing is deployed."""
     troubles: tuple[Finding, ...] = ()
     """What will not work, although the rest does: told, and deployed."""
+    warnings: tuple[Finding, ...] = ()
+    """What is done, but perhaps not as its author thinks, such as fields that nobody knows."""
     references: tuple[Reference, ...] = ()
     needs_token: bool = False
     """Whether its process talks to the API server."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events.controller.conditions import Condition, false, in_words, true
+from events.controller.conditions import Condition, false, in_words, true, well
 from events.controller.desired import Bus, Desired, Json
 from events.controller.judging import Judgement
 from events.controller.settings import Settings
@@ -21,8 +21,8 @@ def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding]
     if judgement.errors:
         text = "nothing is changed while the specification is wrong"
         reason = "InvalidDependencies" if _of_dependencies(judgement.errors[0]) else "InvalidTriggers"
-        return Desired((*_provided(judgement.errors, ()), false(DEPLOYED, reason, text)))
-    provided = _provided(judgement.troubles, missing)
+        return Desired((*_provided(judgement.errors, (), ()), false(DEPLOYED, reason, text)))
+    provided = _provided(judgement.troubles, judgement.warnings, missing)
     if bus.config is None:
         return Desired((*provided, false(DEPLOYED, bus.reason, bus.message)))
     made = workload(obj, bus, judgement, settings)
@@ -31,15 +31,24 @@ def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding]
     return Desired((*provided, true(DEPLOYED)), made.children)
 
 
-def _provided(wrong: Sequence[Finding], missing: Sequence[Finding]) -> tuple[Condition, Condition]:
-    dependencies = [finding for finding in wrong if _of_dependencies(finding)]
-    triggers = [finding for finding in wrong if not _of_dependencies(finding)]
-    one = false(DEPENDENCIES, "InvalidDependencies", in_words(dependencies)) if dependencies else true(DEPENDENCIES)
-    if triggers:
-        return one, false(TRIGGERS, "InvalidTriggers", in_words(triggers))
+def _provided(
+    wrong: Sequence[Finding], warnings: Sequence[Finding], missing: Sequence[Finding]
+) -> tuple[Condition, Condition]:
+    """What is said of the dependencies, and what of the triggers and all the rest."""
+    (wrong_here, wrong_there), (warned_here, warned_there) = _parted(wrong), _parted(warnings)
+    dependencies = well(DEPENDENCIES, warned_here)
+    if wrong_here:
+        dependencies = false(DEPENDENCIES, "InvalidDependencies", in_words(wrong_here))
+    if wrong_there:
+        return dependencies, false(TRIGGERS, "InvalidTriggers", in_words(wrong_there))
     if missing:
-        return one, false(TRIGGERS, "ReferenceMissing", in_words(missing))
-    return one, true(TRIGGERS)
+        return dependencies, false(TRIGGERS, "ReferenceMissing", in_words(missing))
+    return dependencies, well(TRIGGERS, warned_there)
+
+
+def _parted(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
+    here = [finding for finding in findings if _of_dependencies(finding)]
+    return here, [finding for finding in findings if not _of_dependencies(finding)]
 
 
 def _of_dependencies(finding: Finding) -> bool:

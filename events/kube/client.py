@@ -21,6 +21,7 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import AlreadyExists, Object
+from events.version import __version__
 
 __all__ = ["Cluster", "open_cluster", "segment"]
 
@@ -47,6 +48,7 @@ async def open_cluster(context: str | None = None) -> AsyncIterator[Cluster]:
             raise SpecError(f"no cluster: {problem}", hint="set KUBECONFIG, or leave --kube out") from None
     configuration.retries = False
     async with client.ApiClient(configuration) as api, client.ApiClient(_without_credentials(configuration)) as bare:
+        api.user_agent = bare.user_agent = f"pointsman/{__version__}"
         yield Cluster(api, bare)
 
 
