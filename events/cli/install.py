@@ -1,0 +1,120 @@
+"""``pointsman install``: the manifests of an installation, with the namespace and images that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+import yaml
+
+from events import bundled
+from events.cli.printing import documents
+
+__all__ = ["PARTS", "command", "installation", "optional_part"]
+
+Json = dict[str, Any]
+
+NAMESPACE = "pointsman"
+"""In the files."""
+
+_DEFINITION = "\nkind: CustomResourceDefinition\n"
+
+PARTS = {
+    "guards": "manifests/guards.yaml",
+    "monitors": "manifests/optional/monitors.yaml",
+    "workflow-policy": "manifests/optional/workflow-policy.yaml",
+}
+"""What is no part of every installation."""
+
+
+@click.command("install", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--namespaced", is_flag=True, help="For the namespace that the controller is in, and no other.")
+@click.option("-n", "--namespace", default=NAMESPACE, show_default=True, help="The namespace of the controller.")
+@click.option("--namespaces", metavar="NAME,...", default="", help="Look after these namespaces alone.")
+@click.option("--image", help="The image of the controller, of EventSources and Sensors.")
+@click.option("--nats-image", help="The image of EventBuses.")
+@click.option("--no-crds", is_flag=True, help="Without the CustomResourceDefinitions.")
+@click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help="Print this instead; see below.")
+def command(
+    namespaced: bool,
+    namespace: str,
+    namespaces: str,
+    image: str | None,
+    nats_image: str | None,
+    no_crds: bool,
+    parts: Sequence[str],
+) -> None:
+    r"""Print the manifests of an installation (pointsman install | kubectl apply --server-side -f -).
+
+    \b
+    Parts that are applied beside it:
+      guards           who may speak with whom in a namespace with EventSources, and how many pods may be
+                       evicted at once (-n: that namespace; --namespaced has them already)
+      monitors         PodMonitor and ServiceMonitor for the Prometheus operator
+      workflow-policy  what Workflows may be that Sensors create
+    """
+    if parts:
+        found = [obj for part in parts for obj in optional_part(part, namespace)]
+    else:
+        wanted = [name for name in namespaces.split(",") if name]
+        if namespaced and wanted:
+            raise click.UsageError("--namespaced and --namespaces exclude each other")
+        found = list(installation(namespace, namespaced=namespaced, namespaces=wanted, crds=not no_crds))
+        found = [_with_images(obj, image, nats_image) for obj in found]
+    click.echo(documents(found), nl=False)
+
+
+def installation(
+    namespace: str, *, namespaced: bool = False, namespaces: Sequence[str] = (), crds: bool = True
+) -> Iterator[Json]:
+    """The objects of an installation whose controller is in this namespace. It looks after its own, after ``namespaces``, or all."""
+    name = "manifests/namespace-install.yaml" if namespaced else "manifests/install.yaml"
+    for obj in _read(name, namespace, crds=crds):
+        if namespaces and obj["kind"] == "Deployment":
+            (container,) = obj["spec"]["template"]["spec"]["containers"]
+            container["args"] = [*container["args"], "--namespaces", ",".join(namespaces)]
+        if namespaces and obj["kind"] == "ClusterRoleBinding":
+            for name in namespaces:
+                yield {**obj, "kind": "RoleBinding", "metadata": {**obj["metadata"], "namespace": name}}
+        else:
+            yield obj
+
+
+def optional_part(part: str, namespace: str) -> list[Json]:
+    """The objects of a part, in this namespace."""
+    return _read(PARTS[part], namespace)
+
+
+def _read(name: str, namespace: str, *, crds: bool = True) -> list[Json]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    texts = bundled.find(name).read_text().split("\n---\n")
+    if not crds:  # they are long
+        texts = [text for text in texts if _DEFINITION not in text]
+    found = [obj for text in texts if (obj := yaml.load(text, Loader=loader))]  # noqa: S506 it is a safe one
+    return [_in_namespace(obj, namespace) for obj in found]
+
+
+def _in_namespace(obj: Json, namespace: str) -> Json:
+    """The object with each mention of the files' namespace replaced."""
+    metadata = obj["metadata"]
+    if obj["kind"] == "Namespace":
+        return {**obj, "metadata": {**metadata, "name": namespace}}
+    if "namespace" in metadata:
+        obj = {**obj, "metadata": {**metadata, "namespace": namespace}}
+    if "subjects" in obj:
+        obj = {**obj, "subjects": [{**subject, "namespace": namespace} for subject in obj["subjects"]]}
+    return obj
+
+
+def _with_images(obj: Json, image: str | None, nats_image: str | None) -> Json:
+    if obj["kind"] != "Deployment":
+        return obj
+    (container,) = obj["spec"]["template"]["spec"]["containers"]
+    chosen = {"POINTSMAN_IMAGE": image, "POINTSMAN_NATS_IMAGE": nats_image}
+    container["image"] = image or container["image"]
+    container["env"] = [
+        {**variable, "value": chosen.get(variable["name"]) or variable["value"]} if "value" in variable else variable
+        for variable in container["env"]
+    ]
+    return obj
