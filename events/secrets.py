@@ -14,17 +14,23 @@ __all__ = ["Vault"]
 
 Key = tuple[str, str, str, str]
 
+MOST_HELD = 4
+"""Old values of a key that are accepted at most."""
+
 
 class Vault:
     """Secret and ConfigMap values, replaceable at run time (rotation).
 
     Keys are ``("secret" | "configmap", namespace, name, key)``. With a key ``<key>-previous`` beside ``<key>`` both values
-    are good, so that a secret can be rotated while deliveries come in. ``mounted``: they come from the folders of a pod; this only
-    changes what a message advises.
+    are good, so that a secret can be rotated while deliveries come in. A key that is ``hold``-ed keeps its old values until they are
+    let go: of a hook, until its forge has the new one. ``mounted``: the values come from the folders of a pod; this only changes
+    what a message advises. ``generation`` counts the changes.
     """
 
     def __init__(self, values: Mapping[Key, bytes] | None = None, *, mounted: bool = False) -> None:
         self._values: dict[Key, bytes] = dict(values or {})
+        self._held: dict[Key, tuple[bytes, ...]] = {}
+        self.generation = 0
         self._mounted = mounted
 
     def __repr__(self) -> str:
@@ -36,7 +42,27 @@ class Vault:
 
     def replace(self, values: Mapping[Key, bytes]) -> None:
         """Take up new values at once."""
+        for key, old in self._held.items():
+            before, now = self._values.get(key), values.get(key)
+            if before is not None and before != now:
+                kept = [value for value in (before, *old) if value != now]
+                self._held[key] = tuple(dict.fromkeys(kept))[:MOST_HELD]
         self._values = dict(values)
+        self.generation += 1
+
+    def hold(self, namespace: str, selector: SecretKeySelector, old: Iterable[bytes] = ()) -> None:
+        """Accept this key's old values as well, from now on; ``old`` are known already, the latest first."""
+        key = ("secret", namespace, selector.name, selector.key)
+        kept = [value for value in (*self._held.get(key, ()), *old) if value != self._values.get(key)]
+        self._held[key] = tuple(dict.fromkeys(kept))[:MOST_HELD]
+
+    def holds(self, namespace: str, selector: SecretKeySelector) -> bool:
+        """Whether old values of this key are accepted."""
+        return bool(self._held.get(("secret", namespace, selector.name, selector.key)))
+
+    def let_go(self, namespace: str, selector: SecretKeySelector) -> None:
+        """Accept the old values of a held key no more."""
+        self._held["secret", namespace, selector.name, selector.key] = ()
 
     def __contains__(self, key: Key) -> bool:
         return key in self._values
@@ -64,7 +90,11 @@ class Vault:
         return SpecError(text, hint=hint, reason="SecretKeyMissing")
 
     def accepted(self, namespace: str, selector: SecretKeySelector) -> tuple[bytes, ...]:
-        """All values that are good now: the current one and, during a rotation, the previous one."""
+        """All values that are good now: the current one and, during a rotation, those before it."""
         current = self.get(namespace, selector)
         previous = self._values.get(("secret", namespace, selector.name, f"{selector.key}-previous"))
-        return (current,) if previous is None else (current, previous.removesuffix(b"\n"))
+        held = self._held.get(("secret", namespace, selector.name, selector.key), ())
+        if previous is None and not held:
+            return (current,)
+        others = (*(() if previous is None else (previous,)), *held)
+        return (current, *(value.removesuffix(b"\n") for value in others))

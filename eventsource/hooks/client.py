@@ -29,6 +29,9 @@ _LARGEST_ANSWER = 16 << 20
 _MOST_PAGES = 500
 _REMEMBERED = 1_000
 _WORDS = 300
+_SHORT = 10
+"""Items of a list that fit any page. A longer one is read anew each time: a full page stays the same, and so does its ETag, when another
+one has come behind it."""
 
 DEFAULT_WAIT = 60.0
 """Seconds to wait when a forge says that it was asked too often, but not how long."""
@@ -128,7 +131,7 @@ class Client:
         """
         if (wait := self._closed_until - self._now()) > 0:
             raise Unavailable("the forge asks us to wait", retry_after=wait)
-        url = f"{self.base}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = self._url(path, query)
         headers = {**self._headers, **await self._authorize()}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -154,11 +157,16 @@ class Client:
         following: Mapping[str, str] | None = query or {}
         for _ in range(_MOST_PAGES):
             page = read(await self.call("GET", path, query=following))
+            if page.next is not None or found or len(page.items) >= _SHORT:
+                self._seen.pop(self._url(path, following), None)
             found += page.items
             if page.next is None or page.next == following:
                 return found
             following = page.next
         raise Unavailable(f"the list at {path} has more than {_MOST_PAGES} pages")
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self.base}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def _remember(self, url: str, answer: Answer) -> None:
         self._seen[url] = answer

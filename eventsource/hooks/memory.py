@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from events.errors import Unavailable
-from eventsource.hooks.plan import Desired, Existing, Target
+from eventsource.hooks.plan import Desired, Existing, Sealed, Target
 
 __all__ = ["FileStore", "Hook", "Memory", "Remembered", "Store"]
 
@@ -40,6 +40,10 @@ class Hook:
     secret: str
     at: float
     finish: bool
+    settled: float = 0.0
+    """All deliveries before this moment have come, or are given up."""
+    asked: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Deliveries that were asked for again: how often, and when last."""
 
 
 @dataclass(slots=True)
@@ -58,7 +62,8 @@ class Remembered:
         before = self.hooks.get(key)
         same = before is not None and before.secret == wish.fingerprint and before.url == wish.url
         at = before.at if before is not None and same else now
-        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish)
+        log = (before.settled, before.asked) if before is not None else (0.0, {})
+        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log)
 
     def forget(self, instance: str, hook: Existing) -> None:
         """Remember no more of a hook that is gone."""
@@ -72,12 +77,14 @@ class Remembered:
             if hook.finish and (instance, target, hook.url) not in wanted
         ]
 
-    def confirmed(self, instance: str, wish: Desired) -> float | None:
-        """Since when the forge has the secret that is wished on this hook; None: it has not, as far as we know."""
-        for (where, target, _), hook in self.hooks.items():
-            if (where, target, hook.url) == (instance, wish.target, wish.url) and hook.secret == wish.fingerprint:
-                return hook.at
-        return None
+    def confirmed(self, instance: str, url: str, secret: Sealed) -> float | None:
+        """Since when all hooks with this URL have this secret; None: they have not, as far as we know."""
+        ours = [
+            (target, hook) for (where, target, _), hook in self.hooks.items() if (where, hook.url) == (instance, url)
+        ]
+        if not ours or any(hook.secret != secret.fingerprint(target, url) for target, hook in ours):
+            return None
+        return max(hook.at for _, hook in ours)
 
     def to_bytes(self) -> bytes:
         """As JSON."""
@@ -91,6 +98,8 @@ class Remembered:
                     "secret": hook.secret,
                     "at": hook.at,
                     "finish": hook.finish,
+                    "settled": hook.settled,
+                    "asked": hook.asked,
                 }
                 for (instance, target, id), hook in self.hooks.items()
             ]
@@ -101,7 +110,7 @@ class Remembered:
         """Read; what cannot be read is forgotten."""
         try:
             return cls(dict(_entries(orjson.loads(data))))
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
             return cls()
 
 
@@ -109,7 +118,9 @@ def _entries(items: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, Target, s
     for item in items:
         kind, name = item["target"]
         key = (str(item["forge"]), Target(str(kind), str(name)), str(item["id"]))
-        yield key, Hook(str(item["url"]), str(item["secret"]), float(item["at"]), bool(item["finish"]))
+        asked = {str(name): (int(times), float(last)) for name, (times, last) in item.get("asked", {}).items()}
+        settled = float(item.get("settled", 0))
+        yield key, Hook(str(item["url"]), str(item["secret"]), float(item["at"]), bool(item["finish"]), settled, asked)
 
 
 class Memory:

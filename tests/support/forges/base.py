@@ -80,6 +80,8 @@ class FakeForge:
     fault: Callable[[Request], Fault | None] = lambda request: None
     calls: list[Request] = field(default_factory=list)
     url: str = ""
+    clock: float = 1_700_000_000.0
+    """The time of clients made by ``connect``."""
     _last: int = 1000
 
     @property
@@ -167,7 +169,7 @@ class FakeForge:
         tls: object = None,
     ) -> client.Client:
         """As ``eventsource.hooks.Connect``: clients that ask it without a network, whatever the host in ``base``."""
-        return client.Client(self.send, base, authorize, headers=headers, now=lambda: 1_700_000_000.0)
+        return client.Client(self.send, base, authorize, headers=headers, now=lambda: self.clock)
 
     @contextlib.asynccontextmanager
     async def serve(self, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:

@@ -1,0 +1,238 @@
+"""Hooks looked after for as long as a source process runs. Shell.
+
+At the start, after each change of a Secret, and every twelve minutes; after trouble sooner, with growing pauses, and never before the
+forge wants to hear of us again. Of several processes the one with the lease acts. The others follow what it remembers, so that all
+of them accept a secret's old value until ten minutes after the forge has the new one. Hooks are deleted when their EventSource is,
+never because a process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import aiohttp
+import structlog
+
+from events.backoff import jittered
+from events.errors import SpecError
+from events.models.eventsource import EventSource
+from events.models.shared import TLSConfig
+from events.secrets import Vault
+from eventsource.hooks import INTERVAL, Connect, Forge
+from eventsource.hooks.client import Authorize, Client, http_transport
+from eventsource.hooks.found import forges_of
+from eventsource.hooks.memory import Memory, Store
+from eventsource.hooks.missed import MISSED_INTERVAL, Has, Redeliverer
+from eventsource.hooks.reconcile import Reconciler, Result
+
+__all__ = ["Holder", "connecting", "name_of", "pause_after", "run_hooks"]
+
+log = structlog.get_logger("hooks")
+
+OVERLAP = 600.0
+"""Seconds for which a secret's old value is good after the forge has confirmed the new one: deliveries may be under way, or sent again."""
+
+_TICK = 1.0
+_SOON = 30.0
+"""Seconds until the next look after a hook was made: somebody else may have made one at the same moment."""
+_FIRST_PAUSE = 15.0
+
+Report = Callable[[list[dict[str, Any]]], None]
+
+
+class Holder(Protocol):
+    """Says which of several processes acts: ``eventbus.lease.Lease``, or ``FileLease``."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is this one."""
+
+
+@asynccontextmanager
+async def connecting(vault: Vault, namespace: str) -> AsyncIterator[Connect]:
+    """Makes clients over the network; their connections end with this."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+        def connect(
+            base: str, authorize: Authorize, *, headers: Mapping[str, str] | None = None, tls: TLSConfig | None = None
+        ) -> Client:
+            return Client(http_transport(session, _context(vault, namespace, tls)), base, authorize, headers=headers)
+
+        yield connect
+
+
+def _context(vault: Vault, namespace: str, tls: TLSConfig | None) -> ssl.SSLContext | bool:
+    """Raises SpecError for certificates that cannot be used."""
+    if tls is None:
+        return True
+    if tls.insecure_skip_verify:
+        return False
+    if tls.client_cert_secret is not None or tls.client_key_secret is not None:
+        raise SpecError("client certificates are not built yet for hooks", path="tls", reason="NotBuilt")
+    if tls.ca_cert_secret is None:
+        return True
+    try:
+        return ssl.create_default_context(cadata=vault.get(namespace, tls.ca_cert_secret).decode())
+    except (ValueError, ssl.SSLError):
+        raise SpecError("it holds no certificates in PEM", path="tls.caCertSecret") from None
+
+
+async def run_hooks(
+    sources: Sequence[EventSource],
+    vault: Vault,
+    store: Store,
+    *,
+    namespace: str = "default",
+    lease: Holder | None = None,
+    report: Report = lambda results: None,
+    has: Has | None = None,
+    connect: Connect | None = None,
+    removed: Sequence[EventSource] = (),
+) -> None:
+    """Look after the hooks of these EventSources until cancelled. Raises nothing of the forges'.
+
+    ``report`` gets the state of all hooks after each look; ``has`` says whether a delivery has come (for ``redeliverMissed``).
+    Of ``removed`` EventSources the hooks are deleted, where they have ``deleteHookOnFinish``.
+    """
+    memory = Memory(store)
+    states: dict[str, list[dict[str, Any]]] = {}
+
+    async def look_after(source: EventSource, *, gone: bool) -> None:
+        where = source.metadata.namespace or namespace
+        async with connecting(vault, where) as over_network:
+            keeper = _Keeper(source, where, vault, memory, connect or over_network, lease, has)
+
+            def tell(results: list[Result]) -> None:
+                states[keeper.name] = [result.to_json() for result in results]
+                report([one for state in states.values() for one in state])
+
+            await (keeper.remove() if gone else keeper.run(tell))
+
+    async with asyncio.TaskGroup() as tasks:
+        for source in sources:
+            tasks.create_task(look_after(source, gone=False))
+        for source in removed:
+            tasks.create_task(look_after(source, gone=True))
+
+
+class _Keeper:
+    """The hooks of one EventSource."""
+
+    def __init__(
+        self,
+        source: EventSource,
+        namespace: str,
+        vault: Vault,
+        memory: Memory,
+        connect: Connect,
+        lease: Holder | None,
+        has: Has | None,
+    ) -> None:
+        self.name = name_of(source, namespace)
+        self._namespace = namespace
+        self._vault = vault
+        self._memory = memory
+        self._lease = lease
+        self._forges, errors = forges_of(source, vault, connect, namespace=namespace)
+        self._errors = [Result(event, "", "", "refused", str(error)) for event, error in errors]
+        self._reconciler = Reconciler(self.name, self._forges, memory)
+        self._redeliverer = Redeliverer(self.name, self._forges, memory, has)
+        for forge in self._forges:
+            if forge.config.secret is not None:
+                vault.hold(namespace, forge.config.secret)
+
+    @property
+    def _acts(self) -> bool:
+        return self._lease is None or self._lease.held
+
+    async def run(self, tell: Callable[[list[Result]], None]) -> None:
+        """Look again and again."""
+        if not self._forges and not self._errors:
+            return
+        failures = 0
+        while True:
+            generation = self._vault.generation
+            pause = _TICK
+            if self._acts:
+                results = await self._look()
+                tell([*self._errors, *results])
+                failures = 0 if all(result.well for result in results) else failures + 1
+                interval = min((forge.interval for forge in self._forges), default=INTERVAL)
+                pause = pause_after(results, failures, interval)
+            await self._wait(pause, generation)
+
+    async def _look(self) -> list[Result]:
+        try:
+            return await self._reconciler.run()
+        except Exception as error:  # one bad answer must not end it for all time
+            log.exception("hooks cannot be looked after", source=self.name)
+            return [Result("", "", "", "failing", f"{type(error).__name__}: {error}")]
+
+    async def _wait(self, pause: float, generation: int) -> None:
+        """Until it is time, a Secret has changed, or whether it is we who act."""
+        began, acted = time.monotonic(), self._acts
+        while (waited := time.monotonic() - began) < pause:
+            if self._vault.generation != generation or self._acts != acted:
+                return
+            await self._between()
+            await asyncio.sleep(min(_TICK, pause - waited))
+
+    async def _between(self) -> None:
+        try:
+            if self._acts:
+                await self._redeliverer.run(MISSED_INTERVAL)
+            await self._let_go()
+        except Exception:
+            log.exception("hooks cannot be looked after", source=self.name)
+
+    async def _let_go(self) -> None:
+        """Accept old values no more where the forge has had the new one for long enough."""
+        held = [forge for forge in self._forges if _holds(self._vault, self._namespace, forge)]
+        if not held:
+            return
+        record = await self._memory.load(self.name)
+        for forge in held:
+            secret = forge.sealed()
+            assert secret is not None
+            assert forge.config.secret is not None
+            since = record.confirmed(forge.instance, forge.url, secret)
+            if since is not None and time.time() - since >= OVERLAP:
+                self._vault.let_go(self._namespace, forge.config.secret)
+                log.info("a secret's old value is not accepted any more", source=self.name, event_name=forge.event)
+
+    async def remove(self) -> None:
+        """Delete what was made under ``deleteHookOnFinish``, however long the forge is away."""
+        forges = [forge for forge in self._forges if forge.config.delete_hook_on_finish]
+        failures = 0
+        while forges:
+            if self._acts:
+                results = await self._reconciler.delete(forges)
+                if not any(result.state == "failing" for result in results):
+                    return
+                failures += 1
+            await asyncio.sleep(pause_after([], failures, INTERVAL) if failures else _TICK)
+
+
+def _holds(vault: Vault, namespace: str, forge: Forge[Any]) -> bool:
+    return forge.config.secret is not None and vault.holds(namespace, forge.config.secret)
+
+
+def pause_after(results: Sequence[Result], failures: int, interval: float) -> float:
+    """Seconds until the next look. ``failures``: looks in a row that did not go well."""
+    wait = max((result.wait or 0.0 for result in results), default=0.0)
+    if failures:
+        return max(wait, jittered(failures, random.random, first=_FIRST_PAUSE, cap=max(interval, INTERVAL)))
+    if any(result.state in ("created", "deleted") for result in results):
+        return min(_SOON, interval)
+    return interval
+
+
+def name_of(source: EventSource, namespace: str) -> str:
+    """How an EventSource is named in what is remembered; a key of the bus's KV and the name of a file."""
+    return f"{source.metadata.namespace or namespace}.{source.metadata.name}"
