@@ -126,6 +126,10 @@ class Subscription(Protocol):
 
     name: str
 
+    @property
+    def lag(self) -> int:
+        """How many messages wait on the bus for this consumer, as far as it is known."""
+
     def batches(self) -> AsyncIterator[Sequence[Message]]:
         """Batches of messages, one pull always outstanding; ends when the subscription is closed."""
 

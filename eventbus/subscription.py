@@ -21,7 +21,7 @@ from eventbus.api import JetStreamApi
 from eventbus.connection import status_of
 from eventbus.counters import REPEATED, STALLS
 from eventbus.interface import Progress
-from eventbus.messages import JetStreamMessage, header
+from eventbus.messages import JetStreamMessage, header, position
 from eventbus.stream import nanoseconds
 from events.crashpoints import crash_at
 from events.errors import PointsmanError, Unavailable
@@ -86,6 +86,8 @@ class PullSubscription:
         self._place = -1
         """How many deliveries the consumer had made at the last look, -1 when nothing was waiting then."""
         self._problem = ""
+        self._waiting: int | str = 0
+        """How many messages wait on the bus, or the address of an acknowledgement, which says it."""
         self._repeated = REPEATED.labels(name)
         self._stalls = STALLS.labels(name)
         self._bound = False
@@ -107,6 +109,11 @@ class PullSubscription:
         if not self._api.connection.is_up:
             return f"consumer {self.name}: the bus is away"
         return f"consumer {self.name}: {self._problem}" if self._problem else ""
+
+    @property
+    def lag(self) -> int:
+        """How many messages were not handed to this consumer yet, as of the newest one or, in quiet times, of the last look."""
+        return position(self._waiting, 4) if isinstance(self._waiting, str) else self._waiting
 
     async def start(self) -> None:
         """Create or update the consumer and begin to pull. Raises Unavailable, or Refused when the server says no for good."""
@@ -179,6 +186,7 @@ class PullSubscription:
         """How far this consumer has come, and how much of it lies between ``after`` and there. Raises Unavailable."""
         stream = await self._api.call(f"STREAM.INFO.{self._stream}")
         info = await self._api.call(f"CONSUMER.INFO.{self._stream}.{self.name}")
+        self._waiting = int(info["num_pending"])
         floor = int(info["ack_floor"]["stream_seq"])
         settled = await self._count(after) - await self._count(floor) if after < floor else 0
         kept_all = stream["config"].get("retention", "limits") == "limits"
@@ -215,6 +223,7 @@ class PullSubscription:
             return
         message = JetStreamMessage(subject, reply, data, headers, self._settle)
         self._credit -= 1
+        self._waiting = reply
         self._delivered = self._heard
         held = self._unsettled.get(message.sequence)
         if held is not None:
@@ -317,6 +326,7 @@ class PullSubscription:
             self._bound = False
             self._attention.set()
             return
+        self._waiting = int(info["num_pending"])
         before, self._place = self._place, int(info["delivered"]["consumer_seq"]) if info["num_pending"] else -1
         if info.get("paused"):
             self._problem = f"somebody has paused it; {info['num_pending']} events wait"

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from eventbus.tally import Account
 
-__all__ = ["accounts", "lost", "state", "targets"]
+__all__ = ["accounts", "lag", "lost", "state", "targets"]
 
 _TRIGGER = ("sensor", "trigger")
 _FIGURES = ("stored", "submitted", "filtered", "duplicate", "dead", "pending")
@@ -24,6 +24,7 @@ class _Gauges(Collector):
         self.lost: dict[str, int] = {}
         self.states: dict[str, Callable[[], tuple[bool, int]]] = {}
         self.queued: dict[str, Mapping[str, int]] = {}
+        self.lags: dict[str, Callable[[], int]] = {}
         self.targets: Callable[[], list[str]] = list
 
     def collect(self) -> Iterator[Metric]:
@@ -39,6 +40,9 @@ class _Gauges(Collector):
         )
         held = GaugeMetricFamily("pointsman_sensor_held", "Whether a sensor is held", labels=("sensor",))
         unsettled = GaugeMetricFamily("pointsman_sensor_unsettled", "Messages at work in memory", labels=("sensor",))
+        lag = GaugeMetricFamily(
+            "pointsman_sensor_lag", "Events on the bus that were not handed to the sensor yet", labels=("sensor",)
+        )
         waiting = GaugeMetricFamily("pointsman_rounds_waiting", "Rounds that wait for their target", labels=_TRIGGER)
         away = GaugeMetricFamily("pointsman_target_away", "Targets that are away", labels=("target",))
         for sensor, found in self.accounts.items():
@@ -52,12 +56,14 @@ class _Gauges(Collector):
             is_held, count = ask()
             held.add_metric((sensor,), is_held)
             unsettled.add_metric((sensor,), count)
+        for sensor, tell in self.lags.items():
+            lag.add_metric((sensor,), tell())
         for sensor, queued in self.queued.items():
             for trigger, count in queued.items():
                 waiting.add_metric((sensor, trigger), count)
         for target in self.targets():
             away.add_metric((target,), 1)
-        yield from (events, difference, missing, held, unsettled, waiting, away)
+        yield from (events, difference, missing, held, unsettled, lag, waiting, away)
 
 
 _GAUGES = _Gauges()
@@ -78,6 +84,11 @@ def state(sensor: str, ask: Callable[[], tuple[bool, int]], queued: Mapping[str,
     """``ask`` says whether a sensor is held and how many messages it works at; ``queued`` how many rounds wait, by trigger."""
     _GAUGES.states[sensor] = ask
     _GAUGES.queued[sensor] = queued
+
+
+def lag(sensor: str, ask: Callable[[], int]) -> None:
+    """``ask`` says how many events wait on the bus for a sensor."""
+    _GAUGES.lags[sensor] = ask
 
 
 def targets(ask: Callable[[], list[str]]) -> None:

@@ -5,19 +5,28 @@ Counting is adding to plain numbers: a sensor may have a hundred triggers for on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import accumulate
 
 from prometheus_client import REGISTRY
-from prometheus_client.core import CounterMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from events.models.event import Event
 from events.models.values import OutcomeKind, VerdictKind
 
-__all__ = ["SensorMetrics", "TriggerMetrics", "of_sensor"]
+__all__ = ["SensorMetrics", "TriggerMetrics", "last_error", "last_event", "last_submission", "of_sensor", "received_at"]
 
 _SENSOR = ("namespace", "sensor_name")
 _LABELS = (*_SENSOR, "trigger_name")
+
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+"""Seconds; what takes longer was waiting for a target that was away."""
 
 
 @dataclass(slots=True)
@@ -28,6 +37,18 @@ class TriggerMetrics:
     attempts: int = 0
     failed: int = 0
     seconds: float = 0.0
+    delays: list[int] = field(default_factory=lambda: [0] * (len(_BOUNDS) + 1))
+    """Submissions by the time since the delivery."""
+    delay: float = 0.0
+    """All these times together."""
+
+    def submitted(self, events: Iterable[Event], now: float) -> None:
+        """A submission of these events has succeeded ``now``, in seconds since 1970. The newest of them completed the round."""
+        received = max((when for event in events if (when := received_at(event))), default=0.0)
+        if received:
+            delay = max(0.0, now - received)
+            self.delays[bisect_left(_BOUNDS, delay)] += 1
+            self.delay += delay
 
     def settled(self, kind: OutcomeKind) -> None:
         """A round has settled."""
@@ -46,6 +67,17 @@ class SensorMetrics:
     def __init__(self) -> None:
         self.verdicts = dict.fromkeys(VerdictKind, 0)
         self.triggers: dict[str, TriggerMetrics] = {}
+        self.letters: Counter[tuple[str, str]] = Counter()
+        """Dead letters by trigger (empty: the event was put aside before any trigger) and reason."""
+        self.last_event = 0.0
+        """When events were last taken from the bus, in seconds since 1970; 0: never."""
+        self.last_submission = 0.0
+        self.last_error = (0.0, "")
+        """When a filter or a trigger last failed, and how."""
+
+    def failed(self, what: str, why: str) -> None:
+        """``what`` has failed, such as ``trigger 'build'``."""
+        self.last_error = (time.time(), f"{what}: {why}")
 
 
 class _Sensors(Collector):
@@ -67,6 +99,12 @@ class _Sensors(Collector):
             "pointsman_verdicts", "What dependencies said of events", labels=(*_SENSOR, "verdict")
         )
         outcomes = CounterMetricFamily("pointsman_outcomes", "What became of rounds", labels=(*_LABELS, "outcome"))
+        delay = HistogramMetricFamily(
+            "pointsman_delivery_to_submission_seconds", "Time from a delivery to what it set off", labels=_LABELS
+        )
+        letters = CounterMetricFamily(
+            "pointsman_dead_letters", "Rounds that became dead letters", labels=(*_LABELS, "reason")
+        )
         for sensor, numbers in self.by_name.items():
             for verdict, count in numbers.verdicts.items():
                 verdicts.add_metric((*sensor, verdict.value), count)
@@ -78,7 +116,24 @@ class _Sensors(Collector):
                 duration.add_metric(labels, count_value=trigger.attempts, sum_value=trigger.seconds * 1_000)
                 for kind, count in trigger.outcomes.items():
                     outcomes.add_metric((*labels, kind.value), count)
-        yield from (triggered, failed, given_up, duration, verdicts, outcomes)
+                delay.add_metric(labels, _buckets(trigger.delays), trigger.delay)
+            for (name, reason), count in numbers.letters.items():
+                letters.add_metric((*sensor, name, reason), count)
+        yield from (triggered, failed, given_up, duration, verdicts, outcomes, delay, letters)
+
+
+def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
+    """As Prometheus wants them: each counts all that took no longer."""
+    bounds = [*map(str, _BOUNDS), "+Inf"]
+    return list(zip(bounds, map(float, accumulate(counts)), strict=True))
+
+
+def received_at(event: Event) -> float:
+    """When an event was received, in seconds since 1970; 0 when it does not say so in a way that we know."""
+    try:
+        return datetime.fromisoformat(event.time).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 _SENSORS = _Sensors()
@@ -91,3 +146,19 @@ def of_sensor(namespace: str, sensor: str, triggers: Sequence[str]) -> SensorMet
     for name in triggers:
         metrics.triggers.setdefault(name, TriggerMetrics())
     return metrics
+
+
+def last_event() -> float | None:
+    """When a sensor of this process last got events, in seconds since 1970; None: never."""
+    return max((numbers.last_event for numbers in _SENSORS.by_name.values()), default=0.0) or None
+
+
+def last_submission() -> float | None:
+    """When a sensor of this process last submitted something, in seconds since 1970; None: never."""
+    return max((numbers.last_submission for numbers in _SENSORS.by_name.values()), default=0.0) or None
+
+
+def last_error() -> str | None:
+    """The newest failure of a filter or a trigger in this process, in words; None: there was none."""
+    errors = [numbers.last_error for numbers in _SENSORS.by_name.values() if numbers.last_error[0]]
+    return max(errors)[1] if errors else None

@@ -80,6 +80,7 @@ class SensorRunner:
         self._on_hold = self.sensor.id in self._ledger.held()
         self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold, sole=True)
         self._parking.hold(self._on_hold)
+        gauges.lag(self.sensor.id, lambda: self._subscription.lag)
         gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._settling.held)), self._submitting.queued)
 
     async def run(self) -> None:
@@ -113,6 +114,7 @@ class SensorRunner:
 
     async def _take(self, batch: Sequence[Message]) -> None:
         crash_at("consume.pulled")
+        self._metrics.last_event = time.time()
         decoded: list[Work] = []
         for message in batch:
             try:
@@ -201,6 +203,8 @@ class SensorRunner:
         failed = verdict.kind is VerdictKind.ERROR
         outcome = "error" if failed else "filtered"
         text = "" if verdict.seen is None else value_text(verdict.seen)
+        if failed:
+            self._metrics.failed(f"dependency '{decision.dependency}'", f"{verdict.clause}: {verdict.reason}")
         tell = log.warning if failed else log.info
         tell(
             "filter error" if failed else "filtered",

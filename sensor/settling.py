@@ -16,11 +16,13 @@ import structlog
 
 from eventbus.interface import Message
 from eventbus.ledger import Entry, EventRecord, Ledger
+from eventbus.rounds import RoundState
 from eventbus.tally import Units
 from events.backoff import full_jitter
 from events.crashpoints import crash_at
 from events.errors import Unavailable
 from events.models.event import Event
+from sensor import metrics
 from sensor.breaker import Targets
 from sensor.parking import MAX_PARKED, Parking
 from sensor.plan import CompiledSensor
@@ -68,6 +70,7 @@ class Settling:
     def __init__(self, sensor: CompiledSensor, ledger: Ledger, submitting: Submitting, targets: Targets) -> None:
         self._sensor = sensor
         self._ledger = ledger
+        self._metrics = metrics.of_sensor(sensor.namespace, sensor.name, [])
         self.parking = Parking(sensor, ledger, submitting, targets, self.write_settled)
         self.units = {subject: Units(counts) for subject, counts in sensor.units.items()}
         """How messages count, by the source and name of their events."""
@@ -162,6 +165,9 @@ class Settling:
                     gone=settled.gone,
                     settled=[(self._sensor.id, mark) for mark in marks],
                 )
+                for letter in settled.kept:
+                    if letter.state is RoundState.DEAD:
+                        self._metrics.letters[letter.trigger, letter.reason] += 1
                 return
             except Unavailable as error:
                 log.error("ledger cannot be written", sensor=self._sensor.id, error=str(error))

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from prometheus_client import REGISTRY
 
+from eventbus import marks
+from eventbus.jetstream import JetStreamBus
+from eventbus.ledger import read_outcomes
+from events.errors import Refused
+from events.models.event import Event
 from events.models.values import OutcomeKind, VerdictKind
 from sensor import metrics
+from tests.support.nats import bus, event, nats, until
+from tests.support.sensor import Target, run, sensor
+
+__all__ = ["bus", "nats"]
 
 
 def read(name: str, **labels: str) -> float | None:
@@ -43,3 +55,48 @@ def test_a_sensor_that_comes_again_counts_on() -> None:
     again = metrics.of_sensor("ns", "counted-on", ["a", "b"])
     assert again.triggers["a"].outcomes[OutcomeKind.DUPLICATE] == 1
     assert again.triggers["b"].outcomes[OutcomeKind.DUPLICATE] == 0
+
+
+def test_the_time_from_a_delivery_to_what_it_set_off_is_that_of_the_newest_event() -> None:
+    numbers = metrics.of_sensor("ns", "slow", ["t"]).triggers["t"]
+    old = Event("e1", "es", "github", "push", "2026-01-01T00:00:00Z")
+    new = Event("e2", "es", "github", "push", "2026-01-01T00:00:10.123456789Z")
+    numbers.submitted([new, old], metrics.received_at(new) + 0.3)
+    numbers.submitted([new], metrics.received_at(new) + 86_400)
+    numbers.submitted([Event("e3", "es", "github", "push", "yesterday")], 0.0)
+
+    def seconds(what: str, **labels: str) -> float:
+        name = f"pointsman_delivery_to_submission_seconds_{what}"
+        return read(name, sensor_name="slow", trigger_name="t", **labels) or 0
+
+    assert [seconds("bucket", le=bound) for bound in ("0.25", "0.5", "1800.0", "+Inf")] == [0, 1, 1, 2]
+    assert (seconds("count"), round(seconds("sum"), 3)) == (2, 86400.3)
+
+
+async def test_dead_letters_are_counted_by_reason_and_the_status_says_what_was_last(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    target = Target(Refused("no quota", status=403))
+    async with run(sensor(), bus, target, tmp_path) as runner:
+        await bus.publish(event("e1"))
+        await bus.publish(event("e2"))
+        await until(lambda: len(target.created) == 1 and len(list(read_outcomes(tmp_path))) == 2)
+        assert runner.sensor.id == "default/ci"
+    labels = {"namespace": "default", "sensor_name": "ci", "trigger_name": "start", "reason": "Refused"}
+    assert (REGISTRY.get_sample_value("pointsman_dead_letters_total", labels) or 0) >= 1
+    assert (metrics.last_error() or "").startswith("trigger 'start': Refused: no quota")
+    assert time.time() - (metrics.last_event() or 0) < 20
+    assert time.time() - (metrics.last_submission() or 0) < 20
+
+
+async def test_the_lag_is_what_waits_on_the_bus(bus: JetStreamBus, tmp_path: Path) -> None:
+    lag = "pointsman_sensor_lag"
+    async with run(sensor(), bus, Target(), tmp_path):
+        pass
+    for number in range(5):
+        await bus.publish(event(f"late-{number}"))
+    marks.change_hold(tmp_path, ["default/ci"], held=True)
+    async with run(sensor(), bus, Target(), tmp_path):
+        await until(lambda: REGISTRY.get_sample_value(lag, {"sensor": "default/ci"}) == 5)
+        marks.change_hold(tmp_path, ["default/ci"], held=False)
+        await until(lambda: REGISTRY.get_sample_value(lag, {"sensor": "default/ci"}) == 0)
