@@ -1,0 +1,117 @@
+"""Several processes look after the same hooks, with a lease on a real bus: one acts, another goes on, and no hook is ever missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from eventbus.jetstream import JetStreamBus
+from eventbus.lease import Lease
+from events.models.base import parse
+from events.models.eventsource import EventSource
+from events.secrets import Vault
+from eventsource.hooks import running
+from tests.support.forges.base import Answer, Request
+from tests.support.forges.gitlab import FakeGitLab
+from tests.support.forges.managed import WEBHOOK, Store, selector
+from tests.support.nats import bus, nats
+
+__all__ = ["bus", "nats"]
+
+EVENT = {
+    "webhook": WEBHOOK,
+    "projects": ["7"],
+    "events": ["PushEvents"],
+    "gitlabBaseURL": "https://gitlab.example",
+    "accessToken": selector("api"),
+    "secretToken": selector("secret"),
+    "deleteHookOnFinish": True,
+}
+SOURCE = parse(EventSource, {"metadata": {"name": "source", "namespace": "ns"}, "spec": {"gitlab": {"push": EVENT}}})
+
+
+def vault(secret: bytes = b"first") -> Vault:
+    return Vault(values(secret))
+
+
+def values(secret: bytes) -> dict[tuple[str, str, str, str], bytes]:
+    return {("secret", "ns", "forge", key): value for key, value in {"api": b"glpat-abc", "secret": secret}.items()}
+
+
+class Watched(FakeGitLab):
+    """Notes when there was no hook after there had been one."""
+
+    gaps = 0
+
+    def ask(self, request: Request) -> Answer:
+        before = bool(self.hooks["projects/7"])
+        answer = super().ask(request)
+        self.gaps += before and not self.hooks["projects/7"]
+        return answer
+
+    @property
+    def created(self) -> int:
+        return sum(call.method == "POST" for call in self.calls)
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_TICK", 0.02)
+
+
+@contextlib.asynccontextmanager
+async def replica(bus: JetStreamBus, name: str, fake: FakeGitLab) -> AsyncIterator[Lease]:
+    """A process that looks after the hooks for as long as it has the lease; ends as a process does that is told to stop."""
+    lease = Lease(bus, "hooks", name)
+    state = await bus.state("pointsman_hooks")
+
+    async def work() -> None:
+        async with lease:
+            await asyncio.Event().wait()
+
+    tasks = [
+        asyncio.create_task(work()),
+        asyncio.create_task(running.run_hooks([SOURCE], vault(), state, lease=lease, connect=fake.connect)),
+    ]
+    try:
+        yield lease
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_through_a_rolling_update_there_is_one_hook_at_every_moment(bus: JetStreamBus) -> None:
+    fake = Watched(hooks={"projects/7": []})
+    async with asyncio.timeout(30), contextlib.AsyncExitStack() as new:
+        async with replica(bus, "old-1", fake) as one, replica(bus, "old-2", fake) as two:
+            while not fake.hooks["projects/7"]:
+                await asyncio.sleep(0.01)
+            assert one.held != two.held
+            third = await new.enter_async_context(replica(bus, "new", fake))
+        looks = len(fake.calls)
+        while not (third.held and len(fake.calls) > looks):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+
+    assert (fake.created, fake.gaps, len(fake.hooks["projects/7"])) == (1, 0, 1)
+    assert [call.method for call in fake.writes] == ["POST"], "the new process knows what the old one has set"
+
+
+async def test_without_a_lease_two_that_start_together_leave_one_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two installations on one forge would: each makes one, and the next look deletes the younger."""
+    monkeypatch.setattr(running, "_SOON", 0.1)
+    fake = Watched(hooks={"projects/7": []})
+    tasks = [asyncio.create_task(running.run_hooks([SOURCE], vault(), Store(), connect=fake.connect)) for _ in range(2)]
+    async with asyncio.timeout(30):
+        while not any(call.method == "DELETE" for call in fake.calls):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert (fake.created, fake.gaps, len(fake.hooks["projects/7"])) == (2, 0, 1)

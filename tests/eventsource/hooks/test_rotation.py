@@ -1,0 +1,116 @@
+"""A secret is changed while deliveries come in: none is refused, and in the end only the new one counts."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import random
+import socket
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from events.models.base import parse
+from events.models.eventsource import EventSource
+from events.secrets import Vault
+from eventsource import process
+from eventsource.hooks import running
+from tests.eventsource.suite import MemoryBus
+from tests.support.forges.base import FakeForge, Hook
+from tests.support.forges.github import FakeGitHub
+from tests.support.forges.gitlab import FakeGitLab
+from tests.support.forges.managed import WEBHOOK, Store, selector
+
+BODY = b'{"object_kind": "push"}'
+GITLAB = {"projects": ["7"], "events": ["PushEvents"], "gitlabBaseURL": "https://gitlab.example"}
+GITHUB = {"repositories": [{"owner": "o", "names": ["r"]}], "events": ["push"], "active": True, "contentType": "json"}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A forge with one target, how its EventSource says so, and how it proves its deliveries."""
+
+    kind: str
+    fake: Callable[[], FakeForge]
+    config: dict[str, Any]
+    proof: Callable[[Hook], dict[str, str]]
+
+
+def signed(hook: Hook) -> dict[str, str]:
+    digest = hmac.new(str(hook["config"]["secret"]).encode(), BODY, "sha256").hexdigest()
+    return {"X-Hub-Signature-256": f"sha256={digest}", "X-GitHub-Event": "push", "X-GitHub-Delivery": str(uuid.uuid4())}
+
+
+def with_token(hook: Hook) -> dict[str, str]:
+    return {"X-Gitlab-Token": str(hook["token"]), "Idempotency-Key": str(uuid.uuid4())}
+
+
+BENCHES = [
+    Bench(
+        "gitlab",
+        lambda: FakeGitLab(hooks={"projects/7": []}, token="t"),
+        {**GITLAB, "accessToken": selector("api"), "secretToken": selector("secret")},
+        with_token,
+    ),
+    Bench(
+        "github",
+        lambda: FakeGitHub(hooks={"repos/o/r": []}, prefix="", token="t"),
+        {**GITHUB, "apiToken": selector("api"), "webhookSecret": selector("secret")},
+        signed,
+    ),
+]
+
+
+def values(secret: bytes) -> dict[Any, bytes]:
+    return {("secret", "ns", "forge", key): value for key, value in {"api": b"t", "secret": secret}.items()}
+
+
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
+async def test_no_delivery_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forge signs with the secret that the hook has when it sends; what is sent arrives up to 0.3 s later."""
+    monkeypatch.setattr(running, "_TICK", 0.02)
+    monkeypatch.setattr(running, "OVERLAP", 1.0)
+    spec = {bench.kind: {"push": {"webhook": WEBHOOK, **bench.config}}}
+    source = parse(EventSource, {"metadata": {"name": "source", "namespace": "ns"}, "spec": spec})
+    vault, fake, statuses = Vault(values(b"first")), bench.fake(), Counter[int]()
+    ((target, hooks),) = fake.hooks.items()
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/push"
+    served = process.Sources([source], vault)
+    server = await process.start(served, {12000: [listening]}, lambda namespace, name: MemoryBus())  # type: ignore[return-value]
+
+    async def deliver(session: aiohttp.ClientSession, headers: dict[str, str]) -> int:
+        await asyncio.sleep(random.random() * 0.3)
+        async with session.post(url, data=BODY, headers={"Content-Type": "application/json", **headers}) as answer:
+            return answer.status
+
+    async def counted(session: aiohttp.ClientSession) -> None:
+        statuses[await deliver(session, bench.proof(hooks[0]))] += 1
+
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        keeping = asyncio.create_task(running.run_hooks([source], vault, Store(), connect=fake.connect))
+        try:
+            while not hooks:
+                await asyncio.sleep(0.01)
+            old = bench.proof(hooks[0])
+            async with asyncio.TaskGroup() as traffic:
+                for number in range(300):
+                    traffic.create_task(counted(session))
+                    if number in (75, 150):
+                        vault.replace(values(b"second" if number == 75 else b"third"))
+                    await asyncio.sleep(0.005)
+            assert statuses == {200: 300}
+            while await deliver(session, old) == 200:
+                await asyncio.sleep(0.1)
+            assert await deliver(session, bench.proof(hooks[0])) == 200
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await server.drain(0)
+            listening.close()
+    assert "third" in str(fake.hooks[target])
