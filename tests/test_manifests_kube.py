@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from events.cli import rbac
 from events.cli.install import command
 from tests.support.kube import ApiServer, api_server, crd, needs_kube
 
@@ -21,6 +22,19 @@ pytestmark = [needs_kube, pytest.mark.kube]
 
 GOLDEN = Path(__file__).parent / "golden/rights.txt"
 POLICY_ACCOUNT = "system:serviceaccount:team:ci-sensor"
+
+SENSOR = """
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: ci}
+spec:
+  template: {serviceAccountName: ci-sensor}
+  dependencies: [{name: push, eventSourceName: github, eventName: push}]
+  triggers:
+  - template:
+      name: ci
+      argoWorkflow: {operation: submit, source: {resource: {kind: Workflow, metadata: {generateName: ci-}}}}
+"""
 
 Json = dict[str, Any]
 
@@ -42,6 +56,7 @@ def installed(api: ApiServer) -> ApiServer:
     api.kubectl("create", "namespace", "alone")
     apply(api, printed("--namespaced", "-n", "alone"))
     apply(api, printed("--part", "guards", "--part", "workflow-policy", "-n", "team"))
+    apply(api, CliRunner().invoke(rbac.command, ["-n", "alone", "-"], input=SENSOR).stdout)
     return api
 
 
@@ -70,7 +85,7 @@ def rights(api: ApiServer, account: str, namespace: str) -> list[str]:
 def test_what_each_account_may_do_is_on_a_list(installed: ApiServer) -> None:
     """To see and judge a change: write the list anew with ``POINTSMAN_GOLDEN=write``."""
     lines = []
-    for account in ("pointsman:pointsman-controller", "alone:pointsman-controller"):
+    for account in ("pointsman:pointsman-controller", "alone:pointsman-controller", "alone:ci-sensor", "alone:default"):
         for namespace in ("pointsman", "team", "alone"):
             lines += [f"{account} in {namespace}", *rights(installed, account, namespace)]
     if os.environ.get("POINTSMAN_GOLDEN") == "write":

@@ -24,11 +24,13 @@ COMMANDS = {
     "release": "Let a sensor that is held go on",
     "explain": "Show what a delivery or an event would do, and why, without doing it",
     "eventsource": "Serve the webhooks of one EventSource, in a pod that the controller makes",
+    "sensor": "Run one Sensor, in a pod that the controller makes",
     "server": "Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does",
     "lint": "Check manifests offline",
     "controller": "Run what the EventBuses, EventSources and Sensors of a cluster ask for",
     "crds": "Print the CustomResourceDefinitions for a cluster",
     "install": "Print the manifests of an installation",
+    "rbac": "Print the rights that Sensors need",
 }
 
 
