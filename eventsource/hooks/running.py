@@ -38,6 +38,9 @@ log = structlog.get_logger("hooks")
 OVERLAP = 600.0
 """Seconds for which a secret's old value is good after the forge has confirmed the new one: deliveries may be under way, or sent again."""
 
+SPREAD = 90.0
+"""Seconds within which a changed Secret is in all pods of a cluster: each kubelet looks once a minute."""
+
 _TICK = 1.0
 _SOON = 30.0
 """Seconds until the next look after a hook was made: somebody else may have made one at the same moment."""
@@ -94,11 +97,13 @@ async def run_hooks(
     has: Has | None = None,
     connect: Connect | None = None,
     removed: Sequence[EventSource] = (),
+    spread: float = 0.0,
 ) -> None:
     """Look after the hooks of these EventSources until cancelled. Raises nothing of the forges'.
 
     ``report`` gets the state of all hooks after each look; ``has`` says whether a delivery has come (for ``redeliverMissed``).
-    Of ``removed`` EventSources the hooks are deleted, where they have ``deleteHookOnFinish``.
+    Of ``removed`` EventSources the hooks are deleted, where they have ``deleteHookOnFinish``. ``spread``: seconds after a change of a
+    Secret before the forge is told, so that by then all processes that receive deliveries accept the new value.
     """
     memory = Memory(store)
     states: dict[str, list[dict[str, Any]]] = {}
@@ -106,7 +111,7 @@ async def run_hooks(
     async def look_after(source: EventSource, *, gone: bool) -> None:
         where = source.metadata.namespace or namespace
         async with connecting(vault, where) as over_network:
-            keeper = _Keeper(source, where, vault, memory, connect or over_network, lease, has)
+            keeper = _Keeper(source, where, vault, memory, connect or over_network, lease, has, spread)
 
             def tell(results: list[Result]) -> None:
                 states[keeper.name] = [result.to_json() for result in results]
@@ -133,12 +138,14 @@ class _Keeper:
         connect: Connect,
         lease: Holder | None,
         has: Has | None,
+        spread: float,
     ) -> None:
         self.name = name_of(source, namespace)
         self._namespace = namespace
         self._vault = vault
         self._memory = memory
         self._lease = lease
+        self._spread = spread
         self._forges, errors = forges_of(source, vault, connect, namespace=namespace)
         self._errors = [Result(event, "", "", "refused", str(error)) for event, error in errors]
         self._reconciler = Reconciler(self.name, self._forges, memory)
@@ -166,6 +173,8 @@ class _Keeper:
                 interval = min((forge.interval for forge in self._forges), default=INTERVAL)
                 pause = pause_after(results, failures, interval)
             await self._wait(pause, generation)
+            if self._vault.generation != generation:
+                await asyncio.sleep(self._spread)
 
     async def _look(self) -> list[Result]:
         try:

@@ -12,6 +12,7 @@ from eventbus.jetstream import JetStreamBus
 from eventbus.lease import Lease
 from events.models.base import parse
 from events.models.eventsource import EventSource
+from events.models.shared import SecretKeySelector
 from events.secrets import Vault
 from eventsource.hooks import running
 from tests.support.forges.base import Answer, Request
@@ -31,6 +32,8 @@ EVENT = {
     "deleteHookOnFinish": True,
 }
 SOURCE = parse(EventSource, {"metadata": {"name": "source", "namespace": "ns"}, "spec": {"gitlab": {"push": EVENT}}})
+
+SECRET = SecretKeySelector(name="forge", key="secret")
 
 
 def vault(secret: bytes = b"first") -> Vault:
@@ -115,3 +118,35 @@ async def test_without_a_lease_two_that_start_together_leave_one_hook(monkeypatc
     await asyncio.gather(*tasks, return_exceptions=True)
 
     assert (fake.created, fake.gaps, len(fake.hooks["projects/7"])) == (2, 0, 1)
+
+
+async def test_a_forge_gets_a_new_secret_when_all_processes_accept_it() -> None:
+    """A cluster brings a Secret to one pod sooner than to another; whichever gets a delivery must accept it."""
+    fake, vaults = Watched(hooks={"projects/7": []}), (vault(), vault())
+    store, refused = Store(), 0
+    tasks = [
+        asyncio.create_task(running.run_hooks([SOURCE], one, store, lease=Held(held), connect=fake.connect, spread=0.3))
+        for one, held in zip(vaults, (True, False), strict=True)
+    ]
+    async with asyncio.timeout(30):
+        while not fake.hooks["projects/7"]:
+            await asyncio.sleep(0.01)
+        vaults[0].replace(values(b"second"))
+        for step in range(200):
+            if step == 20:
+                vaults[1].replace(values(b"second"))
+            token = str(fake.hooks["projects/7"][0]["token"]).encode()
+            refused += sum(token not in one.accepted("ns", SECRET) for one in vaults)
+            await asyncio.sleep(0.005)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert (refused, fake.hooks["projects/7"][0]["token"]) == (0, "second")
+
+
+class Held:
+    """A lease that one has and another has not."""
+
+    def __init__(self, held: bool) -> None:
+        self.held = held
