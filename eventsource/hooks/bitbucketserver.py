@@ -61,12 +61,13 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
 
     @property
     def interval(self) -> float:
-        """``checkInterval``, where it is given."""
+        """``checkInterval``, where it is given. A project costs a call more, which may be the second for its only hook."""
+        usual = 2 * INTERVAL if self.config.projects else INTERVAL
         try:
             seconds = go_duration(self.config.check_interval) / 1e9
         except ValueError:
-            return INTERVAL
-        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else INTERVAL
+            return usual
+        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else usual
 
     def wanted(self) -> list[Desired]:
         """A hook on each of the ``repositories``."""

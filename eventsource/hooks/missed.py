@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from events.errors import PointsmanError
+from events.errors import PointsmanError, Unavailable
 from eventsource.hooks import Forge, Missed
 from eventsource.hooks.memory import Hook, Memory
 from eventsource.hooks.plan import Existing
@@ -23,6 +23,9 @@ log = structlog.get_logger("hooks")
 
 MISSED_INTERVAL = 300.0
 """Seconds between two looks into a log."""
+
+SOON = 60.0
+"""Seconds until the next look after one that the forge did not let us finish: GitLab sends five deliveries a minute again."""
 
 LOOK_BACK = 3 * 24 * 3600.0
 """Seconds that a log goes back: that of GitHub, three days."""
@@ -72,6 +75,8 @@ class Redeliverer:
                 try:
                     asked += await self._look(forge, there, hook)
                 except PointsmanError as error:
+                    if isinstance(error, Unavailable):
+                        self._next = min(self._next, self._now() + (error.retry_after or SOON))
                     log.warning(
                         "missed deliveries cannot be asked for",
                         source=self._name,

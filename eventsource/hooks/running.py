@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +19,6 @@ import aiohttp
 import structlog
 
 from events.backoff import jittered
-from events.errors import SpecError
 from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Vault
@@ -30,6 +28,7 @@ from eventsource.hooks.found import forges_of
 from eventsource.hooks.memory import Memory, Store
 from eventsource.hooks.missed import MISSED_INTERVAL, Has, Redeliverer
 from eventsource.hooks.reconcile import Reconciler, Result
+from eventsource.hooks.tls import client_context
 
 __all__ = ["Holder", "connecting", "name_of", "pause_after", "run_hooks"]
 
@@ -65,25 +64,11 @@ async def connecting(vault: Vault, namespace: str) -> AsyncIterator[Connect]:
         def connect(
             base: str, authorize: Authorize, *, headers: Mapping[str, str] | None = None, tls: TLSConfig | None = None
         ) -> Client:
-            return Client(http_transport(session, _context(vault, namespace, tls)), base, authorize, headers=headers)
+            return Client(
+                http_transport(session, client_context(vault, namespace, tls)), base, authorize, headers=headers
+            )
 
         yield connect
-
-
-def _context(vault: Vault, namespace: str, tls: TLSConfig | None) -> ssl.SSLContext | bool:
-    """Raises SpecError for certificates that cannot be used."""
-    if tls is None:
-        return True
-    if tls.insecure_skip_verify:
-        return False
-    if tls.client_cert_secret is not None or tls.client_key_secret is not None:
-        raise SpecError("client certificates are not built yet for hooks", path="tls", reason="NotBuilt")
-    if tls.ca_cert_secret is None:
-        return True
-    try:
-        return ssl.create_default_context(cadata=vault.get(namespace, tls.ca_cert_secret).decode())
-    except (ValueError, ssl.SSLError):
-        raise SpecError("it holds no certificates in PEM", path="tls.caCertSecret") from None
 
 
 async def run_hooks(

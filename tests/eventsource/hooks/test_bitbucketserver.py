@@ -111,3 +111,8 @@ async def test_all_pages_are_read() -> None:
 )
 def test_the_interval_is_the_users(given: str, seconds: float) -> None:
     assert server(forge(), checkInterval=given).interval == seconds
+
+
+def test_with_projects_there_is_a_call_more_and_more_time() -> None:
+    assert server(forge(), projects=["P"]).interval == 2 * INTERVAL
+    assert server(forge(), projects=["P"], checkInterval="1m").interval == 60

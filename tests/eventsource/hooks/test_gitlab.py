@@ -11,6 +11,9 @@ from events.errors import Refused, SpecError
 from eventsource.hooks import Existing, Forge, Target
 from eventsource.hooks.client import Answer
 from eventsource.hooks.gitlab import SWITCHES, failed, next_page
+from eventsource.hooks.memory import Memory
+from eventsource.hooks.missed import Redeliverer
+from eventsource.hooks.reconcile import Reconciler
 from tests.support.forges.base import Request
 from tests.support.forges.gitlab import GROUP, FakeGitLab
 from tests.support.forges.managed import URL, Store, manager, reconciler, selector
@@ -243,6 +246,24 @@ async def test_a_missed_delivery_is_asked_for_again() -> None:
     assert (missed.id, missed.delivery, missed.status) == ("7", "d7", 500)
     assert fake.resent == {7: 1}
     assert await manage.missed(hook, 0) == []
+
+
+async def test_after_an_outage_five_a_minute_are_asked_for_until_all_have_come() -> None:
+    fake, now, memory = forge(), [NOW], Memory(Store())
+    manage = gitlab(fake, redeliverMissed=True)
+    await Reconciler("source", [manage], memory, now=lambda: NOW - 3600).run()
+    (hook,) = await manage.hooks(Target("project", "a/b"))
+    fake.events = {int(hook.id): [attempt(n, f"d{n}", "internal error") for n in range(12, 0, -1)]}
+    work = Redeliverer("source", [manage], memory, lambda event, delivery: delivery == "d3", now=lambda: now[0])
+
+    for _ in range(4):
+        await work.run()
+        now[0] += 61
+        fake.resends_left = 5
+        manage.client._now = lambda: now[0]
+
+    assert sorted(fake.resent) == [1, 2, *range(4, 13)]
+    assert set(fake.resent.values()) == {1}
 
 
 async def test_the_last_delivery_is_in_the_log() -> None:

@@ -12,13 +12,16 @@ import pytest
 import trustme
 import yaml
 
+from events.errors import SpecError
 from events.models.base import parse
 from events.models.eventsource import EventSource
+from events.models.shared import TLSConfig
 from events.secrets import Vault
 from eventsource.hooks.running import run_hooks
+from eventsource.hooks.tls import client_context
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
 from tests.support.forges.gitlab import FakeGitLab
-from tests.support.forges.managed import Store
+from tests.support.forges.managed import Store, selector
 
 GUIDE = Path(__file__).resolve().parents[3] / "examples/02-gitlab-merge-request/manifests.yaml"
 SECRETS = {"gitlab-token": b"glpat-abc", "webhook-secret": b"s3cret"}
@@ -98,19 +101,52 @@ async def test_the_forge_may_have_a_certificate_of_its_own_authority(known: bool
     assert len(fake.hooks["P/r"]) == known
 
 
-def server(url: str) -> EventSource:
+@pytest.mark.parametrize("proven", [True, False])
+async def test_we_may_have_a_certificate_of_our_own(proven: bool) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue_cert("pointsman.example")
+    pair = {"crt": b"".join(one.bytes() for one in ours.cert_chain_pems), "key": ours.private_key_pem.bytes()}
+    secrets = vault({"token": b"bbs-token", "ca": authority.cert_pem.bytes(), **pair}, "forge")
+    tls = {"clientCertSecret": selector("crt"), "clientKeySecret": selector("key")} if proven else {}
+    fake, states = FakeBitbucketServer(hooks={"P/r": []}), list[str]()
+
+    async with fake.serve(context) as url:
+        source = server(url, **tls)
+        report = run_hooks(
+            [source], secrets, Store(), report=lambda hooks: states.extend(one["state"] for one in hooks)
+        )
+        await until(lambda: states, report)
+
+    assert states == (["created"] if proven else ["failing"])
+
+
+@pytest.mark.parametrize(
+    ("tls", "what"),
+    [
+        ({"caCertSecret": selector("no")}, "no certificates"),
+        ({"clientCertSecret": selector("no")}, "belong together"),
+        ({"clientCertSecret": selector("no"), "clientKeySecret": selector("no")}, "cannot be used"),
+        ({"caCertSecret": selector("none")}, "no key 'none'"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_told(tls: dict[str, Any], what: str) -> None:
+    with pytest.raises(SpecError, match=what):
+        client_context(vault({"no": b"\xff no PEM"}, "forge"), "default", parse(TLSConfig, tls))
+
+
+def server(url: str, **tls: Any) -> EventSource:
     """One with a hook at a Bitbucket Server."""
-
-    def selector(key: str) -> dict[str, str]:
-        return {"name": "forge", "key": key}
-
     event = {
         "webhook": {"endpoint": "/push", "port": "12000", "url": "https://events.example"},
         "repositories": [{"projectKey": "P", "repositorySlug": "r"}],
         "events": ["repo:refs_changed"],
         "bitbucketserverBaseURL": f"{url}/rest",
         "accessToken": selector("token"),
-        "tls": {"caCertSecret": selector("ca")},
+        "tls": {"caCertSecret": selector("ca"), **tls},
     }
     metadata = {"name": "source", "namespace": "default"}
     return parse(EventSource, {"metadata": metadata, "spec": {"bitbucketserver": {"push": event}}})

@@ -61,6 +61,8 @@ class FakeGitLab(FakeForge):
     limit: int | None = None
     events: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     reachable: bool = True
+    resends_left: int = 5
+    """Events that it still sends again in this minute."""
     resent: collections.Counter[int] = field(default_factory=collections.Counter)
     """How often an event of the log was sent again, by its id."""
 
@@ -167,10 +169,11 @@ class FakeGitLab(FakeForge):
         event = next((e for e in self.events.get(hook["id"], []) if str(e["id"]) == identifier), None)
         if event is None:
             return self.missing()
-        if sum(self.resent[e["id"]] for e in self.events[hook["id"]]) >= 5:
+        if self.resends_left <= 0:
             return Answer(
                 429, {"message": {"error": "This endpoint has been requested too many times. Try again later."}}
             )
+        self.resends_left -= 1
         self.resent[event["id"]] += 1
         status = 200 if self.reachable else 500
         again = {**event, "id": self.number(), "response_status": str(status)}
