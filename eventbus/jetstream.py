@@ -55,6 +55,11 @@ class JetStreamBus:
         """Whether the connection stands at this moment."""
         return self._connection.is_up
 
+    @property
+    def api(self) -> JetStreamApi:
+        """For what else lies on this bus."""
+        return self._api
+
     async def move(self, address: Address) -> None:
         """Go on at this address, or with these credentials: they have been replaced. What is under way is sent again by whoever sent it."""
         await self._connection.move(address)
@@ -166,14 +171,21 @@ async def connect(
     stream: StreamSettings = OURS,
     request_timeout: float = 2.0,
     connect_timeout: float = 5.0,
+    forgiving: bool = False,
 ) -> AsyncIterator[JetStreamBus]:
     """A bus until the end of the ``async with``: then pulling stops and acknowledgements are flushed.
 
     ``stream`` is what ``ensure_stream`` asks for; ``request_timeout`` bounds each request, in seconds. Raises Unavailable when the server cannot
-    be reached within ``connect_timeout`` and Refused for wrong credentials. Afterwards the connection comes back by itself, for ever.
+    be reached within ``connect_timeout`` and Refused for wrong credentials; a ``forgiving`` one is handed out even then, and comes up when it
+    can. Afterwards the connection comes back by itself, for ever.
     """
     async with open_connection(
-        address, name=name, request_timeout=request_timeout, connect_timeout=connect_timeout
+        address,
+        name=name,
+        request_timeout=request_timeout,
+        connect_timeout=connect_timeout,
+        patient=forgiving,
+        forgiving=forgiving,
     ) as connection:
         bus = JetStreamBus(connection, stream, request_timeout)
         try:

@@ -20,7 +20,7 @@ import orjson
 
 from eventbus.interface import Bus, Revision
 from eventbus.state import JetStreamState
-from events.errors import Superseded, Unavailable
+from events.errors import Refused, Superseded, Unavailable
 
 __all__ = ["BUCKET", "EXPIRY", "Lease"]
 
@@ -71,7 +71,7 @@ class Lease:
     async def acquire(self) -> None:
         """Wait, for as long as it takes, until it is ours."""
         seen, since = -1, 0.0
-        watched = False
+        watched, problem = False, ""
         try:
             while True:
                 self._changed.clear()
@@ -94,8 +94,10 @@ class Lease:
                             return
                         continue
                     pause = min(pause, max(since + self._expiry - self._loop.time(), 0.01))
-                except Unavailable as error:
-                    log.debug("lease %s: %s", self.name, error)
+                except (Unavailable, Refused) as error:
+                    if str(error) != problem:
+                        log.warning("lease %s cannot be taken: %s; waiting", self.name, error)
+                    problem = str(error)
                 await self._pause(pause)
         finally:
             if watched and self._state is not None:

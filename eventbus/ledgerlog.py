@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 
 from eventbus import subjects
 from eventbus.api import ApiError, JetStreamApi, NoStream, StoredMessage
-from eventbus.connection import Connection
 from eventbus.messages import header
 from eventbus.reading import read_stream
 from eventbus.stream import nanoseconds
@@ -61,8 +60,8 @@ class Record(NamedTuple):
 class LedgerLog:
     """The stream of one sensor's ledger. Every method raises Unavailable when the bus is away."""
 
-    def __init__(self, connection: Connection, namespace: str, sensor: str) -> None:
-        self.api = JetStreamApi(connection)
+    def __init__(self, api: JetStreamApi, namespace: str, sensor: str) -> None:
+        self.api = api
         self.stream, prefix = subjects.ledger(namespace, sensor)
         self.log, self.orders = f"{prefix}.log", f"{prefix}.orders"
         self.base, self.based = f"{prefix}.base", f"{prefix}.based"

@@ -104,12 +104,17 @@ async def open_process(
     recorded: Iterable[Recorded] = (),
     stream: StreamSettings = OURS,
     bindings: Bindings | None = None,
+    ledger: Ledger | None = None,
+    opened: Mapping[BusName, Bus] | None = None,
 ) -> AsyncIterator[SensorProcess]:
-    """Compile the sensors (each with its namespace) and connect their buses. Raises SpecError for what cannot work."""
+    """Compile the sensors (each with its namespace) and connect their buses, beside those that are ``opened``. Raises SpecError for what
+    cannot work. Without a ``ledger`` there is one in the folder.
+    """
     async with AsyncExitStack() as stack:
         scripts = stack.enter_context(ScriptWorker())
         compiled = [CompiledSensor(sensor, namespace, scripts) for sensor, namespace in sensors]
-        ledger = await stack.enter_async_context(open_ledger(folder))
+        if ledger is None:
+            ledger = await stack.enter_async_context(open_ledger(folder))
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
@@ -117,7 +122,7 @@ async def open_process(
         )
         tools = Tools(kube=kube, http=session, vault=vault)
         gauges.targets(tools.targets.away)
-        buses: dict[BusName, Bus] = {}
+        buses: dict[BusName, Bus] = dict(opened or {})
         for name, address in addresses.items():
             buses[name] = bus = await stack.enter_async_context(
                 jetstream.connect(address, name="pointsman sensor", stream=stream)

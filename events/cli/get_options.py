@@ -16,7 +16,12 @@ __all__ = ["not_found", "options", "state_option"]
 _OUTPUTS = click.Choice(["wide", "yaml", "json", "name"])
 
 state_option = click.option(
-    "--state", type=click.Path(path_type=Path), default=Path(".pointsman"), show_default=True, help="State folder."
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".pointsman"),
+    envvar="POINTSMAN_STATE",
+    show_default=True,
+    help="State folder.",
 )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from eventbus import marks, tally
+from eventbus import tally
 from events.cli.get_options import state_option
+from events.cli.ordering import hold_sensors
 from events.cli.state import StateFolder
 
 __all__ = ["command", "release"]
@@ -26,15 +27,22 @@ def release() -> None:
 def _sensor(held: bool) -> click.Command:
     @click.command("sensor")
     @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-    @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the sensors.")
+    @click.option(
+        "-n",
+        "--namespace",
+        default="default",
+        envvar="POD_NAMESPACE",
+        show_default=True,
+        help="Namespace of the sensors.",
+    )
     @state_option
     def run(names: tuple[str, ...], namespace: str, state: Path) -> None:
         folder = StateFolder(state)
         folder.check()
         sensors = [name if "/" in name else f"{namespace}/{name}" for name in names]
-        marks.change_hold(state, sensors, held=held)
+        in_pod = hold_sensors(folder, sensors, held=held)
         known = {one.sensor for one in tally.read_checkpoints(state)}
-        when = "now" if folder.is_running() else "when `pointsman up` starts with this state folder"
+        when = "now" if in_pod or folder.is_running() else "when `pointsman up` starts with this state folder"
         for sensor in sensors:
             click.echo(f"{sensor} {'is held' if held else 'goes on'} {when}.")
             if sensor not in known:

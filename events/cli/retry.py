@@ -11,6 +11,7 @@ import click
 from eventbus import ledger, rounds
 from eventbus.rounds import KeptRound, RoundState
 from events.cli.get_options import state_option
+from events.cli.ordering import retry_dead_letters
 from events.cli.state import StateFolder
 
 __all__ = ["command"]
@@ -31,7 +32,7 @@ def command(ids: tuple[str, ...], every: bool, trigger: str, sensor: str, wait: 
     """Submit dead letters again. ID is that of `pointsman get deadletters`, or its beginning.
 
     The order is written into the state folder: an `up` that runs carries it out within a second, otherwise the next one does when it
-    starts. A Workflow that the same event has made already is recognised by its name, so at most one comes of it.
+    starts. In a pod of a sensor it goes over the bus to the pod that works. A Workflow that the same event has made already is recognised by its name, so at most one comes of it.
     """
     folder = StateFolder(state)
     folder.check()
@@ -45,9 +46,9 @@ def command(ids: tuple[str, ...], every: bool, trigger: str, sensor: str, wait: 
     if not found:
         click.echo("No dead letters to retry.", err=True)
         return
-    rounds.order_retry(state, [one.key for one in found])
+    in_pod = retry_dead_letters(folder, [one.key for one in found])
     count = f"{len(found)} dead letter{'s' if len(found) > 1 else ''}"
-    if not folder.is_running():
+    if not in_pod and not folder.is_running():
         click.echo(f"{count} will be retried when `pointsman up` starts with this state folder.")
         return
     if not wait:

@@ -121,6 +121,11 @@ class StateFolder:
             return True
         return True
 
+    def sensor(self) -> str | None:
+        """The sensor (namespace/name) whose pod has this folder; None where it is that of an ``up``."""
+        facts = self.running() or {}
+        return facts.get("sensor")
+
     def running(self) -> dict[str, Any] | None:
         """What ``write_running`` said, while it runs."""
         try:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from eventbus import changes, ledgercopy, ledgerlog, replicated
+from eventbus.api import JetStreamApi
 from eventbus.connection import Connection, open_connection
 from eventbus.embedded import EmbeddedNats
 from eventbus.ledger import Entry, EventRecord
@@ -36,13 +37,13 @@ UNITS = Units({"start": 1})
 @pytest.fixture
 async def connection(nats: EmbeddedNats) -> AsyncIterator[Connection]:
     async with open_connection(nats.address("default", "default"), name="test") as one:
-        await LedgerLog(one, "default", "ci").ensure()
+        await LedgerLog(JetStreamApi(one), "default", "ci").ensure()
         yield one
 
 
 def copy_at(folder: Path, connection: Connection) -> LedgerCopy:
     folder.mkdir(exist_ok=True)
-    copy = LedgerCopy(folder, LedgerLog(connection, "default", "ci"))
+    copy = LedgerCopy(folder, LedgerLog(JetStreamApi(connection), "default", "ci"))
     copy.open()
     return copy
 
