@@ -27,6 +27,7 @@ COMMANDS = {
     "sensor": "Run one Sensor, in a pod that the controller makes",
     "server": "Take posted events for the WorkflowEventBindings of a cluster, as Argo Server does",
     "lint": "Check manifests offline",
+    "hooks": "Plan, make, show and delete hooks at the Git servers",
     "controller": "Run what the EventBuses, EventSources and Sensors of a cluster ask for",
     "crds": "Print the CustomResourceDefinitions for a cluster",
     "install": "Print the manifests of an installation",

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
-from events.errors import Refused, SpecError
+from events.errors import Refused, SpecError, Unavailable
 from events.models.shared import SecretKeySelector, TLSConfig
 from events.registry import Registry
 from eventsource.hooks.client import Authorize, Client, Page, by_link
@@ -141,8 +141,26 @@ class Forge(Generic[C]):
         return f"{self.kind} {self.client.base}"
 
     def sealed(self) -> Sealed | None:
-        """The secret that deliveries are to be signed with. Raises SpecError when it is missing."""
-        return None if self.config.secret is None else Sealed(self.secret(self.config.secret))
+        """The secret that deliveries are to be signed with. Raises SpecError when it is missing, or no text."""
+        if self.config.secret is None:
+            return None
+        value = self.secret(self.config.secret)
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            text = f"'{self.config.secret.key}' of Secret '{self.config.secret.name}' is no text in UTF-8"
+            raise SpecError(text, hint="no forge can be given it") from None
+        return Sealed(value)
+
+    def told(self, target: Target, raw: Any) -> Existing:
+        """See ``read``. Raises Unavailable for what is no hook: then something else than the forge has answered."""
+        try:
+            hook = self.read(target, raw)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            hook = None
+        if hook is None or not hook.id:
+            raise Unavailable(f"the answer for {target} holds what is no hook", hint="is this the address of the API?")
+        return hook
 
     async def desired(self) -> list[Desired]:
         """See ``wanted``; this one may ask the forge."""
@@ -151,13 +169,12 @@ class Forge(Generic[C]):
     async def hooks(self, target: Target) -> list[Existing]:
         """All hooks of a target, also those of others."""
         items = await self.client.items(self.path(target), self.page_query(), self.page)
-        return [self.read(target, raw) for raw in items if isinstance(raw, dict)]
+        return [self.told(target, raw) for raw in items]
 
     async def create(self, wish: Desired) -> Existing:
         """Make a hook."""
-        return self.read(
-            wish.target, (await self.client.call("POST", self.path(wish.target), body=self.body(wish))).json
-        )
+        answer = await self.client.call("POST", self.path(wish.target), body=self.body(wish))
+        return self.told(wish.target, answer.json)
 
     async def update(self, hook: Existing, wish: Desired) -> None:
         """Change a hook to what is wished, with its secret."""

@@ -81,7 +81,7 @@ class Bitbucket(Forge[BitbucketConfig]):
         told = raw.get("secret_set")
         return Existing(
             target,
-            str(raw.get("uuid", "")),
+            str(raw.get("uuid") or ""),
             str(raw.get("url", "")),
             frozenset(raw.get("events") or ()),
             fields,

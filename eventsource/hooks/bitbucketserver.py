@@ -108,7 +108,7 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
         shown = secret if isinstance(secret, str) and secret.strip("*") else None
         return Existing(
             target,
-            str(raw.get("id", "")),
+            str(raw.get("id") or ""),
             url,
             frozenset(raw.get("events") or ()),
             fields,

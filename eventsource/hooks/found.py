@@ -16,13 +16,10 @@ __all__ = ["configuration", "forges_of"]
 
 
 def configuration(kind: str, raw: Any) -> Any:
-    """The configuration of an event whose hooks are ours to make; None for all others, and where it cannot be read."""
-    try:
-        if kind not in registry:
-            return None
-        config: Any = parse(kinds.get(kind).config_model, raw)
-    except SpecError:
-        return None  # told by those who serve it
+    """The configuration of an event whose hooks are ours to make; None for all others. Raises SpecError for one that is wrong."""
+    if kind not in registry:
+        return None
+    config: Any = parse(kinds.get(kind).config_model, raw)
     return config if config.registers_hooks else None
 
 
@@ -37,11 +34,10 @@ def forges_of(
 
     forges, errors = [], []
     for kind, event, raw in source.spec.events():
-        config = configuration(kind, raw)
-        if config is None:
-            continue
         try:
-            forges.append(registry[kind](config, event, secret, connect))
+            config = configuration(kind, raw)
+            if config is not None:
+                forges.append(registry[kind](config, event, secret, connect))
         except SpecError as error:
             errors.append((event, error))
     return forges, errors

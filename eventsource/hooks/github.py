@@ -168,6 +168,16 @@ class GitHub(Forge[GitHubConfig]):
     def _log_path(self, hook: Existing) -> str:
         return "/app/hook/deliveries" if hook.target.kind == "app" else f"{self.hook_path(hook)}/deliveries"
 
+    async def health(self, hook: Existing) -> Health:
+        """With the time of the last delivery, from the log."""
+        entries = (await self.client.call("GET", self._log_path(hook), query={"per_page": "1"})).json
+        last = _delivery(entries[0]) if isinstance(entries, list) and entries else None
+        if last is None:
+            return hook.health
+        failing = not 200 <= last.status < 300
+        message = f"the last delivery was answered with {last.status or 'nothing'}" if failing else ""
+        return Health(last.at, failing, message=message)
+
     async def missed(self, hook: Existing, since: float) -> list[Missed]:
         """Failed deliveries since then that no later attempt delivered. https://docs.github.com/en/webhooks/using-webhooks"""
         failed: dict[str, Missed] = {}
@@ -221,7 +231,7 @@ def _health(raw: Mapping[str, Any]) -> Health:
         return Health()
     code = last["code"]
     failing = not 200 <= code < 300
-    return Health(failing=failing, message=f"the last delivery was answered with {code}" if code else "no answer")
+    return Health(failing=failing, message=f"the last delivery was answered with {code}" if failing else "")
 
 
 def _delivery(raw: Any) -> Missed | None:

@@ -93,7 +93,7 @@ class GitLab(Forge[GitLabConfig]):
         present = [fields.get(name) for name in self._present()]
         return Existing(
             target,
-            str(raw["id"]),
+            str(raw.get("id") or ""),
             str(raw.get("url", "")),
             frozenset(on | unknown),
             fields,
@@ -118,7 +118,7 @@ class GitLab(Forge[GitLabConfig]):
         """Make a hook. Raises Refused when deliveries are to be signed, and will not be."""
         answer = await self.client.call("POST", self.path(wish.target), body=self.body(wish))
         _check_signing(wish, answer)
-        return self.read(wish.target, answer.json)
+        return self.told(wish.target, answer.json)
 
     async def update(self, hook: Existing, wish: Desired) -> None:
         """Change a hook; a token that is not wanted any more goes."""

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = ["Action", "Desired", "Existing", "Health", "Sealed", "Step", "Target", "plan"]
+__all__ = ["AS_WANTED", "UNKNOWN_SECRET", "Action", "Desired", "Existing", "Health", "Sealed", "Step", "Target", "plan"]
 
 Action = Literal["create", "update", "delete", "keep"]
 
 Value = str | bool | int
+
+AS_WANTED = "as it should be"
+UNKNOWN_SECRET = "whether it has this secret is not known"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -132,7 +135,7 @@ def plan(
         kept, *others = hooks
         reasons = differences(wish, kept, (known or {}).get((kept.target, kept.id)))
         action: Action = "update" if reasons else "keep"
-        steps.append(Step(action, wish.target, wish.url, "; ".join(reasons) or "as it should be", wish, kept))
+        steps.append(Step(action, wish.target, wish.url, "; ".join(reasons) or AS_WANTED, wish, kept))
         surplus += [
             Step("delete", wish.target, wish.url, f"hook {kept.id} has the same URL", hook=other) for other in others
         ]
@@ -167,7 +170,7 @@ def _secret(wish: Desired, hook: Existing, known: str | None) -> list[str]:
         return ["it has no secret"]
     told = hook.fingerprint if hook.fingerprint is not None else known
     if told is None:
-        return ["whether it has this secret is not known"]
+        return [UNKNOWN_SECRET]
     return [] if told == wish.fingerprint else ["the secret has changed"]
 
 

@@ -26,6 +26,7 @@ log = structlog.get_logger("hooks")
 
 State = Literal["kept", "created", "updated", "deleted", "failing", "refused"]
 
+_UNWANTED = "it is not wanted any more"
 _DONE: dict[str, State] = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
 
 
@@ -70,15 +71,35 @@ class Reconciler:
         self._memory = memory
         self._now = now
 
-    async def plan(self) -> list[tuple[Forge[Any], Step]]:
-        """What ``run`` would do. Raises PointsmanError for the first forge that does not answer."""
+    async def plan(self) -> tuple[list[tuple[Forge[Any], Step]], list[Result]]:
+        """What ``run`` would do, and what could not be found out."""
         record = await self._memory.load(self.name)
-        steps = []
-        for forge, wishes in await self._wishes(self.forges):
+        steps: list[tuple[Forge[Any], Step]] = []
+        failures: list[Result] = []
+        wanted: set[tuple[str, Target, str]] = set()
+        for forge in self.forges:
+            try:
+                wishes = await forge.desired()
+            except PointsmanError as error:
+                failures.append(_failure(forge.event, "", forge.url, error))
+                continue
             for target, some in _by_target(wishes).items():
-                hooks = await forge.hooks(target)
-                steps += [(forge, step) for step in plan(some, hooks, record.secrets(forge.instance))]
-        return steps
+                wanted |= {(forge.instance, wish.target, wish.url) for wish in some}
+                try:
+                    hooks = await forge.hooks(target)
+                except PointsmanError as error:
+                    failures += [
+                        _failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in some
+                    ]
+                else:
+                    steps += [(forge, step) for step in plan(some, hooks, record.secrets(forge.instance))]
+        if not failures:
+            by_instance = {forge.instance: forge for forge in self.forges}
+            for instance, target, identifier, url in record.left_over(wanted):
+                if instance in by_instance:
+                    hook = Existing(target, identifier, url, frozenset())
+                    steps.append((by_instance[instance], Step("delete", target, url, _UNWANTED, hook=hook)))
+        return steps, failures
 
     async def run(self) -> list[Result]:
         """Bring all hooks to what is wanted. Raises nothing of the forges'."""
@@ -122,16 +143,13 @@ class Reconciler:
 
     # -- parts -----------------------------------------------------------------------------------------------------------
 
-    async def _wishes(self, forges: Iterable[Forge[Any]]) -> list[tuple[Forge[Any], list[Desired]]]:
-        return [(forge, await forge.desired()) for forge in forges]
-
     async def _target(
         self, forge: Forge[Any], target: Target, wishes: list[Desired], record: Remembered
     ) -> list[Result]:
         try:
             hooks = await forge.hooks(target)
         except PointsmanError as error:
-            return [_failure(wish.event, str(target), wish.url, error) for wish in wishes]
+            return [_failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in wishes]
         results: list[Result] = []
         for step in plan(wishes, hooks, record.secrets(forge.instance)):
             if step.action == "delete" and not all(result.well for result in results):
@@ -153,11 +171,8 @@ class Reconciler:
             elif step.action == "delete":
                 assert hook is not None
                 await forge.delete(hook)
-        except Refused as error:
-            told = forge.explain(step.desired, error) if step.desired is not None else error
-            return _failure(event, str(step.target), step.url, told)
         except PointsmanError as error:
-            return _failure(event, str(step.target), step.url, error)
+            return _failure(event, str(step.target), step.url, _explained(forge, step.desired, error))
         assert hook is not None
         if step.desired is None:
             record.forget(forge.instance, hook)
@@ -201,7 +216,7 @@ class Reconciler:
             return [_failure(forge.event, str(target), forge.url, error)]
         except PointsmanError as error:
             return [_failure(forge.event, str(target), forge.url, error)]
-        steps = [Step("delete", target, hook.url, "it is not wanted any more", hook=hook) for hook in hooks]
+        steps = [Step("delete", target, hook.url, _UNWANTED, hook=hook) for hook in hooks]
         return [await self._act(forge, step, record) for step in steps]
 
 
@@ -210,6 +225,10 @@ def _by_target(wishes: Iterable[Desired]) -> dict[Target, list[Desired]]:
     for wish in wishes:
         found[wish.target].append(wish)
     return found
+
+
+def _explained(forge: Forge[Any], wish: Desired | None, error: PointsmanError) -> PointsmanError:
+    return forge.explain(wish, error) if isinstance(error, Refused) and wish is not None else error
 
 
 def _failure(event: str, target: str, url: str, error: PointsmanError) -> Result:
