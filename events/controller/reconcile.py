@@ -66,6 +66,8 @@ class Reconciler:
         bus_name = status.bus_of(obj)
         seen = self.stores[names.EVENT_BUS].get(Key(names.EVENT_BUS, namespace, bus_name))
         bus_object = None if seen is None else seen.obj
+        if bus_object is not None and not bus_object.get("status"):
+            return True  # it was not looked at yet; that it was brings us back
         judgement = self.judges[kind](obj, bus_object)
         known = await self.lookups.keys(namespace, judgement.references)
         lacking = missing(judgement.references, known)
@@ -115,7 +117,9 @@ class Reconciler:
 
     async def _patch_status(self, obj: Json, patch: Mapping[str, Any]) -> None:
         try:
-            self.stores[obj["kind"]].put(await self.control.patch(obj, {"status": patch}, part="status"))
+            patched = await self.control.patch(obj, {"status": patch}, part="status")
+            if obj["kind"] != names.EVENT_BUS:  # of a bus the watch must tell, for those who are on it
+                self.stores[obj["kind"]].put(patched)
         except Refused as error:
             if error.status != 404:  # it was deleted meanwhile
                 raise

@@ -1,0 +1,303 @@
+"""The controller on a real API server and controller manager: what is applied comes to be, and nothing more is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from events.kube.control import Control
+from tests.support.controlled import World, bus, exotic_bus, running, said, sensor, settled, source, until
+from tests.support.kube import ApiServer, needs_control_plane, needs_kube
+
+pytestmark = [pytest.mark.kube, needs_kube, needs_control_plane]
+
+Object = dict[str, Any]
+
+
+def _image(deployment: Object) -> str:
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+async def test_what_is_applied_comes_to_be_with_pods_that_a_restricted_namespace_takes(
+    world: World, control: Control
+) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(bus(persistence={"volumeSize": "1Gi"}), source(replicas=2), sensor())
+
+        for kind, name in (("EventBus", "default"), ("EventSource", "hooks"), ("Sensor", "build")):
+            await world.condition(kind, name, "Deployed", "True")
+        deployment = await world.get("Deployment", "hooks-eventsource", "apps/v1")
+        assert deployment["spec"]["replicas"] == 2
+        assert (await world.get("Service", "hooks-eventsource-svc", "v1"))["spec"]["ports"][0]["port"] == 12000
+        assert await world.get("Deployment", "build-sensor", "apps/v1")
+        assert await world.get("StatefulSet", "eventbus-default-js", "apps/v1")
+        config = (await world.get("EventBus", "default"))["status"]["config"]["jetstream"]
+        assert config["url"] == f"nats://eventbus-default-js-svc.{world.namespace}.svc:4222"
+        spec = await world.get("ConfigMap", "build-sensor-spec", "v1")
+        assert json.loads(spec["data"]["bus.json"]) == {
+            "name": "default",
+            "ours": True,
+            "config": {"jetstream": config},
+        }
+
+        async def pods() -> bool:
+            return len(await world.find("Pod", "v1")) == 4
+
+        await until(pods)
+
+
+async def test_a_change_reaches_the_children_within_a_second(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), source(), sensor())
+        before = await world.get("Deployment", "build-sensor", "apps/v1")
+        await settled(controller)
+        begin = time.monotonic()
+        await world.apply(sensor(parameter="body.b"))
+
+        async def rolled() -> bool:
+            now = await world.get("Deployment", "build-sensor", "apps/v1")
+            return bool(now["spec"]["template"] != before["spec"]["template"])
+
+        await until(rolled)
+        assert time.monotonic() - begin < 1
+        assert "body.b" in (await world.get("ConfigMap", "build-sensor-spec", "v1"))["data"]["object.json"]
+
+
+async def test_an_unchanged_world_is_not_written_nor_asked_also_by_a_new_controller(
+    world: World, control: Control, plane: ApiServer
+) -> None:
+    template = {"container": {"resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}}}}
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus(), source(template=template), sensor(replicas=1))
+        await world.condition("EventSource", "hooks", "Deployed", "True")
+        await settled(controller, 2)
+        since = time.time()
+        await asyncio.sleep(3)
+        assert said(plane.requests("controller", since)) == []
+    since = time.time()
+
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await settled(controller, 2)
+
+    assert said(plane.writes("controller", since)) == []
+
+
+async def test_what_others_change_of_ours_is_put_right_and_what_they_add_stays(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), source())
+        deployment = await world.get("Deployment", "hooks-eventsource", "apps/v1")
+        await settled(controller)
+        edit = {"containers": [{"name": "main", "image": "evil"}]}
+        labels = {"theirs": "kept"}
+        await world.admin.apply(
+            {
+                **{name: deployment[name] for name in ("apiVersion", "kind")},
+                "metadata": {"name": "hooks-eventsource", "namespace": world.namespace, "labels": labels},
+                "spec": {"template": {"spec": edit}},
+            },
+            force=True,
+        )
+
+        async def restored() -> bool:
+            return _image(await world.get("Deployment", "hooks-eventsource", "apps/v1")) == "pointsman:test"
+
+        await until(restored)
+        await settled(controller)
+        assert (await world.get("Deployment", "hooks-eventsource", "apps/v1"))["metadata"]["labels"]["theirs"] == "kept"
+        await world.delete("ConfigMap", "hooks-eventsource-spec", "v1")
+        await asyncio.sleep(0.3)
+        assert await world.get("ConfigMap", "hooks-eventsource-spec", "v1")
+
+
+async def test_a_service_goes_with_its_ports_and_comes_anew_with_another_address(
+    world: World, control: Control
+) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), source())
+        first = await world.get("Service", "hooks-eventsource-svc", "v1")
+        await world.apply(source(service={"ports": [{"port": 12000}], "clusterIP": "None"}))
+
+        async def headless() -> bool:
+            now = await world.get("Service", "hooks-eventsource-svc", "v1")
+            return bool(now["spec"]["clusterIP"] == "None" and now["metadata"]["uid"] != first["metadata"]["uid"])
+
+        await until(headless)
+        await world.apply(source(service={"ports": []}))
+
+        async def gone() -> bool:
+            return await world.admin.get("v1", "Service", world.namespace, "hooks-eventsource-svc") is None
+
+        await until(gone)
+
+
+async def test_a_bus_stays_while_somebody_is_on_it_and_nothing_is_left_behind_at_the_end(
+    world: World, control: Control
+) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(bus(persistence={"volumeSize": "1Gi"}), source(), sensor())
+        await world.condition("Sensor", "build", "Deployed", "True")
+
+        async def claimed() -> bool:
+            return bool(await world.find("PersistentVolumeClaim", "v1"))
+
+        await until(claimed)
+        await world.delete("EventBus", "default")
+        condition = await world.condition("EventBus", "default", "Deployed", "False")
+        assert condition["message"] == "Can not delete an EventBus with 1 EventSources connected."
+        await world.delete("EventSource", "hooks")
+        await world.delete("Sensor", "build")
+
+        async def nothing() -> bool:
+            kinds = [("EventBus", "argoproj.io/v1alpha1"), ("Deployment", "apps/v1"), ("StatefulSet", "apps/v1")]
+            kinds += [(kind, "v1") for kind in ("Service", "Secret", "Pod", "ConfigMap", "PersistentVolumeClaim")]
+            left = [
+                f"{kind} {obj['metadata']['name']}"
+                for kind, version in kinds
+                for obj in await world.find(kind, version)
+            ]
+            return left == ["ConfigMap kube-root-ca.crt"]
+
+        await until(nothing, 60)
+
+
+async def test_those_who_wait_for_a_bus_are_deployed_when_it_is_there(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(source(), sensor())
+        condition = await world.condition("EventSource", "hooks", "Deployed", "False")
+        assert condition["reason"] == "EventBusNotFound"
+        assert "'default'" in condition["message"]
+        await world.apply({**exotic_bus(), "spec": {"jetstreamExotic": {}}})
+
+        async def not_ready() -> bool:
+            found = await world.condition("Sensor", "build", "Deployed", "False")
+            return bool(found["reason"] == "EventBusNotReady" and "url: must be given" in found["message"])
+
+        await until(not_ready)
+        await world.apply(exotic_bus())
+
+        for kind, name in (("EventSource", "hooks"), ("Sensor", "build")):
+            await world.condition(kind, name, "Deployed", "True", seconds=2)
+
+
+async def test_a_wrong_specification_leaves_what_runs_alone_and_says_what_is_wrong_where(
+    world: World, control: Control
+) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), sensor())
+        before = await world.get("Deployment", "build-sensor", "apps/v1")
+        wrong = sensor()
+        wrong["spec"]["triggers"][0]["template"]["conditions"] = "push && ("
+
+        await world.apply(wrong)
+
+        condition = await world.condition("Sensor", "build", "TriggersProvided", "False")
+        assert "spec.triggers[0].template.conditions" in condition["message"]
+        await world.condition("Sensor", "build", "Deployed", "False")
+        await settled(controller)
+        after = await world.get("Deployment", "build-sensor", "apps/v1")
+        assert (
+            after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+            or after["spec"] == before["spec"]
+        )
+
+
+async def test_a_forbidden_field_is_refused_in_the_status_and_in_an_event(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), source(template={"container": {"securityContext": {"privileged": True}}}))
+
+        condition = await world.condition("EventSource", "hooks", "Deployed", "False")
+
+        assert "spec.template.container.securityContext.privileged" in condition["message"]
+        await settled(controller)
+        assert await world.find("Deployment", "apps/v1") == []
+        events = [e for e in await world.find("Event", "v1") if e["involvedObject"]["kind"] == "EventSource"]
+        assert [(e["type"], e["reason"]) for e in events if "privileged" in e["message"]] == [
+            ("Warning", "BuildDeploymentSpecFailed")
+        ]
+
+
+async def test_missing_keys_are_named_without_values_and_the_rest_is_deployed(world: World, control: Control) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gh"}, "stringData": {"other": "s3cr3t"}}
+    async with running(control, namespaces=(world.namespace,)):
+        github = {
+            "webhook": {"port": "12000", "endpoint": "/gh", "method": "POST"}, "events": ["*"], "contentType": "json",
+            "repositories": [{"owner": "o", "names": ["r"]}], "webhookSecret": {"name": "gh", "key": "hook"},
+        }  # fmt: skip
+        await world.apply(secret, exotic_bus(), source(github={"a": github}))
+
+        condition = await world.condition("EventSource", "hooks", "SourcesProvided", "False")
+
+        assert condition["message"] == "spec.github.a.webhookSecret: Secret 'gh' has no key 'hook'"
+        await world.condition("EventSource", "hooks", "Deployed", "True")
+
+
+async def test_an_object_of_somebody_else_is_never_taken_over(world: World, control: Control) -> None:
+    container = {"name": "x", "image": "theirs", "securityContext": {"runAsUser": 1}}
+    theirs = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "build-sensor"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "x"}},
+            "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [container]}},
+        },
+    }
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(theirs, exotic_bus(), sensor())
+
+        condition = await world.condition("Sensor", "build", "Deployed", "False")
+
+        assert condition["reason"] == "CreateDeploymentFailed"
+        assert "there is a Deployment 'build-sensor' already, and it is not ours" in condition["message"]
+        assert _image(await world.get("Deployment", "build-sensor", "apps/v1")) == "theirs"
+
+
+async def test_a_selector_chooses_the_namespaces(world: World, control: Control) -> None:
+    async with running(control, namespace_selector="test=elsewhere") as controller:
+        await world.apply(exotic_bus(), sensor())
+        await settled(controller, 1)
+        assert await world.find("Deployment", "apps/v1") == []
+        assert "status" not in await world.get("Sensor", "build")
+
+        world.server.kubectl("label", "namespace", world.namespace, "test=elsewhere", "--overwrite")
+
+        await world.condition("Sensor", "build", "Deployed", "True")
+
+
+async def test_credentials_are_made_once_and_again_only_when_they_are_missing(world: World, control: Control) -> None:
+    async def client() -> str:
+        return str((await world.get("Secret", "eventbus-default-js-client-auth", "v1"))["data"]["client-auth"])
+
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus())
+        await world.condition("EventBus", "default", "Deployed", "True")
+        before = await client()
+        pods = (await world.get("StatefulSet", "eventbus-default-js", "apps/v1"))["spec"]["template"]
+        await world.apply(bus(maxPayload="2MB"))
+        await settled(controller)
+        assert await client() == before
+        await world.delete("Secret", "eventbus-default-js-server", "v1")
+        await world.apply(bus(maxPayload="3MB"))
+        await settled(controller)
+
+        assert await client() != before
+        assert (await world.get("StatefulSet", "eventbus-default-js", "apps/v1"))["spec"]["template"] != pods
+
+
+async def test_finalizers_of_argo_events_do_not_hold_what_we_look_after(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        old = sensor()
+        old["metadata"]["finalizers"] = ["sensor-controller"]
+        await world.apply(exotic_bus(), old)
+        await world.condition("Sensor", "build", "Deployed", "True")
+        await world.delete("Sensor", "build")
+
+        async def gone() -> bool:
+            return await world.find("Sensor") == []
+
+        await until(gone)
