@@ -46,4 +46,7 @@ class Rejects:
         if is_new:
             self._disk.sync_folder(self.path.parent)
         self.count += 1
-        log.error("the bus refuses a spooled event for good, it is kept in %s: %s", self.path, error)
+        event = {"event_id": record.headers.get("Nats-Msg-Id", ""), "subject": record.subject}
+        log.error(
+            "the bus refuses a spooled event for good, it is kept in %s: %s", self.path, error, extra={"fields": event}
+        )

@@ -75,18 +75,28 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
         cache_logger_on_first_use=True,
     )
     # Libraries speak through the standard module; only what is serious is passed on.
-    logging.basicConfig(level=logging.ERROR, stream=stream, format="%(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(level=logging.ERROR, handlers=[_Forward()], force=True)
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: record.name.partition(".")[0] not in _OURS)
     for name in _OURS:
         ours = logging.getLogger(name)
         ours.setLevel(level.upper())
-        ours.handlers = [_Forward()]
+        ours.handlers = [_Forward(named=False)]
 
 
 class _Forward(logging.Handler):
-    """What our own packages say through the standard module, as all other lines."""
+    """What is said through the standard module, as all other lines. ``extra={"fields": {…}}`` has the fields of a line.
+
+    ``named``: with the name of the logger, for libraries.
+    """
+
+    def __init__(self, *, named: bool = True) -> None:
+        super().__init__()
+        self._named = named
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass it on."""
-        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        fields: dict[str, Any] = dict(getattr(record, "fields", {}))
+        if self._named:
+            fields["logger"] = record.name
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info, **fields)

@@ -53,7 +53,13 @@ async def publish(served: Served, received: Received) -> web.Response:
     identifier, ids, events, problem = received
     metrics = served.metrics
     if problem:
-        log.warning("the filter had no answer", listener=served.listener.owner, delivery_id=identifier, error=problem)
+        log.warning(
+            "the filter had no answer",
+            **_listener(served),
+            delivery_id=identifier,
+            event_id=",".join(ids),
+            error=problem,
+        )
     try:
         if len(events) == 1:
             stored = [await served.bus.publish(events[0], delivery_id=identifier)]
@@ -88,15 +94,19 @@ def tell_of_form(served: Served, delivery: Delivery) -> None:
     served.told_of_form = True
     log.warning(
         "the body looks like JSON but was sent as a form, so it is read as one",
-        listener=served.listener.owner,
+        **_listener(served),
         hint="send it with `Content-Type: application/json`",
     )
 
 
 def refusal(
-    error: PointsmanError, request: web.BaseRequest, served: Served | None, delivery: Delivery | None
+    error: PointsmanError,
+    request: web.BaseRequest,
+    served: Served | None,
+    delivery: Delivery | None,
+    received: Received | None = None,
 ) -> web.Response:
-    """The answer to a delivery that is not taken."""
+    """The answer to a delivery that is not taken; ``received`` when it was good, but could not be kept."""
     (served.metrics if served else UNKNOWN).rejected(error.reason)
     if served is not None:
         served.metrics.account.problem = (time.time(), str(error))
@@ -110,7 +120,13 @@ def refusal(
     else:
         status, message, retry_after = 503, "the event source is not ready", 10
     tell = log.warning if status >= 500 else log.info
-    tell("delivery refused", status=status, reason=error.reason, error=str(error), **_names(request, served, delivery))
+    tell(
+        "delivery refused",
+        status=status,
+        reason=error.reason,
+        error=str(error),
+        **_names(request, served, delivery, received),
+    )
     answer = _error(status, message)
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
@@ -124,21 +140,36 @@ def fault(
     request: web.BaseRequest,
     served: Served | None = None,
     delivery: Delivery | None = None,
+    received: Received | None = None,
 ) -> web.Response:
     """The answer when we have a bug."""
     (served.metrics if served else UNKNOWN).rejected("InternalError")
-    log.error("delivery failed", exc_info=error, **_names(request, served, delivery))
+    log.error("delivery failed", exc_info=error, **_names(request, served, delivery, received))
     return _error(500, "internal error")
 
 
-def _names(request: web.BaseRequest, served: Served | None, delivery: Delivery | None) -> dict[str, str]:
-    """What a log line says of a delivery: where it was sent, who takes it, the sender's id. Never its content."""
+def _names(
+    request: web.BaseRequest, served: Served | None, delivery: Delivery | None, received: Received | None
+) -> dict[str, str]:
+    """What a log line says of a delivery: where it was sent, who takes it, the sender's id, the events. Never its content."""
     names = {"path": request.raw_path[:200]}
     if served is not None:
-        names["listener"] = served.listener.owner
+        names |= _listener(served)
         if delivery is not None:
             names["delivery_id"] = served.listener.webhook.delivery_id(delivery)[:200]
+    if received is not None:
+        names["event_id"] = ",".join(received.ids)
     return names
+
+
+def _listener(served: Served) -> dict[str, str]:
+    """What a log line says of who takes a delivery."""
+    listener = served.listener
+    return {
+        "listener": listener.owner,
+        "source": f"{listener.namespace}/{listener.source}",
+        "event_name": listener.name,
+    }
 
 
 def _error(status: int, message: str) -> web.Response:

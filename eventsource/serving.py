@@ -19,6 +19,7 @@ from eventsource.answers import Served
 from eventsource.body import Bodies
 from eventsource.delivery import Delivery, Headers, canonical, masked
 from eventsource.forms import unescape
+from eventsource.listener import Received
 from eventsource.routes import Table
 
 __all__ = ["WebhookService"]
@@ -36,6 +37,7 @@ class WebhookService:
         begin = time.perf_counter()
         served: Served | None = None
         delivery: Delivery | None = None
+        received: Received | None = None
         try:
             served, path, query = _route(self.table, request)
             if served is None:
@@ -58,13 +60,13 @@ class WebhookService:
             served.metrics.duration.observe((time.perf_counter() - begin) * 1e3)
             return answer
         except PointsmanError as error:
-            return answers.refusal(error, request, served, delivery)
+            return answers.refusal(error, request, served, delivery, received)
         except asyncio.CancelledError:
             if served is not None:
                 served.metrics.rejected("Cancelled")
             raise
         except Exception as error:
-            return answers.fault(error, request, served, delivery)
+            return answers.fault(error, request, served, delivery, received)
         finally:
             if served is not None:
                 served.metrics.left()

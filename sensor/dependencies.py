@@ -38,10 +38,11 @@ class Decision:
 class CompiledDependency:
     """A dependency, ready to look at events."""
 
-    __slots__ = ("_check", "_filters", "_scripts", "_transform", "event_name", "name", "source")
+    __slots__ = ("_check", "_filters", "_scripts", "_sensor", "_transform", "event_name", "name", "source")
 
-    def __init__(self, spec: Dependency, scripts: Scripts) -> None:
+    def __init__(self, spec: Dependency, scripts: Scripts, sensor: str = "") -> None:
         self.name = spec.name
+        self._sensor = sensor
         self.source = spec.event_source_name
         self.event_name = spec.event_name
         self._scripts = scripts
@@ -74,7 +75,7 @@ class CompiledDependency:
         try:
             verdict = self._check(event)
         except Exception as problem:  # a fault of ours: the event does not count here, and the others go on
-            log.exception("internal error in a filter", dependency=self.name, event_id=event.id)
+            log.exception("internal error in a filter", sensor=self._sensor, dependency=self.name, event_id=event.id)
             verdict = Verdict(VerdictKind.ERROR, "filters", f"internal error: {type(problem).__name__}")
         return Decision(self.name, verdict, event)
 
@@ -83,12 +84,12 @@ class CompiledDependency:
         return self._filters.explain(event)
 
 
-def compile_dependencies(specs: Sequence[Dependency], scripts: Scripts) -> list[CompiledDependency]:
-    """The dependencies of a sensor in their order; raises ExpressionError with the field's path from ``spec``."""
+def compile_dependencies(specs: Sequence[Dependency], scripts: Scripts, sensor: str = "") -> list[CompiledDependency]:
+    """The dependencies of a sensor (how logs name it) in their order; raises ExpressionError with the field's path from ``spec``."""
     compiled = []
     for index, spec in enumerate(specs):
         try:
-            compiled.append(CompiledDependency(spec, scripts))
+            compiled.append(CompiledDependency(spec, scripts, sensor))
         except ExpressionError as error:
             error.path = f"spec.dependencies[{index}].{error.path}"
             raise

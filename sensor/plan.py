@@ -149,7 +149,7 @@ class CompiledSensor:
         self.name = sensor.metadata.name
         self.id = f"{namespace}/{self.name}"
         self.bus = sensor.bus
-        self.dependencies: list[CompiledDependency] = compile_dependencies(sensor.spec.dependencies, scripts)
+        self.dependencies: list[CompiledDependency] = compile_dependencies(sensor.spec.dependencies, scripts, self.id)
         names = [d.name for d in self.dependencies]
         self.triggers = [
             CompiledTrigger(t, Origin(namespace, self.name, _name(t)), names, f"spec.triggers[{i}]")

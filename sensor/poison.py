@@ -104,7 +104,15 @@ class Suspects:
         """A dead letter for all triggers that the event might have set off: nobody dares to ask the filters."""
         sensor, now = self._sensor, time.time()
         key = round_key(Origin(sensor.namespace, sensor.name, ""), {"": event})
-        log.error("dead letter", sensor=sensor.id, event_id=event.id, reason=reason, detail=detail, letter=key)
+        log.error(
+            "dead letter",
+            sensor=sensor.id,
+            event_id=event.id,
+            source=f"{sensor.namespace}/{event.source}",
+            reason=reason,
+            detail=detail,
+            letter=key,
+        )
         matches = kept.write_round({"": event}, {"": message.delivery_id})
         attempts = message.deliveries
         letter = KeptRound(

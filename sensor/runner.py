@@ -143,7 +143,7 @@ class SensorRunner:
             try:
                 self._offer(work, done)
             except Exception as error:
-                log.exception("internal error", sensor=self.sensor.id, event_id=work.event.id)
+                log.exception("internal error", sensor=self.sensor.id, **self._about(work.event))
                 detail = f"internal error: {type(error).__name__}: {error}"
                 work.settled.add(self._suspects.bury(work.event, work.message, "InternalError", detail))
             (held if work.open else settled).append(work)
@@ -210,7 +210,7 @@ class SensorRunner:
             "filter error" if failed else "filtered",
             sensor=self.sensor.id,
             dependency=decision.dependency,
-            event_id=work.event.id,
+            **self._about(work.event),
             clause=verdict.clause,
             reason=verdict.reason,
             **({"seen": text} if text else {}),
@@ -220,13 +220,17 @@ class SensorRunner:
         listeners = self.sensor.listeners[decision.dependency]
         work.settled.entries += self._entries(listeners, decision.dependency, work, outcome, detail=detail)
 
+    def _about(self, event: Event) -> dict[str, str]:
+        """What a log line says of an event."""
+        return {"event_id": event.id, "source": f"{self.sensor.namespace}/{event.source}"}
+
     def _is_duplicate(self, trigger: CompiledTrigger, decision: Decision, work: Work, done: Done) -> bool:
         """Whether the ledger says that this was submitted before, or waits for its target."""
         before = done.get((work.event.id, trigger.name, decision.dependency))
         if before is None:
             return False
         words = "already settled as submitted" if before == "submitted" else "already waits for its target"
-        log.info(words, sensor=self.sensor.id, trigger=trigger.name, event_id=work.event.id)
+        log.info(words, sensor=self.sensor.id, trigger=trigger.name, **self._about(work.event))
         self._metrics.triggers[trigger.name].settled(OutcomeKind.DUPLICATE)
         work.settled.entries += self._entries([trigger], decision.dependency, work, "duplicate")
         return True
@@ -277,7 +281,9 @@ class SensorRunner:
 
     def _fault(self, error: Exception, triggers: Sequence[CompiledTrigger], decision: Decision, work: Work) -> Outcome:
         """A fault of ours must neither end the process nor come back for ever: it is told and kept as dead letters."""
-        log.exception("internal error", sensor=self.sensor.id, trigger=triggers[0].name, event_id=work.event.id)
+        log.exception(
+            "internal error", sensor=self.sensor.id, trigger=triggers[0].name, **self._about(work.event)
+        )
         detail = f"internal error: {type(error).__name__}: {error}"
         events, deliveries = {decision.dependency: decision.event}, {decision.dependency: work.message.delivery_id}
         for trigger in triggers:

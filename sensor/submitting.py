@@ -164,7 +164,13 @@ class Submitting:
             return await self._refused(case, (error.reason, text), target)
         except Exception as error:
             # A fault of ours must neither end the process nor come back for ever.
-            log.exception("internal error", sensor=self._sensor, trigger=trigger.name, event_id=context.event_ids)
+            log.exception(
+                "internal error",
+                sensor=self._sensor,
+                trigger=trigger.name,
+                event_id=context.event_ids,
+                source=context.sources,
+            )
             return await self._refused(
                 case, ("InternalError", f"internal error: {type(error).__name__}: {error}"), target
             )
@@ -208,6 +214,7 @@ class Submitting:
             sensor=self._sensor,
             trigger=name,
             event_id=case.context.event_ids,
+            source=case.context.sources,
         )
         entries = self._entries(case, "submitted", outcome.target, outcome.detail)
         return Settled(entries, gone=[case.context.key] if case.before is not None or self.has_letters else [])
@@ -226,6 +233,7 @@ class Submitting:
             sensor=self._sensor,
             trigger=case.trigger.name,
             event_id=context.event_ids,
+            source=context.sources,
             error=str(error),
             seconds=round(pause, 2),
         )
@@ -262,6 +270,7 @@ class Submitting:
             sensor=self._sensor,
             trigger=case.trigger.name,
             event_id=context.event_ids,
+            source=context.sources,
             reason=problem[0],
             detail=problem[1],
             letter=context.key,

@@ -55,6 +55,12 @@ class RoundContext:
         return ",".join(dict.fromkeys(d for _, d in sorted(self.deliveries.items()) if d))
 
     @property
+    def sources(self) -> str:
+        """The EventSources of the events with their namespace, each once, comma-separated: for logs."""
+        names = dict.fromkeys(event.source for _, event in sorted(self.events.items()))
+        return ",".join(f"{self.origin.namespace}/{name}" for name in names)
+
+    @property
     def traceparent(self) -> str:
         """The trace (W3C) of the newest event that has one; empty: none."""
         traced = [event for event in self.events.values() if event.traceparent]

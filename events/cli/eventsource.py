@@ -59,7 +59,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
     """Serve until told to end. 0: nothing is left behind. Raises PointsmanError when it cannot begin."""
     source = read_object(options.object, EventSource)
     namespace = source.metadata.namespace or os.environ.get("POD_NAMESPACE") or "default"
-    structlog.contextvars.bind_contextvars(eventsource=f"{namespace}/{source.metadata.name}")
+    structlog.contextvars.bind_contextvars(source=f"{namespace}/{source.metadata.name}")
     mounts = options.mounts(namespace)
     where = read_bus(options.bus)
     stream, findings = where.stream()

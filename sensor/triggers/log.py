@@ -59,7 +59,15 @@ def _lines(events: Mapping[str, Event]) -> list[dict[str, object]]:
         data = event.data or b""
         is_text = event.datacontenttype in ("application/json", "text/plain")
         text = data.decode("utf-8", "replace") if is_text else base64.b64encode(data).decode()
-        lines.append({"message": text, "dependencyName": dependency, "eventContext": event.context})
+        lines.append(
+            {
+                "message": text,
+                "dependencyName": dependency,
+                "eventContext": event.context,
+                "event_id": event.id,
+                "source": event.source,
+            }
+        )
     return lines
 
 
@@ -71,6 +79,8 @@ def _write(lines: Sequence[Mapping[str, object]], origins: Sequence[Origin]) -> 
             line["message"],
             dependencyName=line["dependencyName"],
             eventContext=line["eventContext"],
+            event_id=line["event_id"],
+            source=f"{origins[0].namespace}/{line['source']}",
             sensor=sensor,
             triggers=triggers,
         )

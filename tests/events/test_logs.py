@@ -51,3 +51,15 @@ def test_for_people_values_are_json_and_fields_keep_their_order() -> None:
     line = stream.getvalue()
     assert '{"a":null,"b":[true]}' in line
     assert line.index("target=") < line.index("about=")
+
+
+def test_libraries_speak_in_the_same_form_when_it_is_serious() -> None:
+    stream = io.StringIO()
+    logs.configure("info", style="json", stream=stream)
+    logging.getLogger("some.library").error("no luck with %s", "this")
+    logging.getLogger("eventbus.x").error("refused", extra={"fields": {"event_id": "e1"}})
+    found = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["msg"], line.get("logger"), line.get("event_id")) for line in found] == [
+        ("no luck with this", "some.library", None),
+        ("refused", None, "e1"),
+    ]

@@ -166,7 +166,7 @@ async def test_a_rolling_update_under_traffic_refuses_and_loses_nothing(
     assert await stored(bus) == sender.accepted
     received = [line for line in pods[1].lines() if line["msg"] == "Eventing server started."]
     assert received
-    assert all(line["pod"] == "pod-two" and line["eventsource"] == "default/forge" for line in received)
+    assert all(line["pod"] == "pod-two" and line["source"] == "default/forge" for line in received)
 
 
 async def test_a_secret_that_is_rotated_under_traffic_refuses_nothing(
