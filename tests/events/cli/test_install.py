@@ -115,6 +115,18 @@ def test_named_namespaces_alone_are_opened_to_the_controller() -> None:
     assert {s["namespace"] for obj in bindings for s in obj["subjects"]} == {"ours"}
 
 
+def test_the_controller_may_look_for_labels_of_namespaces_only_where_it_does() -> None:
+    objects = printed("--namespace-selector", "events=ours")
+    (deployment,) = of("Deployment", objects)
+    (role,) = [obj for obj in of("ClusterRole", objects) if obj["metadata"]["name"] == "pointsman-controller"]
+
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["args"][1:] == [
+        "--namespace-selector",
+        "events=ours",
+    ]
+    assert granted(role["rules"]) == needed((*access.ACCESS, *access.CLUSTER_ACCESS))
+
+
 def test_a_namespaced_installation_needs_nothing_of_the_cluster_but_its_definitions() -> None:
     objects = printed("--namespaced")
 
@@ -122,5 +134,6 @@ def test_a_namespaced_installation_needs_nothing_of_the_cluster_but_its_definiti
     assert {"NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding"} < {obj["kind"] for obj in objects}
 
 
-def test_both_ways_to_choose_namespaces_exclude_each_other() -> None:
-    assert CliRunner().invoke(command, ["--namespaced", "--namespaces", "a"]).exit_code == 2
+@pytest.mark.parametrize("flags", [["--namespaced"], ["--namespace-selector", "a=b"]])
+def test_ways_to_choose_namespaces_exclude_each_other(flags: list[str]) -> None:
+    assert CliRunner().invoke(command, [*flags, "--namespaces", "a"]).exit_code == 2
