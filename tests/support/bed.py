@@ -48,7 +48,9 @@ class Space:
         return json.loads(text) if text else None
 
     def rolled_out(self, name: str, seconds: int = 60) -> None:
-        """Wait until the newest generation of a workload runs, as ``kind/name``."""
+        """Wait until a workload is there and its newest generation runs, as ``kind/name``."""
+        kind, _, bare = name.partition("/")
+        eventually(lambda: self.get(kind, bare), seconds)
         self.kubectl("rollout", "status", name, f"--timeout={seconds}s")
 
     def address(self, service: str) -> str:

@@ -131,15 +131,15 @@ def _root(scratch: Path) -> list[str]:
 
 
 def _mounted(mount: Mount, root: Path) -> list[str]:
-    source, target = shlex.quote(str(mount.source)), shlex.quote(f"{root}{mount.target}")
-    made = (
-        f"mkdir -p {target}"
-        if mount.source.is_dir()
-        else f"mkdir -p $(dirname {target}) && rm -f {target} && touch {target}"
-    )
-    lines = [made, f"mount --bind {source} {target}"]
+    """Where links of the path lead is up to the container's root, not to ours."""
+    source, target = shlex.quote(str(mount.source)), shlex.quote(mount.target)
+    made = f"mkdir -p {target}" if mount.source.is_dir() else f"mkdir -p $(dirname {target}) && rm -f {target} && touch {target}"
+    lines = [
+        f"target={root}$(chroot {root} sh -c {shlex.quote(f'{made} && realpath {target}')})",
+        f"mount --bind {source} $target",
+    ]
     if mount.read_only:
-        lines.append(f"mount -o remount,bind,ro {target}")
+        lines.append("mount -o remount,bind,ro $target")
     return lines
 
 
