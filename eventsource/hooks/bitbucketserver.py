@@ -28,10 +28,12 @@ def by_start(answer: Answer) -> Page:
     page = answer.json
     if not isinstance(page, dict) or not isinstance(page.get("values"), list):
         raise Unavailable("the answer is no page of a list", hint="is this the address of the API?")
-    start = page.get("nextPageStart")
-    if page.get("isLastPage", True) or not isinstance(start, int):
+    if page.get("isLastPage", True):
         return Page(page["values"], None)
-    return Page(page["values"], {"limit": str(page.get("limit", 25)), "start": str(start)})
+    start, limit = page.get("nextPageStart"), page.get("limit")
+    if type(start) is not int or type(limit) is not int or start < 0:
+        raise Unavailable("the answer does not tell where the next page of the list is")
+    return Page(page["values"], {"limit": str(limit), "start": str(start)})
 
 
 @register("bitbucketserver")
@@ -79,7 +81,9 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
         for project in self.config.projects:
             query = {"limit": "500", "start": "0"}
             for raw in await self.client.items(f"/projects/{part(project)}/repos", query, by_start):
-                found.append(Target("repository", f"{project}/{raw.get('slug', '')}"))
+                if not isinstance(raw, dict) or not isinstance(raw.get("slug"), str):
+                    raise Unavailable(f"the answer for project {project} holds what is no repository")
+                found.append(Target("repository", f"{project}/{raw['slug']}"))
         return self._wishes(dict.fromkeys(found))
 
     def _wishes(self, found: Iterable[Target]) -> list[Desired]:

@@ -144,7 +144,7 @@ async def test_what_a_user_set_besides_stays() -> None:
 
 async def test_all_pages_are_read() -> None:
     fake = forge()
-    fake.hooks["projects/a/b"] = [{"id": n, "url": f"https://other.example/{n}"} for n in range(45)]
+    fake.hooks["projects/a/b"] = [{"id": n, "url": f"https://other.example/{n}"} for n in range(1, 46)]
     fake.hooks["projects/a/b"].append({"id": 99, "url": URL, "push_events": True, "enable_ssl_verification": False})
 
     assert [result.state for result in await reconciler(gitlab(fake)).run()] == ["kept"]

@@ -71,7 +71,7 @@ async def test_long_lists_come_whole_over_the_network() -> None:
     """Two hundred hooks of others, each with a long description, and behind them ours."""
     other = {"push_events": True, "description": "x" * 20_000}
     fake = FakeGitLab(page=100)
-    hooks: list[Any] = [{**other, "id": number, "url": f"https://e.example/{number}"} for number in range(200)]
+    hooks: list[Any] = [{**other, "id": number, "url": f"https://e.example/{number}"} for number in range(1, 201)]
     hooks.append({"id": 999, "url": "http://172.11.0.6:32168/push", "push_events": False})
     fake.hooks["projects/cmp/al-cloud"] = hooks
     async with fake.serve() as url:
