@@ -105,6 +105,10 @@ class Ledger:
         """The triggers of a sensor that have dead letters which are to be retried."""
         return rounds.ordered(self._reader, sensor)
 
+    def ordered_rounds(self, ending: str, limit: int) -> list[KeptRound]:
+        """Dead letters that are to be retried, of all sensors whose names end so."""
+        return rounds.ordered_rounds(self._reader, ending, limit)
+
     # -- marks and holds ---------------------------------------------------------------------------------------------
 
     async def begin(self, sensor: str, what: Iterable[str]) -> None:
@@ -142,6 +146,11 @@ class Ledger:
         query = "SELECT count(*) FROM seen WHERE sensor = ? AND sequence > ? AND sequence <= ?"
         count: int = self._reader.execute(query, (sensor, after, until)).fetchone()[0]
         return count
+
+    def last_seen(self, sensor: str) -> int:
+        """The last place in the stream that a sensor has settled; 0 when there is none."""
+        query = "SELECT max(sequence) FROM seen WHERE sensor = ?"
+        return self._reader.execute(query, (sensor,)).fetchone()[0] or 0
 
     def checkpoint(self, sensor: str) -> Checkpoint | None:
         """How far a sensor was compared with its stream."""

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS round (
   first REAL NOT NULL, last REAL NOT NULL, events TEXT NOT NULL, deliveries TEXT NOT NULL, matches BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS round_due ON round (sensor, trigger, state, due);
+CREATE INDEX IF NOT EXISTS round_again ON round (sensor) WHERE state = 'again';
 """
 
 
@@ -131,6 +132,14 @@ def ordered(connection: sqlite3.Connection, sensor: str) -> set[str]:
     """The triggers of a sensor that have dead letters which are to be retried."""
     query = "SELECT DISTINCT trigger FROM round WHERE sensor = ? AND state = 'again'"
     return {row[0] for row in connection.execute(query, (sensor,))}
+
+
+def ordered_rounds(connection: sqlite3.Connection, ending: str, limit: int) -> list[KeptRound]:
+    """Dead letters that are to be retried, of all sensors whose names end so."""
+    query = (
+        f"SELECT {_ALL} FROM round WHERE state = 'again' AND substr(sensor, -length(?1)) = ?1 ORDER BY first LIMIT ?2"  # noqa: S608
+    )
+    return [_round(row) for row in connection.execute(query, (ending, limit))]
 
 
 def read_rounds(folder: Path, *, states: Iterable[RoundState], key: str = "", namespace: str = "") -> list[KeptRound]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import structlog
 
 from eventbus.interface import Subscription
 from eventbus.ledger import Ledger
-from eventbus.tally import Checkpoint
+from eventbus.tally import Account, Checkpoint
 from events.errors import PointsmanError
 from sensor import gauges
-from sensor.plan import CompiledSensor
 
 __all__ = ["Auditing"]
 
@@ -31,10 +31,15 @@ ALARM = 60.0
 
 
 class Auditing:
-    """The accounts of one sensor."""
+    """The accounts of one sensor (``name``), which are ``mine``. Without a subscription others read its events, too: then there is
+    nothing to compare with.
+    """
 
-    def __init__(self, sensor: CompiledSensor, ledger: Ledger, subscription: Subscription) -> None:
-        self._sensor = sensor
+    def __init__(
+        self, name: str, mine: Callable[[Account], bool], ledger: Ledger, subscription: Subscription | None
+    ) -> None:
+        self._name = name
+        self._mine = mine
         self._ledger = ledger
         self._subscription = subscription
         self._since: dict[str, float] = {}
@@ -46,7 +51,7 @@ class Auditing:
             try:
                 await self.compare()
             except PointsmanError as error:
-                log.info("accounts cannot be compared now", sensor=self._sensor.id, error=str(error))
+                log.info("accounts cannot be compared now", sensor=self._name, error=str(error))
             await asyncio.sleep(EVERY)
 
     async def compare(self) -> None:
@@ -55,21 +60,23 @@ class Auditing:
         await self._check_stream()
 
     def _check_triggers(self) -> None:
-        own = {trigger.name for trigger in self._sensor.triggers}
-        accounts = [a for a in self._ledger.accounts() if a.sensor == self._sensor.id and a.trigger in own]
-        gauges.accounts(self._sensor.id, accounts)
+        accounts = [account for account in self._ledger.accounts() if self._mine(account)]
+        gauges.accounts(self._name, accounts)
         for account in accounts:
-            if self._lasts(account.trigger, account.difference):
+            if self._lasts(f"{account.sensor}/{account.trigger}", account.difference):
                 log.error(
                     "accounts do not add up",
-                    sensor=self._sensor.id,
+                    sensor=account.sensor,
                     trigger=account.trigger,
                     stored=account.stored,
                     difference=account.difference,
                 )
 
     async def _check_stream(self) -> None:
-        sensor = self._sensor.id
+        sensor = self._name
+        if self._subscription is None:
+            await self._ledger.check_off(Checkpoint(sensor, "", self._ledger.last_seen(sensor), 0, 0))
+            return
         last = self._ledger.checkpoint(sensor)
         progress = await self._subscription.progress(last.sequence if last is not None else 0)
         if last is None or last.stream != progress.stream or last.sequence > progress.floor:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
 from events.errors import Unavailable
-from events.models.values import Outcome
 
 __all__ = ["Busy", "Target", "Targets"]
 
 log = structlog.get_logger("sensor")
+
+Answer = TypeVar("Answer")
 
 MAX_SUBMITTING = 128
 """Attempts under way at the same time, for each target."""
@@ -69,7 +71,7 @@ class Target:
             return PROBE
         return 0.0
 
-    async def attempt(self, submit: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def attempt(self, submit: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run one attempt. Raises what it raises, and Busy when it may not begin."""
         now = time.monotonic()
         wait = self.wait(now)
@@ -79,7 +81,7 @@ class Target:
             self._not_before = now + PROBE  # this is the attempt that looks
         await self._turn(now)
         try:
-            outcome = await submit()
+            answer = await submit()
         except Unavailable as error:
             self._failed(error)
             raise
@@ -88,7 +90,7 @@ class Target:
             raise
         else:
             self._answered()
-            return outcome
+            return answer
         finally:
             self._ended = time.monotonic()
             self._slots.release()

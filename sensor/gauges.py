@@ -45,11 +45,11 @@ class _Gauges(Collector):
         )
         waiting = GaugeMetricFamily("pointsman_rounds_waiting", "Rounds that wait for their target", labels=_TRIGGER)
         away = GaugeMetricFamily("pointsman_target_away", "Targets that are away", labels=("target",))
-        for sensor, found in self.accounts.items():
+        for found in self.accounts.values():
             for account in found:
                 for figure in _FIGURES:
-                    events.add_metric((sensor, account.trigger, figure), getattr(account, figure))
-                difference.add_metric((sensor, account.trigger), account.difference)
+                    events.add_metric((account.sensor, account.trigger, figure), getattr(account, figure))
+                difference.add_metric((account.sensor, account.trigger), account.difference)
         for sensor, count in self.lost.items():
             missing.add_metric((sensor,), count)
         for sensor, ask in self.states.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
@@ -24,10 +24,7 @@ from sensor.naming import Origin, round_key
 from sensor.plan import CompiledSensor
 from sensor.settled import Settled
 
-if TYPE_CHECKING:
-    from sensor.settling import Work
-
-__all__ = ["POISON", "POISONED", "WATCHED", "Group", "Letter", "Suspects"]
+__all__ = ["POISON", "POISONED", "WATCHED", "Group", "Letter", "Marks", "Suspects"]
 
 log = structlog.get_logger("sensor")
 
@@ -45,11 +42,20 @@ _FEW = 20
 _GROUP = 50
 
 
+class Marked(Protocol):
+    """What may be marked in the ledger, and under what."""
+
+    mark: str
+
+
+Suspect = TypeVar("Suspect", bound=Marked)
+
+
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(Generic[Suspect]):
     """Messages that are tried together, or are dead letters."""
 
-    works: Sequence[Work]
+    works: Sequence[Suspect]
     poisonous: bool = False
 
 
@@ -57,12 +63,12 @@ class Letter:
     """A message (``eventbus.interface.Message``) made of a dead letter: an event that was poison and is offered again."""
 
     deliveries = 1
-    sequence = 0
     data = b""
     subject = ""
     timestamp = 0
 
     def __init__(self, one: KeptRound, event: Event, delivery_id: str) -> None:
+        self.sequence = 0
         self.round = one
         self.key = one.key
         self.event = event
@@ -78,16 +84,16 @@ class Letter:
         """Nobody waits."""
 
 
-class Suspects:
-    """What a sensor was at when a process ended."""
+class Marks:
+    """How often a sensor has begun with what is not settled."""
 
-    def __init__(self, sensor: CompiledSensor, ledger: Ledger) -> None:
-        self._sensor = sensor
+    def __init__(self, sensor: str, ledger: Ledger) -> None:
+        self._name = sensor
         self._ledger = ledger
 
-    def groups(self, works: Sequence[Work]) -> Iterator[Group]:
+    def groups(self, works: Sequence[Suspect]) -> Iterator[Group[Suspect]]:
         """In which order and company to try them: what was never in a bad group first, then what was, each alone."""
-        marks = self._ledger.marks(self._sensor.id)
+        marks = self._ledger.marks(self._name)
         unmarked = [work for work in works if marks.get(work.mark, 0) == 0]
         size = 1 if len(unmarked) <= _FEW else _GROUP
         for start in range(0, len(unmarked), size):
@@ -98,7 +104,15 @@ class Suspects:
 
     def is_poisonous(self, mark: str) -> bool:
         """Whether this was tried alone and ended the process."""
-        return self._ledger.marks(self._sensor.id).get(mark, 0) >= POISON
+        return self._ledger.marks(self._name).get(mark, 0) >= POISON
+
+
+class Suspects(Marks):
+    """What a sensor was at when a process ended."""
+
+    def __init__(self, sensor: CompiledSensor, ledger: Ledger) -> None:
+        super().__init__(sensor.id, ledger)
+        self._sensor = sensor
 
     def bury(self, event: Event, message: Message, reason: str, detail: str) -> Settled:
         """A dead letter for all triggers that the event might have set off: nobody dares to ask the filters."""

@@ -57,6 +57,8 @@ class Bindings:
     notices: bool = False
     retention: float = 7 * 24 * 3600.0
     """Seconds for which results are kept."""
+    sole: bool = True
+    """Whether nobody else runs them, so that our ledger must know each event."""
 
 
 class SensorProcess:
@@ -148,6 +150,7 @@ async def open_process(
                 instance_id=bindings.instance_id,
                 notices=bindings.notices,
                 max_age=bindings.retention,
+                sole=bindings.sole,
             )
             parts.append(runner)
             all_buses.append(bus)

@@ -17,6 +17,7 @@ import structlog
 from eventbus import subjects
 from eventbus.interface import Bus, Message
 from eventbus.ledger import Entry, Ledger
+from eventbus.tally import Account
 from events import tracing
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, Unavailable
@@ -87,7 +88,7 @@ class SensorRunner:
         """Consume until ``drain`` is called."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            audit = Auditing(self.sensor, self._ledger, self._subscription)
+            audit = Auditing(self.sensor.id, self._is_mine, self._ledger, self._subscription)
             beside = (self._settling.heartbeat(), self._settling.tell_of_slow(), self._obey(), audit.run())
             own = [tasks.create_task(job) for job in beside]
             await self._parking.start(tasks)
@@ -109,6 +110,9 @@ class SensorRunner:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
         self._settling.drain()
         await self._subscription.close()
+
+    def _is_mine(self, account: Account) -> bool:
+        return account.sensor == self.sensor.id and any(t.name == account.trigger for t in self.sensor.triggers)
 
     # -- steps 5 and 6 -----------------------------------------------------------------------------------------------
 
@@ -281,9 +285,7 @@ class SensorRunner:
 
     def _fault(self, error: Exception, triggers: Sequence[CompiledTrigger], decision: Decision, work: Work) -> Outcome:
         """A fault of ours must neither end the process nor come back for ever: it is told and kept as dead letters."""
-        log.exception(
-            "internal error", sensor=self.sensor.id, trigger=triggers[0].name, **self._about(work.event)
-        )
+        log.exception("internal error", sensor=self.sensor.id, trigger=triggers[0].name, **self._about(work.event))
         detail = f"internal error: {type(error).__name__}: {error}"
         events, deliveries = {decision.dependency: decision.event}, {decision.dependency: work.message.delivery_id}
         for trigger in triggers:

@@ -26,7 +26,7 @@ from eventsource.endpoint.results import ResultsDesk
 from eventsource.endpoint.service import EndpointService, EndpointSettings
 from eventsource.process import tls_context
 from eventsource.server import Server
-from sensor.bindings.dispatching import LEDGER_BUS
+from sensor.bindings.records import LEDGER_BUS
 
 __all__ = [
     "BINDINGS_BUS",

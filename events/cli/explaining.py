@@ -24,9 +24,9 @@ from eventsource.explain import Intake, Route
 from eventsource.explain import explain as explain_delivery
 from eventsource.sources import Sources
 from sensor.bindings.compiled import CompiledBinding, compile_binding
-from sensor.bindings.dispatching import LEDGER_BUS
 from sensor.bindings.explain import BindingExplanation
 from sensor.bindings.explain import explain as explain_bindings
+from sensor.bindings.records import LEDGER_BUS
 from sensor.explain import SensorExplanation, TriggerStatus
 from sensor.explain import explain as explain_sensor
 from sensor.kept import JoinState

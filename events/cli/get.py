@@ -21,7 +21,7 @@ from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError, SpecError
 from events.models.event import Event
-from sensor.bindings.dispatching import LEDGER_BUS
+from sensor.bindings.records import LEDGER_BUS
 
 __all__ = ["command"]
 

@@ -17,6 +17,7 @@ from events.cli.state import StateFolder
 from events.errors import EvaluationError, SpecError
 from events.models.event import Event
 from sensor import kept
+from sensor.bindings.records import ALL
 
 __all__ = ["accounting", "deadletters", "sensors"]
 
@@ -133,6 +134,7 @@ def sensors(name: str | None, output: str | None, namespace: str, state: Path, n
         (one.sensor, one.state is RoundState.PARKED) for one in rounds.read_rounds(state, states=RoundState)
     )
     known = {one.sensor for one in tally.read_checkpoints(state)} | set(holds) | {sensor for sensor, _ in kept_rounds}
+    known = {sensor for sensor in known if not sensor.endswith(ALL)}  # bindings are no sensors
     found = [
         {
             "sensor": sensor,

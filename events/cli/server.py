@@ -175,7 +175,10 @@ async def serving(options: ServerOptions, cluster: ClusterApi) -> AsyncIterator[
         room = room_for(state.bus, 1) if server is not None else -1
         stream = stream_of(room)
         source = ClusterBindings(cluster, options.instance_id)
-        bindings = Bindings(source, address, stream, options.instance_id, notices=True, retention=options.retention)
+        bindings = Bindings(
+            source, address, stream, options.instance_id,
+            notices=True, retention=options.retention, sole=server is not None,
+        )  # fmt: skip
         process = PatientProcess(
             lambda: open_process([], {}, folder=state.path, kube=cluster, vault=Vault(), bindings=bindings)
         )
