@@ -56,6 +56,11 @@ def assert_kept(api: ApiServer, objects: list[dict[str, Any]]) -> None:
         assert without_nulls(kept) == without_nulls(sent["spec"]), sent["metadata"]
 
 
+def documented() -> list[dict[str, Any]]:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/kubernetes.md").read_text(), re.DOTALL | re.MULTILINE)
+    return [obj for block in blocks for obj in yaml.safe_load_all(block)]
+
+
 def named(manifest: dict[str, Any], number: int) -> dict[str, Any]:
     return {**manifest, "metadata": {"name": f"case-{number}", "namespace": "default"}}
 
@@ -103,6 +108,13 @@ def test_the_examples_are_taken_and_kept_whole(api: ApiServer) -> None:
     ]
 
     assert len(objects) > 10
+    assert_kept(api, [named(obj, number) for number, obj in enumerate(objects)])
+
+
+def test_the_documents_manifests_are_taken_and_kept_whole(api: ApiServer) -> None:
+    objects = [obj for obj in documented() if obj["kind"] in OURS]
+
+    assert [obj["kind"] for obj in objects] == ["EventBus", "EventSource", "Sensor", "EventBus"]
     assert_kept(api, [named(obj, number) for number, obj in enumerate(objects)])
 
 

@@ -76,7 +76,7 @@ class SecretKeySelector(Spec):
     key: str = ""
     """Which of its keys."""
     optional: bool = False
-    """Read but ignored: the key must be there."""
+    """Whether pods may start without it."""
 
 
 class ConfigMapKeySelector(Spec):
@@ -87,7 +87,7 @@ class ConfigMapKeySelector(Spec):
     key: str = ""
     """Which of its keys."""
     optional: bool = False
-    """Read but ignored: the key must be there."""
+    """Whether pods may start without it."""
 
 
 class Backoff(Spec):
