@@ -19,10 +19,14 @@ __all__ = ["ANYONE", "BITBUCKET", "BITBUCKET_SERVER", "GITEA", "GITHUB", "GITLAB
 
 @dataclass(frozen=True, slots=True)
 class Forge:
-    """Names in canonical case. ``event_header`` names the event; of ``id_headers`` the first that is given has the id."""
+    """Names in canonical case. ``event_header`` names the event; of ``id_headers`` the first that is given has the id.
+
+    ``tells_failures``: it has a log of its deliveries, and sends one again when it is asked to.
+    """
 
     event_header: str = ""
     id_headers: tuple[str, ...] = ()
+    tells_failures: bool = False
 
     def delivery_id(self, delivery: Delivery) -> str:
         """The sender's id of a delivery, the same when it is sent again; else a digest.
@@ -41,5 +45,7 @@ ANYONE = Forge(id_headers=("Webhook-Id", "Idempotency-Key"))
 BITBUCKET = Forge("X-Event-Key", ("X-Request-Uuid",))  # not X-Hook-UUID: that names the hook
 BITBUCKET_SERVER = Forge("X-Event-Key", ("X-Request-Id",))
 GITEA = Forge("X-Gitea-Event", ("X-Gitea-Delivery",))
-GITHUB = Forge("X-Github-Event", ("X-Github-Delivery",))
-GITLAB = Forge("X-Gitlab-Event", ("Idempotency-Key", "Webhook-Id"))  # not X-Gitlab-Event-UUID: hooks share it
+GITHUB = Forge("X-Github-Event", ("X-Github-Delivery",), tells_failures=True)
+GITLAB = Forge(
+    "X-Gitlab-Event", ("Idempotency-Key", "Webhook-Id"), tells_failures=True
+)  # not X-Gitlab-Event-UUID: hooks share it

@@ -215,6 +215,9 @@ class Webhook(Generic[C]):
         if choice == RERUN and getattr(config, "redeliver_missed", False):
             text = "cannot be together with onRedelivery: rerun: a delivery that we have could start a Workflow again"
             findings.append(Finding("error", f"{path}.redeliverMissed", text, "leave out one of them"))
+        elif getattr(config, "redeliver_missed", False) and not (cls.forge.tells_failures and config.registers_hooks):
+            text = "nothing is asked for again: that takes GitHub or GitLab, credentials, and webhook.url"
+            findings.append(Finding("warning", f"{path}.redeliverMissed", text))
         return findings
 
     @property
