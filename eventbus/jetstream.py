@@ -18,7 +18,7 @@ from eventbus.interface import Address, Stored
 from eventbus.messages import DELIVERY_HEADER
 from eventbus.state import JetStreamState
 from eventbus.stream import OURS, StreamSettings
-from eventbus.subscription import PullSubscription
+from eventbus.subscription import EXPIRES, PullSubscription
 from events.crashpoints import crash_at
 from events.errors import Unavailable
 
@@ -125,6 +125,18 @@ class JetStreamBus:
         self._subscriptions.append(subscription)
         await subscription.start()
         return subscription
+
+    async def outlast(self, durable: str) -> None:
+        """Wait until no pull of a process that stands still, or is cut off, waits at a consumer: it would get what is meant for us.
+
+        A pull waits for ``EXPIRES`` seconds at most. Raises Unavailable.
+        """
+        deadline = self._loop.time() + EXPIRES + 1.0
+        while self._loop.time() < deadline:
+            info = await self._api.find(f"CONSUMER.INFO.{self._settings.name}.{durable}")
+            if info is None or not info.get("num_waiting"):
+                return
+            await asyncio.sleep(0.2)
 
     def troubles(self) -> list[str]:
         """Why subscriptions of ours get no events now, as far as it is known; empty when all is well."""

@@ -35,7 +35,8 @@ ACK_WAIT = 30.0
 MAX_ACK_PENDING = 2000
 """So many messages may be at work at a time."""
 
-_EXPIRES = 30.0
+EXPIRES = 12.0
+"""Seconds for which a pull waits on the server."""
 _HEARTBEAT = 5.0
 _SILENCE = 12.0
 """Two missed heartbeats and some: the pull is lost."""
@@ -268,7 +269,7 @@ class PullSubscription:
             return
         self._credit += room
         self._heard = self._loop.time()
-        request = {"batch": room, "expires": nanoseconds(_EXPIRES), "idle_heartbeat": nanoseconds(_HEARTBEAT)}
+        request = {"batch": room, "expires": nanoseconds(EXPIRES), "idle_heartbeat": nanoseconds(_HEARTBEAT)}
         try:
             await self._api.connection.send(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self.name}", orjson.dumps(request), reply=self._inbox

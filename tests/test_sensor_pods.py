@@ -15,6 +15,7 @@ import pytest
 from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import JetStreamBus, connect
 from tests.chaos.system import Target
+from tests.support.bus import Server
 from tests.support.nats import event, nats
 from tests.support.sensor_pods import Deployment, SensorPod, deployment
 from tests.support.sensor_pods import sensor as manifest
@@ -159,3 +160,150 @@ async def test_whatever_happens_to_the_pod_that_works_another_goes_on(
     await all_made_once(target, sending.sent, pods)
     await accounts_add_up(other, len(sending.sent))
     assert len(other.get("events")) == len(sending.sent)
+
+
+def post(target: Target) -> dict[str, Any]:
+    """A trigger whose target says no."""
+    source = {"dependencyName": "push", "dataKey": "body"}
+    http = {"url": f"{target.url}/hook/refuse", "method": "POST", "payload": [{"src": source, "dest": "body"}]}
+    return {"template": {"name": "post", "http": http}}
+
+
+async def test_what_waits_and_what_is_dead_survives_the_loss_of_all_pods_and_orders_reach_the_one_that_works(
+    bus: JetStreamBus, target: Target, tmp_path: Path, nats: EmbeddedNats
+) -> None:
+    both = manifest(*manifest()["spec"]["triggers"], post(target))
+    with deployment(tmp_path / "two", both, nats.address("default", "default"), target.kubeconfig) as pods:
+        first = pods.pod("first")
+        await active(pods)
+        target.be("away")
+        sent = []
+        for number in range(20):
+            sent.append(event(f"e{number}"))
+            await bus.publish(sent[-1])
+
+        async def waits(pod: SensorPod) -> None:
+            def is_so() -> bool:
+                [one] = pod.get("sensors") or [{}]
+                return bool(one.get("waiting") == 20 and one.get("deadLetters") == 20)
+
+            await until(is_so, 30, lambda: pod.get("sensors"))
+
+        await waits(first)
+        first.lose()
+        second = pods.pod("second")
+        assert await active(pods) is second
+        await waits(second)
+        target.be("well")
+        await all_made_once(target, [one.id for one in sent], pods)
+
+        standing_by = pods.pod("third")
+        await until(lambda: standing_by.is_ready)
+        letters = standing_by.get("deadletters")
+        assert {letter["trigger"] for letter in letters} == {"post"}
+        done = standing_by.say("retry", letters[0]["id"])
+        assert "still dead" in done.stdout, done.stdout + done.stderr
+        tries = [one["attempts"] for one in standing_by.get("deadletters")]
+        assert sorted(tries) == [1] * 19 + [2]
+
+        assert standing_by.say("hold", "sensor", "ci").returncode == 0
+        await until(lambda: "is held" in second.ask("/status")[1])
+        await asyncio.sleep(1.0)
+        await bus.publish(event("late"))
+        await asyncio.sleep(2.0)
+        assert made(target)["late"] == 0
+        second.lose()  # the hold outlives it
+        await until(lambda: standing_by.is_active)
+        assert "is held" in standing_by.ask("/status")[1]
+        assert made(target)["late"] == 0
+        assert standing_by.say("release", "sensor", "ci").returncode == 0
+        await until(lambda: made(target)["late"] == 1)
+        refused = standing_by.say("hold", "sensor", "other")
+        assert refused.returncode == 2
+        assert "not of default/other" in refused.stderr
+
+
+async def test_a_pod_waits_for_its_bus_and_says_so(tmp_path: Path, target: Target) -> None:
+    server = Server(tmp_path / "bus")
+    await server.start()
+    address = server.address
+    await server.stop()
+    with deployment(tmp_path / "pods", manifest(), address, target.kubeconfig) as pods:
+        pod = pods.pod("only")
+        await until(lambda: pod.ask("/readyz")[0] == 503)
+        await asyncio.sleep(3)
+        assert pod.ask("/livez")[0] == 200
+        assert "the bus is away" in pod.ask("/readyz")[1]
+        await server.start()
+        assert await active(pods) is pod
+        await until(lambda: pod.is_ready)
+        await server.stop()
+        await until(lambda: not pod.is_ready)
+        await server.start()
+        try:
+            await until(lambda: pod.is_ready)
+            async with connect(server.address, name="test") as bus:
+                await bus.publish(event("after"))
+            await until(lambda: made(target)["after"] == 1)
+        finally:
+            pod.signal(signal.SIGTERM)
+            assert await asyncio.to_thread(pod.ended) == 0
+            await server.stop()
+
+
+async def test_a_sensor_that_cannot_run_is_not_ready_and_takes_nothing_over(
+    bus: JetStreamBus, target: Target, tmp_path: Path, nats: EmbeddedNats
+) -> None:
+    address = nats.address("default", "default")
+    broken = manifest()
+    broken["spec"]["triggers"][0]["template"]["conditions"] = "push &&"
+    with (
+        deployment(tmp_path / "good", manifest(), address, target.kubeconfig) as good,
+        deployment(tmp_path / "bad", broken, address, target.kubeconfig) as bad,
+    ):
+        worker = good.pod("good")
+        assert await active(good) is worker
+        pod = bad.pod("bad")
+        await until(lambda: "conditions" in pod.ask("/readyz")[1], 20, lambda: pod.log)
+        assert pod.ask("/livez")[0] == 200
+        await bus.publish(event("one"))
+        await until(lambda: made(target)["one"] == 1)
+        assert worker.is_active
+        pod.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(pod.ended) == 0
+
+
+async def test_a_join_that_begins_in_one_pod_ends_in_another(
+    bus: JetStreamBus, target: Target, tmp_path: Path, nats: EmbeddedNats
+) -> None:
+    names = ("push", "approval")
+    pairs = manifest(dependencies=[{"name": n, "eventSourceName": "es", "eventName": n} for n in names])
+    with deployment(tmp_path / "pods", pairs, nats.address("default", "default"), target.kubeconfig) as pods:
+        first, second = pods.pod("first"), pods.pod("second")
+        worker = await active(pods)
+        other = second if worker is first else first
+        await until(lambda: other.is_ready)
+        sent: list[str] = []
+
+        async def pair(between: Callable[[], object]) -> None:
+            number = len(sent)
+            await bus.publish(event(f"push-{number}", name="push"))
+            await asyncio.sleep(0.3)  # some are saved by then, some are not
+            between()
+            await bus.publish(event(f"approval-{number}", name="approval"))
+            sent.append(f"push-{number},approval-{number}")
+            await until(lambda: sum(made(target).values()) >= len(sent), 30, lambda: [p.log[-1500:] for p in pods.pods])
+
+        await pair(lambda: None)
+        await pair(lambda: worker.signal(signal.SIGSTOP))
+        await pair(lambda: None)
+        worker.signal(signal.SIGCONT)
+        await pair(lambda: None)
+        assert await asyncio.to_thread(worker.ended) == 3
+        worker.start()
+        await until(lambda: worker.is_ready)
+        await pair(other.lose)
+        await asyncio.sleep(1)
+        wanted = {frozenset(one.split(",")) for one in sent}
+        assert {frozenset(one.split(",")) for one in made(target)} == wanted
+        assert set(made(target).values()) == {1}

@@ -128,6 +128,7 @@ class SensorPod:
         """Work or stand by until told to end. ``admin`` is the URL of the health port. Raises PointsmanError for what nothing mends."""
         self._ended, self._admin = ended, admin
         self._mounts.listen(self._take_up)
+        self._write_running()
         if not await self._can_work():
             return
         async with jetstream.connect(
@@ -137,7 +138,6 @@ class SensorPod:
             forgiving=True,
         ) as control:
             self._buses.append(control)
-            self._write_running()
             copy = LedgerCopy(self._state.path, LedgerLog(control.api, self._namespace, self._sensor.metadata.name))
             copy.open()
             lease = Lease(control, subjects.key("sensor", self._namespace, self._sensor.metadata.name), self._owner)
@@ -242,6 +242,7 @@ class SensorPod:
                 ):
                     self._buses.append(events)
                     try:
+                        await events.outlast(subjects.durable(self._namespace, self._sensor.metadata.name))
                         await process.start()
                         log.info("the sensor works", sensor=self._id)
                         self._process = process
@@ -299,8 +300,10 @@ class SensorPod:
 
     def _write_running(self) -> None:
         """For ``pointsman get``, ``hold``, ``release`` and ``retry`` in this pod."""
-        address = self._where.address(*self._vault)
-        buses = write_addresses({(self._namespace, self._where.name): address})
+        try:
+            buses = write_addresses({(self._namespace, self._where.name): self._where.address(*self._vault)})
+        except SpecError:
+            buses = []
         self._state.write_running({"pid": os.getpid(), "admin": self._admin, "buses": buses, "sensor": self._id})
 
     async def _pause(self, seconds: float) -> None:
