@@ -7,9 +7,8 @@ import base64
 import structlog
 
 from events.controller import names
-from events.controller.certificates import CLIENT_KEYS, SERVER_KEYS, bus_secret_data, digest
+from events.controller.certificates import SERVER_KEYS, bus_secret_data, digest
 from events.controller.desired import Json
-from events.controller.references import keys_of
 from events.controller.status import owner_of
 from events.controller.workload import child
 from events.errors import Refused
@@ -23,18 +22,29 @@ log = structlog.get_logger("controller")
 async def ensure_secrets(control: Control, obj: Json) -> str:
     """Returns what changes with the certificate. Raises Refused when a Secret of this name belongs to somebody else."""
     name, namespace, uid = (obj["metadata"][field] for field in ("name", "namespace", "uid"))
-    found = []
-    for secret, keys in zip(names.bus_secrets(name), (SERVER_KEYS, CLIENT_KEYS), strict=True):
+    found: list[dict[str, str]] = []
+    for secret in names.bus_secrets(name):
         there = await control.get("v1", "Secret", namespace, secret)
         if there is not None and owner_of(there)[2] != uid:
             raise Refused(f"there is a Secret '{secret}' already, and it is not of this EventBus", status=409)
-        found.append(there if set(keys) <= (keys_of(there) or frozenset()) else None)
+        found.append((there or {}).get("data") or {})
     server, client = found
-    if server is not None and client is not None:
-        return digest(base64.b64decode(server["data"]["cert"]).decode("utf-8", "replace"))
+    if set(SERVER_KEYS) <= server.keys() and "client-auth" in client:
+        if "ca.crt" not in client:  # Argo Events made it, whose clients do not check certificates
+            await _write(control, obj, names.bus_secrets(name)[1], {**client, "ca.crt": server["ca-cert"]})
+        return digest(server["cert"])
     log.info("making credentials", namespace=namespace, eventbus=name)
-    data = bus_secret_data(name, namespace)
-    for secret, values in zip(names.bus_secrets(name), data, strict=True):
-        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        await control.apply(child(obj, "v1", "Secret", secret, type="Opaque", data=encoded), force=True)
-    return digest(data[0]["cert"])
+    new_server, new_client = map(_encoded, bus_secret_data(name, namespace))
+    if "encryption" in server:  # what is stored can only be read with it
+        new_server["encryption"] = server["encryption"]
+    for secret, data in zip(names.bus_secrets(name), (new_server, new_client), strict=True):
+        await _write(control, obj, secret, data)
+    return digest(new_server["cert"])
+
+
+def _encoded(values: dict[str, str]) -> dict[str, str]:
+    return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+
+
+async def _write(control: Control, obj: Json, name: str, data: dict[str, str]) -> None:
+    await control.apply(child(obj, "v1", "Secret", name, type="Opaque", data=data), force=True)

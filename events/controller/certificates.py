@@ -18,12 +18,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from events.controller import nats
 from events.controller.names import bus_object
 
-__all__ = ["CLIENT_KEYS", "SERVER_KEYS", "bus_secret_data", "digest"]
+__all__ = ["SERVER_KEYS", "bus_secret_data", "digest"]
 
 SERVER_KEYS = (
     "auth", "encryption", "private-key", "cert", "ca-cert", "cluster-private-key", "cluster-cert", "cluster-ca-cert",
 )  # fmt: skip
-CLIENT_KEYS = ("client-auth", "ca.crt")
 
 _LIFE = datetime.timedelta(days=3650)
 _LETTERS = string.ascii_letters + string.digits

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from events.controller import metrics
+from events.controller import metrics, names
 from events.controller.desired import Json
 from events.controller.diff import contains, fingerprint, recreate, stamped, wish
 from events.controller.names import Key
@@ -14,7 +14,7 @@ from events.controller.status import owner_of
 from events.controller.store import Seen, Store, key_of
 from events.errors import Refused, Unavailable
 from events.kube import AlreadyExists
-from events.kube.control import Control
+from events.kube.control import Control, Selection
 
 __all__ = ["ChildRefused", "Children"]
 
@@ -57,6 +57,16 @@ class Children:
                     writes += 1
         return writes
 
+    def failures(self, obj: Json) -> list[str]:
+        """Why pods of its Deployment cannot be made, or do not start."""
+        found: dict[str, None] = {}
+        for kind in ("Deployment", "StatefulSet"):
+            store = self._stores[kind]
+            for key in store.marked(obj["metadata"]["namespace"], obj["metadata"]["uid"]):
+                if (seen := store.get(key)) is not None:
+                    found |= dict.fromkeys(seen.obj["status"])
+        return list(found)
+
     def forget(self, child: Key) -> None:
         """It is gone."""
         self._written.pop(child, None)
@@ -93,14 +103,29 @@ class Children:
             there = await self._control.get(child["apiVersion"], key.kind, key.namespace, key.name)
             if there is None:
                 raise Unavailable(f"{key.kind} {key.name} comes and goes") from None
-            if owner_of({**there, "kind": key.kind})[2] != obj["metadata"]["uid"]:
+            if owner_of(there)[2] != obj["metadata"]["uid"]:
                 raise Refused(
                     f"there is a {key.kind} '{key.name}' already, and it is not ours",
                     hint="rename it, or the object",
                     status=409,
                 ) from None
+            if (there["metadata"].get("labels") or {}).get(names.MANAGED[0]) != names.MANAGED[1]:
+                # Argo Events made it for this object: fields of its own would stay under ours.
+                await self._control.delete(there, uid=there["metadata"]["uid"])
             made = await self._control.apply(child, force=True)
         self._remember(made)
+        if child["kind"] == "Deployment":
+            await self._remove_generated(obj, child)
+
+    async def _remove_generated(self, obj: Json, child: Json) -> None:
+        """Deployments that Argo Events made for this object, under names that it generates: both would do the same work."""
+        namespace = obj["metadata"]["namespace"]
+        labels = ",".join(f"{name}={value}" for name, value in child["spec"]["selector"]["matchLabels"].items())
+        for there in await self._control.find(Selection(child["apiVersion"], "Deployment", namespace, labels)):
+            managed = (there["metadata"].get("labels") or {}).get(names.MANAGED[0]) == names.MANAGED[1]
+            if owner_of(there)[2] == obj["metadata"]["uid"] and not managed:
+                log.info("removing", kind="Deployment", namespace=namespace, name=there["metadata"]["name"])
+                await self._control.delete(there, uid=there["metadata"]["uid"])
 
     def _remember(self, made: Json) -> None:
         key = key_of(made)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
@@ -28,13 +30,19 @@ CHILDREN = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Service": "v1", 
 
 _AFTER_REFUSAL = 30.0
 _WAITING_FOR_OTHERS = 30.0
+_AGAIN = {names.EVENT_BUS: 600.0, names.EVENT_SOURCE: 7200.0, names.SENSOR: 7200.0}
+"""Seconds until an object is looked at though nothing changed: nobody tells that a Secret is gone."""
 
 
 def new_stores() -> dict[str, Store]:
     """An empty store for each kind that is watched."""
-    stores = {names.EVENT_BUS: Store(lambda _: "", keeps_status=True)}
-    stores |= {kind: Store(status.bus_of, keeps_status=True) for kind in (names.EVENT_SOURCE, names.SENSOR)}
-    return stores | {kind: Store(lambda child: status.owner_of(child)[2], keeps_status=False) for kind in CHILDREN}
+    stores = {names.EVENT_BUS: Store(lambda _: "", _whole)}
+    stores |= {kind: Store(status.bus_of, _whole) for kind in (names.EVENT_SOURCE, names.SENSOR)}
+    return stores | {kind: Store(lambda child: status.owner_of(child)[2], status.failures) for kind in CHILDREN}
+
+
+def _whole(obj: Object) -> Any:
+    return obj.get("status")
 
 
 class Manager:
@@ -122,6 +130,8 @@ class Manager:
             self._follow(obj, was)
         elif how == "same" and obj["kind"] == names.EVENT_BUS:
             self._follow_bus(obj, was)
+        elif how == "same" and was is not None and obj["kind"] in CHILDREN and was["status"] != status.failures(obj):
+            self._follow(obj, was)
 
     def _gone(self, obj: Object) -> None:
         if obj["kind"] == "Namespace":
@@ -141,7 +151,8 @@ class Manager:
         if kind == names.EVENT_BUS:
             self._follow_bus(obj, before)
         else:
-            self._add_deleted_bus(Key(names.EVENT_BUS, namespace, status.bus_of(obj)))
+            for bus in {status.bus_of(one) for one in (obj, before) if one is not None}:
+                self._add_deleted_bus(Key(names.EVENT_BUS, namespace, bus))
 
     def _follow_bus(self, obj: Object, before: Object | None) -> None:
         """Those who are on it, when it became ready, or is reached in another way."""
@@ -189,6 +200,8 @@ class Manager:
             else:
                 if done:
                     self._queue.done(key)
+                    if self._stores[key.kind].get(key) is not None:
+                        self._queue.add_later(key, _AGAIN[key.kind] * random.uniform(0.8, 1.2))
                 else:
                     self._queue.failed(key, at_least=_WAITING_FOR_OTHERS)
             metrics.RECONCILED.labels(key.kind).inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -27,6 +27,7 @@ _EVERY_SECONDS = 60.0
 _AT_ONCE = 16
 _MAX_ANSWER = 256 << 10
 _MAX_TEXT = 1024
+_MOST_TROUBLES = 10
 
 
 class PodStates:
@@ -60,8 +61,8 @@ class PodStates:
         async def one(key: Key, hosts: list[str]) -> None:
             async with limit:
                 answers = [answer for host in hosts if (answer := await self._state(session, host)) is not None]
-                if answers and (found := combined(answers)):
-                    await self._reconciler.observe(key, found)
+                if answers:
+                    await self._reconciler.observe(key, combined(answers))
 
         async with asyncio.TaskGroup() as tasks:
             for key, hosts in addresses.items():
@@ -90,7 +91,7 @@ class PodStates:
         return state if isinstance(state, dict) else None
 
 
-async def _logged(work: Any) -> None:
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except PointsmanError as problem:
@@ -106,9 +107,13 @@ def _owner(pod: dict[str, Any]) -> Key | None:
     return None
 
 
-def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What several pods say, as one: the latest times, and the first error. Times are RFC 3339 in UTC, and so compare as texts."""
-    found: dict[str, str] = {}
+def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several pods say, as one: the latest times, the first error, all troubles, also those with hooks.
+
+    Times are RFC 3339 in UTC, and so compare as texts. ``troubles`` is None when there is none, which removes the field.
+    """
+    found: dict[str, Any] = {}
+    troubles: dict[str, None] = {}
     for state in states:
         for name in ("lastEvent", "lastSubmission"):
             value = state.get(name)
@@ -117,4 +122,15 @@ def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         error = state.get("lastError")
         if isinstance(error, str) and error:
             found.setdefault("lastError", error[:_MAX_TEXT])
+        troubles |= dict.fromkeys(text[:_MAX_TEXT] for text in _troubles(state))
+    found["troubles"] = list(troubles)[:_MOST_TROUBLES] or None
     return found
+
+
+def _troubles(state: Mapping[str, Any]) -> Iterator[str]:
+    for text in state.get("troubles") or ():
+        if isinstance(text, str):
+            yield text
+    for hook in state.get("hooks") or ():
+        if isinstance(hook, dict) and hook.get("state") in ("failing", "refused"):
+            yield f"hook of event '{hook.get('event')}' at {hook.get('target')}: {hook.get('message')}"

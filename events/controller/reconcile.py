@@ -11,7 +11,7 @@ import structlog
 from events.controller import eventbus, eventsource, names, sensor, status
 from events.controller.bus_secrets import ensure_secrets
 from events.controller.children import ChildRefused, Children
-from events.controller.conditions import Condition, false
+from events.controller.conditions import Condition, false, true
 from events.controller.desired import Bus, Desired, Json
 from events.controller.finalizing import add_finalizer, connected, release
 from events.controller.judging import Judge, Judgement
@@ -101,8 +101,10 @@ class Reconciler:
             except ChildRefused as refused:
                 problem = refused
                 failed = false("Deployed", _reason(obj["kind"], refused), f"{refused.kind}: {refused}")
-                others = tuple(c for c in desired.conditions if c.type != "Deployed")
-                desired = replace(desired, conditions=(*others, failed))
+                desired = _with(desired, failed)
+            else:
+                if failing := self.children.failures(obj):
+                    desired = _with(desired, true("Deployed", "PodsFailing", "; ".join(failing)))
         await self._tell(obj, desired)
         if problem is not None:
             raise problem
@@ -124,7 +126,7 @@ class Reconciler:
             if error.status != 404:  # it was deleted meanwhile
                 raise
 
-    async def observe(self, key: Key, found: Mapping[str, str]) -> bool:
+    async def observe(self, key: Key, found: Mapping[str, Any]) -> bool:
         """Tell in the status what its processes say; whether that took a write."""
         seen = self.stores[key.kind].get(key)
         obj = None if seen is None else seen.obj
@@ -134,6 +136,8 @@ class Reconciler:
         changes = {name: value for name, value in found.items() if before.get(name) != value}
         if changes:
             await self._patch_status(obj, changes)
+        if error := changes.get("lastError"):
+            await self.recorder.warn(obj, "LastError", error)
         return bool(changes)
 
     async def _end(self, obj: Json) -> bool:
@@ -151,6 +155,12 @@ class Reconciler:
         config = (obj.get("status") or {}).get("config")
         await self._tell(obj, Desired((configured, condition), status={"config": config} if config else {}))
         return True  # the end of each of them is told
+
+
+def _with(desired: Desired, condition: Condition) -> Desired:
+    """Another condition in the place of the one of this type."""
+    others = tuple(other for other in desired.conditions if other.type != condition.type)
+    return replace(desired, conditions=(*others, condition))
 
 
 def _reason(kind: str, refused: ChildRefused) -> str:

@@ -10,7 +10,7 @@ from events.controller.conditions import Condition, cut, merged
 from events.controller.desired import Bus
 from events.controller.diff import merge_patch
 
-__all__ = ["bus_of", "bus_state", "news", "owner_of", "status_patch"]
+__all__ = ["bus_of", "bus_state", "failures", "news", "owner_of", "status_patch"]
 
 Json = dict[str, Any]
 
@@ -66,6 +66,13 @@ def owner_of(child: Json) -> tuple[str, str, str]:
         if reference.get("controller") and reference.get("kind") in names.FINALIZERS:
             return reference["kind"], reference["name"], reference["uid"]
     return "", "", ""
+
+
+def failures(workload: Json) -> list[str]:
+    """Why the pods of a Deployment or StatefulSet cannot be made or do not start, in the words of Kubernetes."""
+    wrong = {"ReplicaFailure": "True", "Progressing": "False"}
+    found = (c for c in _conditions(_dict(workload.get("status"))) if wrong.get(str(c.get("type"))) == c.get("status"))
+    return [str(c.get("message") or c.get("reason")) for c in found]
 
 
 def _dict(value: Any) -> Json:

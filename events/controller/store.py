@@ -35,11 +35,14 @@ class Seen:
 
 
 class Store:
-    """The objects of one kind, by namespace and name, and by a mark (the owner's uid of a child, the bus of an EventSource or Sensor)."""
+    """The objects of one kind, by namespace and name, and by a mark (the owner's uid of a child, the bus of an EventSource or Sensor).
 
-    def __init__(self, mark: Callable[[Json], str], *, keeps_status: bool) -> None:
+    ``status``: what is kept of the status.
+    """
+
+    def __init__(self, mark: Callable[[Json], str], status: Callable[[Json], Any]) -> None:
         self._mark = mark
-        self._keeps_status = keeps_status
+        self._status = status
         self._seen: dict[Key, Seen] = {}
         self._marked: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._removed: dict[str, None] = {}
@@ -69,7 +72,7 @@ class Store:
         ):
             return "stale"
         self._forget(key)
-        kept = {name: value for name, value in obj.items() if name != "status" or self._keeps_status}
+        kept = {**obj, "status": self._status(obj)}
         kept["metadata"] = {name: value for name, value in metadata.items() if name != "managedFields"}
         seen = Seen(metadata["uid"], version, self._mark(obj), fingerprint(obj), orjson.dumps(kept))
         self._seen[key] = seen

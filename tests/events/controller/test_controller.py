@@ -301,3 +301,73 @@ async def test_finalizers_of_argo_events_do_not_hold_what_we_look_after(world: W
             return await world.find("Sensor") == []
 
         await until(gone)
+
+
+async def test_what_argo_events_made_for_an_object_is_replaced(world: World, control: Control) -> None:
+    await world.apply(exotic_bus(), sensor())
+    owner = await world.get("Sensor", "build")
+    labels = {"controller": "sensor-controller", "sensor-name": "build", "owner-name": "build"}
+    reference = {
+        **{name: owner[name] for name in ("apiVersion", "kind")},
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    reference |= {name: owner["metadata"][name] for name in ("name", "uid")}
+    spec = {"containers": [{"name": "main", "image": "argo", "securityContext": {"runAsUser": 1}}]}
+    theirs = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "build-sensor-x7f2k", "labels": labels, "ownerReferences": [reference]},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+    await world.apply(theirs)
+    async with running(control, namespaces=(world.namespace,)):
+
+        async def replaced() -> bool:
+            return [obj["metadata"]["name"] for obj in await world.find("Deployment", "apps/v1")] == ["build-sensor"]
+
+        await until(replaced)
+
+
+async def test_the_credentials_that_argo_events_made_are_kept_and_completed(world: World, control: Control) -> None:
+    await world.apply(bus())
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.condition("EventBus", "default", "Deployed", "True")
+        await settled(controller)
+        before = await world.get("Secret", "eventbus-default-js-client-auth", "v1")
+        removal = {"data": {"ca.crt": None}}
+        await world.admin.patch({**before, "apiVersion": "v1", "kind": "Secret"}, removal)
+        await world.apply(bus(maxPayload="2MB"))
+        await settled(controller)
+
+        assert (await world.get("Secret", "eventbus-default-js-client-auth", "v1"))["data"] == before["data"]
+
+
+async def test_the_stored_events_stay_readable_when_the_passwords_are_made_anew(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus())
+        await world.condition("EventBus", "default", "Deployed", "True")
+        await settled(controller)
+        before = (await world.get("Secret", "eventbus-default-js-server", "v1"))["data"]
+        await world.delete("Secret", "eventbus-default-js-client-auth", "v1")
+        await world.apply(bus(maxPayload="2MB"))
+        await settled(controller)
+
+        after = (await world.get("Secret", "eventbus-default-js-server", "v1"))["data"]
+        assert (after["encryption"] == before["encryption"], after["auth"] == before["auth"]) == (True, False)
+
+
+async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, control: Control) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(quota, exotic_bus(), sensor())
+
+        async def told() -> bool:
+            condition = await world.condition("Sensor", "build", "Deployed", "True")
+            return "quota" in condition.get("message", "")
+
+        await until(told)

@@ -14,7 +14,7 @@ def _object(version: int, uid: str = "u", **more: Any) -> dict[str, Any]:
 
 
 def _store() -> Store:
-    return Store(lambda obj: obj.get("spec", {}).get("bus", "default"), keeps_status=True)
+    return Store(lambda obj: obj.get("spec", {}).get("bus", "default"), lambda obj: obj.get("status"))
 
 
 def test_it_says_whether_more_than_the_status_changed() -> None:
