@@ -18,6 +18,7 @@ from events.errors import PointsmanError, Refused, Rejected, Unavailable
 from eventsource.delivery import Delivery
 from eventsource.listener import Listener, Received
 from eventsource.metrics import UNKNOWN, EventMetrics
+from eventsource.recent import Recent
 
 __all__ = ["MethodNotAllowed", "Served", "broken", "fault", "healthy", "publish", "refusal"]
 
@@ -38,6 +39,8 @@ class Served:
     redelivered: Redelivered | None = None
     """Says in the log what a delivery that came again was settled as."""
     told_of_form: bool = False
+    recent: Recent | None = None
+    """Where deliveries are noted, for who asks for missed ones."""
 
 
 class MethodNotAllowed(Rejected):
@@ -68,6 +71,8 @@ async def publish(served: Served, received: Received) -> web.Response:
     except Unavailable:
         metrics.sent_failed.inc(len(events))
         raise
+    if served.recent is not None:
+        served.recent.add(identifier)
     fresh = sum(1 for one in stored if not one.duplicate and not one.spooled)
     metrics.sent.inc(fresh)
     if not stored:

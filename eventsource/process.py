@@ -18,6 +18,7 @@ from events.errors import SpecError
 from eventsource import metrics
 from eventsource.answers import Served
 from eventsource.listener import Listener
+from eventsource.recent import Recents
 from eventsource.routes import Table
 from eventsource.server import Limits, Server
 from eventsource.sources import Sources
@@ -28,10 +29,15 @@ BusFor = Callable[[str, str], Bus]
 """The open bus of a namespace and the name of an EventBus."""
 
 
-def bind(sources: Sources, bus_for: BusFor, redelivered: Redelivered | None = None) -> dict[int, Table[Served]]:
+def bind(
+    sources: Sources, bus_for: BusFor, redelivered: Redelivered | None = None, recents: Recents | None = None
+) -> dict[int, Table[Served]]:
     """The routes of each port with the bus and the counters of each listener."""
+    recents = recents or Recents()
     served = {
-        id(one): Served(one, tracing.around_bus(bus_for(one.namespace, one.bus)), _metrics(one), redelivered)
+        id(one): Served(
+            one, tracing.around_bus(bus_for(one.namespace, one.bus)), _metrics(one), redelivered, recent=recents.of(one)
+        )
         for one in sources.listeners
     }
     for (namespace, source), events in Counter((one.namespace, one.source) for one in sources.listeners).items():
@@ -50,11 +56,12 @@ async def start(
     *,
     limits: Limits | None = None,
     redelivered: Redelivered | None = None,
+    recents: Recents | None = None,
 ) -> Server:
     """A server that accepts on these sockets; end it with ``drain``."""
     server = Server(limits)
     tls = {port: tls_context(chain, key) for port, chain, key in sources.certificates()}
-    await server.start(bind(sources, bus_for, redelivered), sockets, tls)
+    await server.start(bind(sources, bus_for, redelivered, recents), sockets, tls)
     return server
 
 

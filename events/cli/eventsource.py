@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,11 +25,13 @@ from eventbus.metrics import SpoolMetrics
 from eventbus.spooling import SpoolingBus
 from events.cli.health import open_health
 from events.cli.incluster import PodOptions, pod_options, read_bus, read_object, run_pod
+from events.cli.pod_hooks import looking_after_hooks
 from events.cli.source_pod import SourcePod
 from events.cli.tuning import collect_rarely
 from events.cli.up import read_size
 from events.errors import Refused, Unavailable
 from events.models.eventsource import EventSource
+from eventsource.hooks.running import hold_secrets
 
 __all__ = ["command", "serve"]
 
@@ -85,6 +88,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
         with contextlib.suppress(Unavailable, Refused):  # then the forwarder makes it, and tells
             await bus.ensure_stream()
         pod = SourcePod(source, namespace, mounts, bus, host=options.host, taken=options.port)
+        hold_secrets([source], mounts.vault, {}, namespace=namespace)
         await pod.take_up()
 
         async def changed() -> None:
@@ -94,6 +98,16 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
         mounts.listen(changed)
         port = await stack.enter_async_context(open_health(pod, options.port, options.host))
         following = asyncio.create_task(mounts.run(), name="mounts")
+        hooks = looking_after_hooks(
+            source,
+            namespace,
+            mounts.vault,
+            bus,
+            owner=os.environ.get("POD_NAME") or socket.gethostname(),
+            recents=pod.recents,
+            report=pod.hooks_are,
+        )
+        await stack.enter_async_context(hooks)
         collect_rarely()
         log.info("event source runs", metrics_port=port)
         await ended.wait()

@@ -13,6 +13,7 @@ from events.errors import PointsmanError
 from events.models.eventsource import EventSource
 from eventsource import metrics
 from eventsource.process import bind, renew_certificates, tls_context
+from eventsource.recent import Recents
 from eventsource.server import Server
 from eventsource.sources import Sources
 
@@ -32,6 +33,8 @@ class SourcePod:
     ) -> None:
         self.server = Server()
         self.ending = False
+        self.recents = Recents()
+        self._hooks: list[dict[str, str]] = []
         self._source = source
         self._namespace = namespace
         self._mounts = mounts
@@ -69,7 +72,7 @@ class SourcePod:
 
     async def _serve(self, sources: Sources) -> list[str]:
         """Open the ports that are not open yet, and route all of them anew. What went wrong, in sentences."""
-        tables = bind(sources, lambda namespace, name: self._bus)
+        tables = bind(sources, lambda namespace, name: self._bus, recents=self.recents)
         self.server.replace(tables)
         troubles = []
         certificates = {port: (chain, key) for port, chain, key in sources.certificates()}
@@ -97,6 +100,10 @@ class SourcePod:
             reasons += ["no event is served", *self._troubles]
         return [*reasons, *([why] if (why := self._bus.unready()) else [])]
 
+    def hooks_are(self, hooks: list[dict[str, str]]) -> None:
+        """How the hooks at the forges are now."""
+        self._hooks = hooks
+
     def hanging(self) -> list[str]:
         """An answer is proof enough."""
         return []
@@ -107,4 +114,4 @@ class SourcePod:
         if not self._bus.is_up:
             waiting = self._bus.spool.records
             troubles.append(f"the bus is away; {waiting} events wait in the spool")
-        return Status(metrics.last_accepted(), None, metrics.last_problem(), (), troubles)
+        return Status(metrics.last_accepted(), None, metrics.last_problem(), self._hooks, troubles)

@@ -6,7 +6,7 @@ then each secret is sent to its forge once more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +68,11 @@ class Remembered:
     def forget(self, instance: str, hook: Existing) -> None:
         """Remember no more of a hook that is gone."""
         self.hooks.pop((instance, hook.target, hook.id), None)
+
+    def keep_only(self, instance: str, target: Target, ids: Collection[str]) -> None:
+        """Forget the hooks of a target that are not there any more."""
+        for key in [k for k in self.hooks if k[:2] == (instance, target) and k[2] not in ids]:
+            del self.hooks[key]
 
     def left_over(self, wanted: set[tuple[str, Target, str]]) -> list[tuple[str, Target, str, str]]:
         """Hooks to be deleted because they are not wanted any more: instance, target, id, URL."""
@@ -161,10 +166,13 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key.replace('/', '=2F')}.json"
+
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
         try:
-            return (self._folder / f"{key}.json").read_bytes()
+            return self._file(key).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -172,7 +180,7 @@ class FileStore:
 
     async def put(self, key: str, value: bytes) -> None:
         """Set the value, so that a reader finds the old or the new one."""
-        file = self._folder / f"{key}.json"
+        file = self._file(key)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = file.with_suffix(".draft")

@@ -16,6 +16,7 @@ from events.errors import PointsmanError, Unavailable
 from eventsource.hooks import Forge, Missed
 from eventsource.hooks.memory import Hook, Memory
 from eventsource.hooks.plan import Existing
+from eventsource.hooks.reconcile import titled
 
 __all__ = ["MISSED_INTERVAL", "Has", "Redeliverer"]
 
@@ -79,7 +80,7 @@ class Redeliverer:
                         self._next = min(self._next, self._now() + (error.retry_after or SOON))
                     log.warning(
                         "missed deliveries cannot be asked for",
-                        source=self._name,
+                        source=titled(self._name),
                         event_name=forge.event,
                         target=str(target),
                         error=str(error),
@@ -101,7 +102,7 @@ class Redeliverer:
         if due:
             log.info(
                 "missed deliveries are asked for again",
-                source=self._name,
+                source=titled(self._name),
                 event_name=forge.event,
                 target=str(there.target),
                 deliveries=len(due),

@@ -150,6 +150,7 @@ class Reconciler:
             hooks = await forge.hooks(target)
         except PointsmanError as error:
             return [_failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in wishes]
+        record.keep_only(forge.instance, target, {hook.id for hook in hooks})
         results: list[Result] = []
         for step in plan(wishes, hooks, record.secrets(forge.instance)):
             if step.action == "delete" and not all(result.well for result in results):
@@ -182,7 +183,7 @@ class Reconciler:
         if step.action != "keep":
             log.info(
                 f"hook {_DONE[step.action]}",
-                source=self.name,
+                source=titled(self.name),
                 event_name=event,
                 target=str(step.target),
                 url=step.url,
@@ -209,15 +210,19 @@ class Reconciler:
         self, forge: Forge[Any], target: Target, is_ours: Callable[[Existing], bool], record: Remembered
     ) -> list[Result]:
         try:
-            hooks = [hook for hook in await forge.hooks(target) if is_ours(hook)]
-        except Refused as error:
-            if error.status == 404:  # with the repository its hooks are gone
-                return []
-            return [_failure(forge.event, str(target), forge.url, error)]
+            hooks = await forge.hooks(target)
         except PointsmanError as error:
-            return [_failure(forge.event, str(target), forge.url, error)]
-        steps = [Step("delete", target, hook.url, _UNWANTED, hook=hook) for hook in hooks]
+            if not (isinstance(error, Refused) and error.status == 404):
+                return [_failure(forge.event, str(target), forge.url, error)]
+            hooks = []  # with the repository its hooks are gone
+        record.keep_only(forge.instance, target, {hook.id for hook in hooks})
+        steps = [Step("delete", target, hook.url, _UNWANTED, hook=hook) for hook in hooks if is_ours(hook)]
         return [await self._act(forge, step, record) for step in steps]
+
+
+def titled(name: str) -> str:
+    """``ns.source``, as it is remembered, as it is told: ``ns/source``. A namespace has no dots."""
+    return name.replace(".", "/", 1)
 
 
 def _by_target(wishes: Iterable[Desired]) -> dict[Target, list[Desired]]:

@@ -12,25 +12,28 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
 import structlog
 
+from eventbus import subjects
 from events.backoff import jittered
+from events.errors import SpecError
 from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
-from events.secrets import Vault
+from events.secrets import Key, Vault
 from eventsource.hooks import INTERVAL, Connect, Forge
 from eventsource.hooks.client import Authorize, Client, http_transport
-from eventsource.hooks.found import forges_of
+from eventsource.hooks.found import configuration, forges_of
 from eventsource.hooks.memory import Memory, Store
-from eventsource.hooks.missed import MISSED_INTERVAL, Has, Redeliverer
-from eventsource.hooks.reconcile import Reconciler, Result
+from eventsource.hooks.missed import MISSED_INTERVAL, Redeliverer
+from eventsource.hooks.reconcile import Reconciler, Result, titled
 from eventsource.hooks.tls import client_context
 
-__all__ = ["Holder", "connecting", "name_of", "pause_after", "run_hooks"]
+__all__ = ["Holder", "connecting", "hold_secrets", "name_of", "pause_after", "run_hooks"]
 
 log = structlog.get_logger("hooks")
 
@@ -79,19 +82,21 @@ async def run_hooks(
     namespace: str = "default",
     lease: Holder | None = None,
     report: Report = lambda results: None,
-    has: Has | None = None,
+    has: Callable[[str, str, str], bool] | None = None,
     connect: Connect | None = None,
     removed: Sequence[EventSource] = (),
     spread: float = 0.0,
 ) -> None:
     """Look after the hooks of these EventSources until cancelled. Raises nothing of the forges'.
 
-    ``report`` gets the state of all hooks after each look; ``has`` says whether a delivery has come (for ``redeliverMissed``).
+    ``report`` gets the state of all hooks after each look; ``has`` says whether a delivery has come (for
+    ``redeliverMissed``): the EventSource as ``name_of`` has it, the event, the delivery's id.
     Of ``removed`` EventSources the hooks are deleted, where they have ``deleteHookOnFinish``. ``spread``: seconds after a change of a
     Secret before the forge is told, so that by then all processes that receive deliveries accept the new value.
     """
     memory = Memory(store)
     states: dict[str, list[dict[str, Any]]] = {}
+    told: set[tuple[str, str]] = set()
 
     async def look_after(source: EventSource, *, gone: bool) -> None:
         where = source.metadata.namespace or namespace
@@ -100,6 +105,7 @@ async def run_hooks(
 
             def tell(results: list[Result]) -> None:
                 states[keeper.name] = [result.to_json() for result in results]
+                _complain(keeper.name, results, told)
                 report([one for state in states.values() for one in state])
 
             await (keeper.remove() if gone else keeper.run(tell))
@@ -109,6 +115,31 @@ async def run_hooks(
             tasks.create_task(look_after(source, gone=False))
         for source in removed:
             tasks.create_task(look_after(source, gone=True))
+
+
+def hold_secrets(
+    sources: Sequence[EventSource], vault: Vault, old: Mapping[Key, Sequence[bytes]], *, namespace: str = "default"
+) -> None:
+    """Accept old values of the secrets of hooks, before deliveries come in: those that are known from before a restart, by key."""
+    for source in sources:
+        where = source.metadata.namespace or namespace
+        for kind, _, raw in source.spec.events():
+            with suppress(SpecError):  # told by those who serve it
+                config = configuration(kind, raw)
+                if config is not None and config.secret is not None:
+                    key = ("secret", where, config.secret.name, config.secret.key)
+                    vault.hold(where, config.secret, old.get(key, ()))
+
+
+def _complain(name: str, results: Sequence[Result], told: set[tuple[str, str]]) -> None:
+    """Say what does not go well, each thing once until it is well again."""
+    bad = {(name, f"{one.event}, {one.target or one.url}: {one.message}") for one in results if not one.well}
+    for one in sorted(bad - told):
+        log.warning("a hook is not as it should be", source=titled(name), error=one[1])
+    for one in [one for one in told if one[0] == name and one not in bad]:
+        told.discard(one)
+        log.info("a hook is right again", source=titled(name), hook=one[1].partition(": ")[0])
+    told |= bad
 
 
 class _Keeper:
@@ -122,7 +153,7 @@ class _Keeper:
         memory: Memory,
         connect: Connect,
         lease: Holder | None,
-        has: Has | None,
+        has: Callable[[str, str, str], bool] | None,
         spread: float,
     ) -> None:
         self.name = name_of(source, namespace)
@@ -134,7 +165,7 @@ class _Keeper:
         self._forges, errors = forges_of(source, vault, connect, namespace=namespace)
         self._errors = [Result(event, "", "", "refused", str(error)) for event, error in errors]
         self._reconciler = Reconciler(self.name, self._forges, memory)
-        self._redeliverer = Redeliverer(self.name, self._forges, memory, has)
+        self._redeliverer = Redeliverer(self.name, self._forges, memory, has and partial(has, self.name))
         for forge in self._forges:
             if forge.config.secret is not None:
                 vault.hold(namespace, forge.config.secret)
@@ -165,7 +196,7 @@ class _Keeper:
         try:
             return await self._reconciler.run()
         except Exception as error:  # one bad answer must not end it for all time
-            log.exception("hooks cannot be looked after", source=self.name)
+            log.exception("hooks cannot be looked after", source=titled(self.name))
             return [Result("", "", "", "failing", f"{type(error).__name__}: {error}")]
 
     async def _wait(self, pause: float, generation: int) -> None:
@@ -183,7 +214,7 @@ class _Keeper:
                 await self._redeliverer.run(MISSED_INTERVAL)
             await self._let_go()
         except Exception:
-            log.exception("hooks cannot be looked after", source=self.name)
+            log.exception("hooks cannot be looked after", source=titled(self.name))
 
     async def _let_go(self) -> None:
         """Accept old values no more where the forge has had the new one for long enough."""
@@ -192,13 +223,18 @@ class _Keeper:
             return
         record = await self._memory.load(self.name)
         for forge in held:
-            secret = forge.sealed()
-            assert secret is not None
             assert forge.config.secret is not None
+            try:
+                secret = forge.sealed()
+            except SpecError:
+                continue  # told by the look at the hooks
+            assert secret is not None
             since = record.confirmed(forge.instance, forge.url, secret)
             if since is not None and time.time() - since >= OVERLAP:
                 self._vault.let_go(self._namespace, forge.config.secret)
-                log.info("a secret's old value is not accepted any more", source=self.name, event_name=forge.event)
+                log.info(
+                    "a secret's old value is not accepted any more", source=titled(self.name), event_name=forge.event
+                )
 
     async def remove(self) -> None:
         """Delete what was made under ``deleteHookOnFinish``, however long the forge is away."""
@@ -229,4 +265,4 @@ def pause_after(results: Sequence[Result], failures: int, interval: float) -> fl
 
 def name_of(source: EventSource, namespace: str) -> str:
     """How an EventSource is named in what is remembered; a key of the bus's KV and the name of a file."""
-    return f"{source.metadata.namespace or namespace}.{source.metadata.name}"
+    return subjects.key(source.metadata.namespace or namespace, source.metadata.name)

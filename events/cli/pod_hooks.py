@@ -1,0 +1,101 @@
+"""The hooks of the EventSource of a pod, looked after while it serves: of all its pods, the one with a lease on the bus does it. Shell.
+
+With the bus away nobody has the lease, and hooks stay as they are. When the pod ends its hooks stay, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from eventbus import subjects
+from eventbus.interface import State
+from eventbus.jetstream import JetStreamBus
+from eventbus.lease import Lease
+from events.errors import Superseded
+from events.models.eventsource import EventSource
+from events.secrets import Vault
+from eventsource.hooks.running import SPREAD, run_hooks
+from eventsource.recent import Recents
+
+__all__ = ["BusStore", "looking_after_hooks"]
+
+log = structlog.get_logger("hooks")
+
+BUCKET = "pointsman_hooks"
+
+
+class BusStore:
+    """The KV bucket in which hooks are remembered, opened when the bus is there."""
+
+    def __init__(self, bus: JetStreamBus) -> None:
+        self._bus = bus
+        self._state: State | None = None
+
+    async def _opened(self) -> State:
+        if self._state is None:
+            self._state = await self._bus.state(BUCKET)
+        return self._state
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None. Raises Unavailable."""
+        return await (await self._opened()).get(key)
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value. Raises Unavailable."""
+        await (await self._opened()).put(key, value)
+
+
+@asynccontextmanager
+async def looking_after_hooks(
+    source: EventSource,
+    namespace: str,
+    vault: Vault,
+    bus: JetStreamBus,
+    *,
+    owner: str,
+    recents: Recents,
+    report: Callable[[list[dict[str, Any]]], None],
+) -> AsyncIterator[None]:
+    """For as long as this is entered. ``owner`` names the pod; see ``run_hooks`` for the others."""
+    lease = Lease(bus, subjects.key("hooks", namespace, source.metadata.name), owner)
+    work = run_hooks(
+        [source],
+        vault,
+        BusStore(bus),
+        namespace=namespace,
+        lease=lease,
+        report=report,
+        has=recents.has,
+        spread=SPREAD,
+    )
+    tasks = [asyncio.create_task(_guarded(one)) for one in (_hold(lease), work)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await lease.release()
+
+
+async def _hold(lease: Lease) -> None:
+    """Have the lease, or wait for it."""
+    while True:
+        await lease.acquire()
+        try:
+            await lease.keep()
+        except Superseded as error:
+            log.info("another pod looks after the hooks", error=str(error))
+
+
+async def _guarded(work: Any) -> None:
+    """Deliveries are taken, whatever becomes of the hooks."""
+    try:
+        await work
+    except Exception:
+        log.exception("hooks are not looked after any more")
