@@ -5,7 +5,6 @@ Counting is adding to plain numbers: a sensor may have a hundred triggers for on
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from prometheus_client.registry import Collector
 from events.models.event import Event
 from events.models.values import OutcomeKind, VerdictKind
 
-__all__ = ["SensorMetrics", "TriggerMetrics", "last_error", "last_event", "last_submission", "of_sensor", "received_at"]
+__all__ = ["SensorMetrics", "TriggerMetrics", "of_sensor", "received_at"]
 
 _SENSOR = ("namespace", "sensor_name")
 _LABELS = (*_SENSOR, "trigger_name")
@@ -69,15 +68,6 @@ class SensorMetrics:
         self.triggers: dict[str, TriggerMetrics] = {}
         self.letters: Counter[tuple[str, str]] = Counter()
         """Dead letters by trigger (empty: the event was put aside before any trigger) and reason."""
-        self.last_event = 0.0
-        """When events were last taken from the bus, in seconds since 1970; 0: never."""
-        self.last_submission = 0.0
-        self.last_error = (0.0, "")
-        """When a filter or a trigger last failed, and how."""
-
-    def failed(self, what: str, why: str) -> None:
-        """``what`` has failed, such as ``trigger 'build'``."""
-        self.last_error = (time.time(), f"{what}: {why}")
 
 
 class _Sensors(Collector):
@@ -146,19 +136,3 @@ def of_sensor(namespace: str, sensor: str, triggers: Sequence[str]) -> SensorMet
     for name in triggers:
         metrics.triggers.setdefault(name, TriggerMetrics())
     return metrics
-
-
-def last_event() -> float | None:
-    """When a sensor of this process last got events, in seconds since 1970; None: never."""
-    return max((numbers.last_event for numbers in _SENSORS.by_name.values()), default=0.0) or None
-
-
-def last_submission() -> float | None:
-    """When a sensor of this process last submitted something, in seconds since 1970; None: never."""
-    return max((numbers.last_submission for numbers in _SENSORS.by_name.values()), default=0.0) or None
-
-
-def last_error() -> str | None:
-    """The newest failure of a filter or a trigger in this process, in words; None: there was none."""
-    errors = [numbers.last_error for numbers in _SENSORS.by_name.values() if numbers.last_error[0]]
-    return max(errors)[1] if errors else None

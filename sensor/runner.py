@@ -118,7 +118,6 @@ class SensorRunner:
 
     async def _take(self, batch: Sequence[Message]) -> None:
         crash_at("consume.pulled")
-        self._metrics.last_event = time.time()
         decoded: list[Work] = []
         for message in batch:
             try:
@@ -207,8 +206,6 @@ class SensorRunner:
         failed = verdict.kind is VerdictKind.ERROR
         outcome = "error" if failed else "filtered"
         text = "" if verdict.seen is None else value_text(verdict.seen)
-        if failed:
-            self._metrics.failed(f"dependency '{decision.dependency}'", f"{verdict.clause}: {verdict.reason}")
         tell = log.warning if failed else log.info
         tell(
             "filter error" if failed else "filtered",

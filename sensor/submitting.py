@@ -202,12 +202,11 @@ class Submitting:
     # -- what follows ------------------------------------------------------------------------------------------------
 
     def _done(self, case: Case, outcome: Outcome) -> Settled:
-        name, now = case.trigger.name, time.time()
+        name = case.trigger.name
         numbers = self._metrics.triggers[name]
         numbers.settled(outcome.kind)
         if outcome.kind is OutcomeKind.SUBMITTED:
-            numbers.submitted(case.context.events.values(), now)
-            self._metrics.last_submission = now
+            numbers.submitted(case.context.events.values(), time.time())
         log.info(
             outcome.kind.value,
             **{word: text for word, text in (("target", outcome.target), ("detail", outcome.detail)) if text},
@@ -227,7 +226,6 @@ class Submitting:
         pause = error.retry_after
         if pause is None:
             pause = jittered(before.attempts if before else 0, random.random, cap=MAX_PAUSE)
-        self._metrics.failed(f"trigger '{case.trigger.name}'", f"will be retried: {error}")
         log.warning(
             "trigger will be retried",
             sensor=self._sensor,
@@ -264,7 +262,6 @@ class Submitting:
         context = case.context
         self.has_letters = True
         self._metrics.triggers[case.trigger.name].settled(OutcomeKind.REFUSED)
-        self._metrics.failed(f"trigger '{case.trigger.name}'", f"{problem[0]}: {problem[1]}")
         log.error(
             "dead letter",
             sensor=self._sensor,

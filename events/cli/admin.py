@@ -105,15 +105,15 @@ def _answer(reasons: list[str], more: Sequence[str] = ()) -> web.Response:
 
 def _add_buses(registry: CollectorRegistry, keepers: Sequence[StreamKeeper]) -> None:
     def gauge(name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"pointsman_bus_{name}", text, ["eventbus", *labels], registry=registry)
+        return Gauge(name, text, ["eventbus", *labels], registry=registry)
 
-    stored = gauge("stored_bytes", "What an EventBus holds")
-    unread = gauge("unread_bytes", "What somebody has not read, about")
-    limit = gauge("limit_bytes", "What an EventBus may hold; 0: no bound")
-    alarm = gauge("alarm", "1 when unread events take most of the space")
-    risks = gauge("risks", "Ways in which accepted events can be lost here")
-    trimmed = gauge("trimmed_events", "Read events that were removed since the start")
-    waiting = gauge("waiting_events", "Events that a consumer has not settled", "consumer")
+    stored = gauge("pointsman_bus_stored_bytes", "What an EventBus holds")
+    unread = gauge("pointsman_bus_unread_bytes", "What somebody has not read, about")
+    limit = gauge("pointsman_bus_limit_bytes", "What an EventBus may hold; 0: no bound")
+    alarm = gauge("pointsman_bus_alarm", "1 when unread events take most of the space")
+    risks = gauge("pointsman_bus_risks", "Ways in which accepted events can be lost here")
+    trimmed = gauge("pointsman_bus_trimmed_events", "Read events that were removed since the start")
+    waiting = gauge("pointsman_bus_waiting_events", "Events that a consumer has not settled", "consumer")
     for keeper in keepers:
         for each, value in (
             (stored, keeper.usage.bytes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from prometheus_client import REGISTRY
@@ -73,20 +72,14 @@ def test_the_time_from_a_delivery_to_what_it_set_off_is_that_of_the_newest_event
     assert (seconds("count"), round(seconds("sum"), 3)) == (2, 86400.3)
 
 
-async def test_dead_letters_are_counted_by_reason_and_the_status_says_what_was_last(
-    bus: JetStreamBus, tmp_path: Path
-) -> None:
+async def test_dead_letters_are_counted_by_reason(bus: JetStreamBus, tmp_path: Path) -> None:
     target = Target(Refused("no quota", status=403))
-    async with run(sensor(), bus, target, tmp_path) as runner:
+    async with run(sensor(), bus, target, tmp_path):
         await bus.publish(event("e1"))
         await bus.publish(event("e2"))
         await until(lambda: len(target.created) == 1 and len(list(read_outcomes(tmp_path))) == 2)
-        assert runner.sensor.id == "default/ci"
     labels = {"namespace": "default", "sensor_name": "ci", "trigger_name": "start", "reason": "Refused"}
     assert (REGISTRY.get_sample_value("pointsman_dead_letters_total", labels) or 0) >= 1
-    assert (metrics.last_error() or "").startswith("trigger 'start': Refused: no quota")
-    assert time.time() - (metrics.last_event() or 0) < 20
-    assert time.time() - (metrics.last_submission() or 0) < 20
 
 
 async def test_the_lag_is_what_waits_on_the_bus(bus: JetStreamBus, tmp_path: Path) -> None:
