@@ -32,7 +32,7 @@ class Environment:
 
     ``metadata`` are the request's headers, keys in lower case, each with all its values; expressions see only those that begin
     with ``x-``. ``payload`` is what ``decode_payload`` gives. ``event_id`` is the same for each redelivery: names and random
-    values follow from it. ``now`` is the time that expressions see; give the time of the event, so that a repeat gives the same.
+    values follow from it. ``traceparent`` (W3C) is its trace, empty: none. ``now`` is the time that expressions see; give the time of the event, so that a repeat gives the same.
     """
 
     event_id: str
@@ -41,6 +41,7 @@ class Environment:
     metadata: Mapping[str, Sequence[str]] = field(default_factory=dict)
     payload: Json = None
     delivery_id: str = ""
+    traceparent: str = ""
     now: datetime = field(default_factory=_now)
     names: dict[str, Any] = field(init=False, repr=False, compare=False)
     """The values that expressions see, by name."""
@@ -55,6 +56,7 @@ class Environment:
             metadata=post.metadata,
             payload=decode_payload(post.payload),
             delivery_id=delivery_id,
+            traceparent=event.traceparent,
             now=_time(event),
         )
 

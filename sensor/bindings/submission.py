@@ -20,7 +20,14 @@ from events.models.values import Submission
 from sensor.bindings.compiled import INSTANCE_ID, CompiledBinding, CompiledSubmit, Expression, explained
 from sensor.bindings.conversion import convert
 from sensor.bindings.environment import Environment
-from sensor.naming import ANNOTATION_DELIVERY, ANNOTATION_EVENT, ANNOTATION_TRIGGER, binding_key, generated_name
+from sensor.naming import (
+    ANNOTATION_DELIVERY,
+    ANNOTATION_EVENT,
+    ANNOTATION_TRACE,
+    ANNOTATION_TRIGGER,
+    binding_key,
+    generated_name,
+)
 
 __all__ = ["KIND", "Claims", "Values", "render"]
 
@@ -78,6 +85,8 @@ def render(
     annotations[ANNOTATION_TRIGGER] = f"{binding.namespace}/{binding.name}"
     if environment.delivery_id:
         annotations[ANNOTATION_DELIVERY] = environment.delivery_id
+    if environment.traceparent:
+        annotations[ANNOTATION_TRACE] = environment.traceparent
     origin_key = binding_key(binding.namespace, binding.name, environment.event_id)
     metadata = {
         "name": name or generated_name(generate_name, origin_key),

@@ -27,6 +27,7 @@ def rendered(
     instance_id: str = "",
     event_id: str = "e1",
     name: str = "b",
+    traceparent: str = "",
 ) -> dict[str, Any]:
     submit = {
         "workflowTemplateRef": {"name": "t", "clusterScope": cluster},
@@ -36,7 +37,9 @@ def rendered(
     spec = {"event": {"selector": "true"}, "submit": submit}
     binding = compile_binding({"metadata": {"name": name, "annotations": annotations}, "spec": spec}, "ci")
     now = datetime(2024, 1, 2, tzinfo=UTC)
-    environment = Environment(event_id=event_id, delivery_id="d1", namespace="ci", payload=PAYLOAD, now=now)
+    environment = Environment(
+        event_id=event_id, delivery_id="d1", namespace="ci", payload=PAYLOAD, now=now, traceparent=traceparent
+    )
     submission = render(binding, environment, template or {"metadata": {"name": "t"}}, claims, instance_id)
     assert (submission.name, submission.namespace) == (submission.body["metadata"]["name"], "ci")
     body: dict[str, Any] = submission.body
@@ -230,3 +233,9 @@ def test_texts_are_good_unicode() -> None:
     metadata = {"annotations": {"k": 'sprig.b64dec("/w==")'}}
 
     assert rendered(metadata)["metadata"]["annotations"]["k"] == "\ufffd"
+
+
+def test_the_workflow_says_of_which_trace_it_is() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert rendered(traceparent=trace)["metadata"]["annotations"]["pointsman/traceparent"] == trace
+    assert "pointsman/traceparent" not in rendered()["metadata"]["annotations"]
