@@ -362,12 +362,11 @@ async def test_the_stored_events_stay_readable_when_the_passwords_are_made_anew(
 
 
 async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, control: Control) -> None:
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     async with running(control, namespaces=(world.namespace,)):
-        await world.apply(quota, exotic_bus(), sensor())
+        await world.apply(exotic_bus(), sensor(template={"serviceAccountName": "nobody"}))
 
         async def told() -> bool:
             condition = await world.condition("Sensor", "build", "Deployed", "True")
-            return "quota" in condition.get("message", "")
+            return 'serviceaccount "nobody" not found' in condition.get("message", "")
 
         await until(told)
