@@ -37,6 +37,10 @@ DEFAULT_WAIT = 60.0
 """Seconds to wait when a forge says that it was asked too often, but not how long."""
 
 
+LONGEST_WAIT = 3900.0
+"""Seconds after which a forge is asked again whatever it said: GitHub's budgets are for an hour."""
+
+
 class Call(NamedTuple):
     """A request as it is sent."""
 
@@ -197,7 +201,12 @@ class Client:
 
 
 def _wait(answer: Answer, now: float) -> float | None:
-    """Seconds until the next call, where the answer says that there are to be none before."""
+    """Seconds until the next call, where the answer says that there are to be none before; at most LONGEST_WAIT."""
+    wait = _told_wait(answer, now)
+    return None if wait is None else min(wait, LONGEST_WAIT)
+
+
+def _told_wait(answer: Answer, now: float) -> float | None:
     headers = answer.headers
     given = _number(headers.get("retry-after"))
     if given is not None and answer.status in (403, 429, 503):
