@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.kube import ApiServer, api_server, needs_kube
+from tests.support.kube import ApiServer, api_server, crd, needs_kube
 from tests.support.shared import SHARED, needs_shared
+from tests.support.up import eventually
 
 pytestmark = [needs_kube, pytest.mark.kube]
 
@@ -207,3 +208,56 @@ def test_status_is_a_subresource_and_shown(api: ApiServer) -> None:
     assert " ".join(heading.split()) == "NAME BUS DEPENDENCIES TRIGGERS DEPLOYED LAST SUBMISSION LAST ERROR AGE"
     assert row.split()[:3] == ["ci", "main", "False"]
     assert "it broke" in row
+
+
+def test_what_other_definitions_let_in_can_still_be_worked_on_and_deleted(tmp_path: Path) -> None:
+    """Those of Argo Events take any specification; ours take their place while such objects are there."""
+    wrong = {
+        "Sensor": {"dependencies": [], "triggers": [{"template": {"name": 5, "k8s": {"operation": "Create"}}}]},
+        "EventSource": {"webhook": {"push": {"port": 12000}}, "replicas": "two"},
+        "EventBus": {"jetstream": {"version": "", "replicas": 2}},
+    }
+    plurals = {"Sensor": "sensors", "EventSource": "eventsources", "EventBus": "eventbus"}
+    with api_server(tmp_path) as api:
+        api.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(theirs(kind, name) for kind, name in plurals.items()))
+        api.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        for kind, spec in wrong.items():
+            metadata = {"name": "x", "finalizers": ["example.com/theirs"]}
+            obj = {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec}
+            api.kubectl("create", "-f", "-", stdin=json.dumps(obj))
+        api.kubectl("apply", "--server-side", "--force-conflicts", "-f", ROOT / "crds")
+
+        for kind, plural in plurals.items():
+            eventually(lambda plural=plural: is_checked(api, plural))
+            status = {"conditions": [{"type": "Deployed", "status": "False"}]}
+            api.kubectl(
+                "patch", plural, "x", "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})
+            )
+            api.kubectl("label", plural, "x", "seen=yes")
+            api.kubectl("delete", plural, "x", "--wait=false")
+            api.kubectl("patch", plural, "x", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+
+            assert api.kubectl("get", plural, "-o", "name") == "", kind
+
+
+def is_checked(api: ApiServer, plural: str) -> bool:
+    """Whether a change for the worse is refused; a new definition counts a moment after it was written."""
+    spec = {"replicas": "three", "jetstream": {"version": "", "replicas": -1}, "dependencies": [5]}
+    try:
+        api.kubectl("patch", plural, "x", "--dry-run=server", "--type=merge", "-p", json.dumps({"spec": spec}))
+    except AssertionError as error:
+        return "is invalid" in str(error)
+    return False
+
+
+def theirs(kind: str, plural: str) -> dict[str, Any]:
+    """A definition as Argo Events has it."""
+    any_fields = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition: dict[str, Any] = crd(kind, plural)
+    (version,) = definition["spec"]["versions"]
+    properties = {"metadata": {"type": "object"}, "spec": any_fields, "status": any_fields}
+    version["schema"] = {
+        "openAPIV3Schema": {"type": "object", "required": ["metadata", "spec"], "properties": properties}
+    }
+    version["subresources"] = {"status": {}}
+    return definition
