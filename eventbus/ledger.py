@@ -36,8 +36,8 @@ __all__ = [
 
 FILE = "ledger.db"
 
-_KNOWN = ("submitted", "pending")
-"""Outcomes that a second message with the same event changes nothing about."""
+_KNOWN = ("submitted", "pending", "refused")
+"""Outcomes that matter to a second message with the same event."""
 
 
 class Commits(Protocol):
@@ -60,10 +60,10 @@ class Ledger:
         self._reader.close()
 
     def known(self, sensor: str, event_ids: Iterable[str]) -> dict[tuple[str, str, str], str]:
-        """``submitted`` or ``pending`` (it waits for its target), by the ``(event, trigger, dependency)`` of this sensor among these events."""
+        """``submitted``, ``pending`` (it waits for its target) or ``refused``, by the ``(event, trigger, dependency)`` of this sensor among these events."""
         ids = list(event_ids)
         places = ",".join("?" * len(ids))
-        query = f"SELECT event, trigger, dependency, outcome FROM outcome WHERE event IN ({places}) AND sensor = ? AND outcome IN (?, ?)"  # noqa: S608
+        query = f"SELECT event, trigger, dependency, outcome FROM outcome WHERE event IN ({places}) AND sensor = ? AND outcome IN (?, ?, ?)"  # noqa: S608
         rows = self._reader.execute(query, (*ids, sensor, *_KNOWN))
         return {(r["event"], r["trigger"], r["dependency"]): r["outcome"] for r in rows}
 

@@ -40,6 +40,8 @@ log = structlog.get_logger("sensor")
 
 Submit = Callable[[CompiledTrigger, RoundContext, bool], Awaitable[Settled]]
 """Submits a round; the flag says that it was under way when a process ended."""
+Over = Callable[["Work", str], bool]
+"""Whether the ledger says that an event came to its end by this dependency."""
 Write = Callable[["Work | None", str, Settled], Awaitable[None]]
 """Adds to what is written about a message when all have settled it, by its dependency; or (without a message) writes at once."""
 
@@ -48,13 +50,20 @@ class Joining:
     """Takes matches one after the other, in the order of the stream."""
 
     def __init__(
-        self, trigger: CompiledTrigger, sensor: CompiledSensor, bus: Bus, submit: Submit, settled: Write
+        self,
+        trigger: CompiledTrigger,
+        sensor: CompiledSensor,
+        bus: Bus,
+        submit: Submit,
+        settled: Write,
+        is_over: Over,
     ) -> None:
         self._trigger = trigger
         self._sensor = sensor
         self._bus = bus
         self._submit = submit
         self._settled = settled
+        self._is_over = is_over
         self._queue: asyncio.Queue[tuple[Work, Decision] | None] = asyncio.Queue()
         self._state: JoinState = join.JoinState()
         self._rounds: dict[str, Matches] = {}
@@ -122,7 +131,8 @@ class Joining:
         sequence = work.message.sequence
         arrived = Arrived(decision.event, work.message.delivery_id)
         match = join.Match(decision.dependency, work.event.id, arrived, datetime.now(UTC))
-        if self._is_known(match):  # delivered again while its match is kept or its round under way
+        # Delivered again while its match is kept or its round under way; or its round has ended since the ledger was asked.
+        if self._is_known(match) or self._is_over(work, match.dependency):
             await self._settled(work, match.dependency, Settled([self._entry(match, "duplicate", sequence=sequence)]))
             return None
         replaced = self._state.matches.get(decision.dependency)

@@ -62,7 +62,9 @@ class SensorRunner:
         self._settling = Settling(sensor, ledger, self._submitting, tools.targets)
         self._parking = self._settling.parking
         self._joins = {
-            t.name: Joining(t, sensor, bus, self._submit_round, partial(self._join_settled, t.name))
+            t.name: Joining(
+                t, sensor, bus, self._submit_round, partial(self._join_settled, t.name), partial(self._is_over, t)
+            )
             for t in sensor.triggers
             if t.joins
         }
@@ -228,13 +230,24 @@ class SensorRunner:
     def _is_duplicate(self, trigger: CompiledTrigger, decision: Decision, work: Work, done: Done) -> bool:
         """Whether the ledger says that this was submitted before, or waits for its target."""
         before = done.get((work.event.id, trigger.name, decision.dependency))
-        if before is None:
+        if before is None or (before == "refused" and not self._was_joined(trigger, work)):
             return False
-        words = "already settled as submitted" if before == "submitted" else "already waits for its target"
+        words = "already waits for its target" if before == "pending" else f"already settled as {before}"
         log.info(words, sensor=self.sensor.id, trigger=trigger.name, **self._about(work.event))
         self._metrics.triggers[trigger.name].settled(OutcomeKind.DUPLICATE)
         work.settled.entries += self._entries([trigger], decision.dependency, work, "duplicate")
         return True
+
+    def _is_over(self, trigger: CompiledTrigger, work: Work, dependency: str) -> bool:
+        """Whether the ledger says by now that a round with this event has ended."""
+        done = self._ledger.known(self.sensor.id, [work.event.id])
+        before = done.get((work.event.id, trigger.name, dependency))
+        return before is not None and (before != "refused" or self._was_joined(trigger, work))
+
+    @staticmethod
+    def _was_joined(trigger: CompiledTrigger, work: Work) -> bool:
+        """Whether the same message was in a round before: that it was refused makes it part of no other."""
+        return trigger.joins and work.message.deliveries > 1
 
     def _offer_to(self, trigger: CompiledTrigger, decision: Decision, work: Work) -> None:
         work.open.append((trigger.name, decision.dependency))

@@ -1,0 +1,90 @@
+"""A join on a real bus: each event is part of one round, whatever comes again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventbus import subjects
+from eventbus.jetstream import JetStreamBus
+from eventbus.ledger import read_outcomes
+from events.errors import Refused
+from events.kube import Object
+from sensor import join, kept
+from sensor.dependencies import Decision
+from sensor.joining import Joining
+from sensor.settling import Work
+from tests.support.nats import bus, event, nats, until
+from tests.support.sensor import TWO, Target, run, sensor, trigger
+
+__all__ = ["bus", "nats"]
+
+
+async def test_a_match_that_comes_again_as_its_round_ends_is_part_of_no_other(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is asked when the message comes, and the round that was under way ends before the join has its turn."""
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    compiled = sensor(both, dependencies=TWO)
+    offered = asyncio.Event()
+
+    class Late(Target):
+        async def create(self, obj: Object) -> Object:
+            await offered.wait()
+            return await super().create(obj)
+
+    old = Joining._take
+
+    async def take(self: Joining, work: Work, decision: Decision) -> Any:
+        offered.set()
+        while self._rounds and "e1" in str(self._rounds):
+            await asyncio.sleep(0.01)
+        return await old(self, work, decision)
+
+    events = {"push": event("e1"), "approval": event("e2", name="approval")}
+    matches = {name: join.Match(name, one.id, kept.Arrived(one, ""), datetime.now(UTC)) for name, one in events.items()}
+    state = await bus.state(subjects.bucket("default", "ci"))
+    await state.put(subjects.key("both"), kept.write(join.JoinState(), {"round": matches}))
+    monkeypatch.setattr(Joining, "_take", take)
+    target = Late()
+    async with run(compiled, bus, target, tmp_path):
+        await bus.publish(events["push"])
+        await until(lambda: bool(target.created))
+        await bus.publish(event("e3", name="approval"))
+        await until(lambda: by_event(tmp_path).get("e3") == "waiting")
+    assert by_event(tmp_path) == {"e1": "submitted", "e2": "submitted", "e3": "waiting"}
+    assert len(target.created) == 1
+
+
+async def test_an_event_of_a_refused_round_is_part_of_no_other_after_a_restart(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensor.runner.DRAIN", 0.1)
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    slow = {**trigger("slow"), "template": {**trigger("slow")["template"], "conditions": "push"}}
+    compiled = sensor(both, slow, dependencies=TWO)
+
+    class Half(Target):
+        async def create(self, obj: Object) -> Object:
+            if obj["metadata"]["name"].startswith("slow"):
+                await asyncio.sleep(60)
+            raise Refused("no")
+
+    async with run(compiled, bus, Half(), tmp_path):
+        await bus.publish(event("e1"))
+        await bus.publish(event("e2", name="approval"))
+        await until(lambda: by_event(tmp_path, "both") == {"e1": "refused", "e2": "refused"})
+    target = Target()
+    async with run(compiled, bus, target, tmp_path):
+        await until(lambda: bool(target.created))
+        await bus.publish(event("e3", name="approval"))
+        await until(lambda: by_event(tmp_path, "both").get("e3") == "waiting")
+    assert [name.partition("-")[0] for name in target.created] == ["slow"]
+
+
+def by_event(folder: Path, name: str = "both") -> dict[str, str]:
+    return {row["event"]: row["outcome"] for row in read_outcomes(folder) if row["trigger"] == name}
