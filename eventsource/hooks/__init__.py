@@ -18,9 +18,10 @@ goes to ``tests/support/forges``, so that the properties of ``tests/eventsource/
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 from events.errors import Refused, SpecError, Unavailable
@@ -151,6 +152,12 @@ class Forge(Generic[C]):
             text = f"'{self.config.secret.key}' of Secret '{self.config.secret.name}' is no text in UTF-8"
             raise SpecError(text, hint="no forge can be given it") from None
         return Sealed(value)
+
+    def without_secret(self) -> Self:
+        """The same with the same connections, to delete hooks: what deliveries are signed with may be gone by then."""
+        other = copy.copy(self)
+        other.sealed = lambda: None  # type: ignore[method-assign]
+        return other
 
     def told(self, target: Target, raw: Any) -> Existing:
         """See ``read``. Raises Unavailable for what is no hook: then something else than the forge has answered."""

@@ -126,7 +126,7 @@ class Reconciler:
         """Delete the hooks of these events, which are those with their URL."""
         record = await self._memory.load(self.name)
         results: list[Result] = []
-        for forge in forges:
+        for forge in (one.without_secret() for one in forges):
             try:
                 targets = _by_target(await forge.desired())
             except PointsmanError as error:

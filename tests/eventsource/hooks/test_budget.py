@@ -1,0 +1,45 @@
+"""How often a forge is asked for hooks that are as they should be: at most once for each in ten minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.eventsource.hooks.test_properties import BENCHES, SECRETS, Bench, Kept, World
+from tests.support.forges.bitbucketserver import FakeBitbucketServer
+from tests.support.forges.managed import manager, reconciler, selector
+
+
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
+async def test_a_look_costs_a_call_for_each_hook(bench: Bench) -> None:
+    world, store = World(bench, 3), Kept()
+    world.fake.page = 1000
+    work = world.reconciler(store)
+    await work.run()
+    before = len(world.fake.calls)
+    results = await work.run()
+
+    calls = len(world.fake.calls) - before
+    assert calls / work.forges[0].interval <= len(results) / 600
+
+
+async def test_a_project_with_one_repository_is_no_exception() -> None:
+    fake = FakeBitbucketServer(hooks={"P/r": []})
+    config = {"projects": ["P"], "events": ["pr:opened"], "bitbucketserverBaseURL": "https://bitbucket.example/rest"}
+    forge = manager(fake, "bitbucketserver", {**config, "accessToken": selector("api")}, {"api": b"bbs-token"})
+    work = reconciler(forge)
+    await work.run()
+    before = len(fake.calls)
+    await work.run()
+
+    assert (len(fake.calls) - before) / forge.interval <= 1 / 600
+
+
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
+async def test_hooks_can_be_deleted_when_their_secret_is_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(bench, 4)
+    work = world.reconciler()
+    await work.run()
+    monkeypatch.delitem(SECRETS, "secret")
+
+    assert {result.state for result in await work.delete(work.forges)} == {"deleted"}
+    assert not any(world.ours(target) for target in world.fake.hooks)
