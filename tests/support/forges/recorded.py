@@ -33,9 +33,8 @@ LISTS = {
 
 
 def event_of(case: Case) -> dict[str, Any]:
-    """The only event of a case."""
-    (event,) = case["spec"][case["kind"]].values()
-    return dict(event)
+    """The event of a case; the first, should there be several."""
+    return dict(next(iter(case["spec"][case["kind"]].values())))
 
 
 def stopping(case: Case) -> list[Any]:
