@@ -53,7 +53,7 @@ class ControllerOptions:
     "--namespace-selector", metavar="LABELS", default="", help="Look after namespaces with these labels only."
 )
 @click.option(
-    "--namespace", envvar="NAMESPACE", default="", metavar="NAME",
+    "--namespace", envvar=["NAMESPACE", "POD_NAMESPACE"], default="", metavar="NAME",
     help="The own namespace, where the Lease is.  [default: the pod's]",
 )  # fmt: skip
 @click.option(
@@ -74,8 +74,9 @@ class ControllerOptions:
     "--context", metavar="NAME", help="Context of the kubeconfig.  [default: the pod's account, or the current one]"
 )
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
+    "--log-level", envvar="LOG_LEVEL", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
+    show_default=True,
+)  # fmt: skip
 @click.option(
     "--log-format", "log_style", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True
 )

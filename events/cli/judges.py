@@ -42,11 +42,13 @@ def _event_source(obj: Json, _: Json | None) -> Judgement:
         return Judgement(tuple(errors))
     errors += validate_event_source(source)
     found = [kind for name, _ in kinds.entries(source.spec) if (kind := kinds.find(name)) is not None]
+    models = list(_source_models(source))
     return Judgement(
         _once(errors),
         *_advice([] if errors else advise_event_source(source)),
-        tuple(references(_source_models(source))),
+        tuple(references(models)),
         needs_token=any(kind.kind == "resource" for kind in found),
+        deletes_hooks=any(getattr(config, "delete_hook_on_finish", False) for config, _ in models),
         alone=any(kind.exclusive for kind in found),
     )
 

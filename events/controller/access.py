@@ -36,6 +36,7 @@ ACCESS = (
     Access("", "secrets", ("create", "get", "patch"), "credentials of EventBuses; keys of those that manifests name"),
     Access("", "persistentvolumeclaims", ("delete", "list"), "the volumes of an EventBus that was deleted"),
     Access("", "pods", ("list",), "their addresses, to ask for their state"),
+    Access("batch", "jobs", ("create", "get"), "the end of an EventSource with deleteHookOnFinish"),
     Access("", "events", ("create",), "refusals"),
 )
 """In each namespace that is looked after."""

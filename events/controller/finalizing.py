@@ -1,15 +1,29 @@
-"""The end of an object: an EventBus goes when nobody is on it any more, and its volumes go with it (spec §5.2). Shell."""
+"""The end of an object: what must be done before it may go (spec §5.2). Shell.
+
+An EventBus goes when nobody is on it any more, and its volumes go with it. An EventSource with ``deleteHookOnFinish`` goes when its hooks are
+deleted, or could not be. All else goes at once; its children are collected by Kubernetes.
+"""
 
 from __future__ import annotations
 
+import datetime
+
+import structlog
+
 from events.controller import names
+from events.controller.children import Children
 from events.controller.conditions import Condition, false
 from events.controller.desired import Json
+from events.controller.hook_job import hook_job, job_name, outcome
 from events.controller.names import selector
-from events.errors import Refused
+from events.controller.recorder import Recorder
+from events.errors import Refused, Unavailable
+from events.kube import AlreadyExists
 from events.kube.control import Control, Selection
 
-__all__ = ["add_finalizer", "connected", "release"]
+__all__ = ["add_finalizer", "connected", "delete_hooks", "release"]
+
+log = structlog.get_logger("controller")
 
 
 def connected(sources: int, sensors: int) -> Condition | None:
@@ -33,15 +47,46 @@ async def release(control: Control, obj: Json) -> None:
     if ours not in given:
         return
     if obj["kind"] == names.EVENT_BUS:
-        metadata = obj["metadata"]
-        labels = ",".join(f"{name}={value}" for name, value in selector(obj["kind"], metadata["name"]).items())
-        for claim in await control.find(Selection("v1", "PersistentVolumeClaim", metadata["namespace"], labels)):
+        for claim in await control.find(_selected("PersistentVolumeClaim", obj)):
             await control.delete(claim, uid=claim["metadata"]["uid"])
     try:
         await _write(control, obj, [name for name in given if name != ours])
     except Refused as error:
         if error.status != 404:
             raise
+
+
+async def delete_hooks(
+    control: Control, children: Children, recorder: Recorder, obj: Json, workload: tuple[Json, ...]
+) -> None:
+    """Returns when the hooks of an EventSource are deleted, or cannot be, which is told. Raises Unavailable while that is under way.
+
+    ``workload``: the ConfigMap and the Deployment that run it.
+    """
+    config_map, deployment = workload
+    namespace = obj["metadata"]["namespace"]
+    job = await control.get("batch/v1", "Job", namespace, job_name(obj))
+    if job is None:
+        await children.settle(obj, [config_map])  # no pod may make the hooks again
+        if await control.find(_selected("Pod", obj)):
+            raise Unavailable("its pods are still ending", retry_after=1)
+        log.info("deleting hooks", namespace=namespace, eventsource=obj["metadata"]["name"])
+        try:
+            await control.create(hook_job(obj, deployment))
+        except AlreadyExists:
+            pass
+        raise Unavailable("its hooks are being deleted", retry_after=1)
+    why_not = outcome(job, datetime.datetime.now(datetime.UTC))
+    if why_not is None:
+        raise Unavailable("its hooks are being deleted", retry_after=2)
+    if why_not:
+        await recorder.warn(obj, "HooksNotDeleted", f"Hooks may be left at the forges: {why_not}")
+
+
+def _selected(kind: str, obj: Json) -> Selection:
+    metadata = obj["metadata"]
+    labels = ",".join(f"{name}={value}" for name, value in selector(obj["kind"], metadata["name"]).items())
+    return Selection("v1", kind, metadata["namespace"], labels)
 
 
 async def _write(control: Control, obj: Json, finalizers: list[str]) -> Json:

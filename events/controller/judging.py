@@ -34,6 +34,8 @@ class Judgement:
     references: tuple[Reference, ...] = ()
     needs_token: bool = False
     """Whether its process talks to the API server."""
+    deletes_hooks: bool = False
+    """Whether its hooks are to be deleted with it."""
     alone: bool = False
     """Whether two of its processes must not run beside each other, not even during an update."""
 

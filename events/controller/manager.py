@@ -16,7 +16,7 @@ from events.controller.queue import Queue
 from events.controller.reconcile import Reconciler
 from events.controller.scope import Scope
 from events.controller.store import Store, key_of
-from events.errors import PointsmanError, Refused
+from events.errors import PointsmanError, Refused, Unavailable
 from events.kube import Object
 from events.kube.control import Control, Selection
 from events.kube.watch import Changed, Gone, Listed, observe
@@ -189,6 +189,10 @@ class Manager:
             try:
                 done = await self._reconciler.reconcile(key)
             except PointsmanError as problem:
+                if isinstance(problem, Unavailable) and problem.retry_after:
+                    self._queue.done(key)
+                    self._queue.add_later(key, problem.retry_after)
+                    continue
                 metrics.FAILURES.labels(key.kind).inc()
                 least = _AFTER_REFUSAL if isinstance(problem, Refused) and problem.status != 409 else 0.0
                 pause = self._queue.failed(key, at_least=least)

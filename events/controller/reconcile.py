@@ -11,9 +11,9 @@ import structlog
 from events.controller import eventbus, eventsource, names, sensor, status
 from events.controller.bus_secrets import ensure_secrets
 from events.controller.children import ChildRefused, Children
-from events.controller.conditions import Condition, false, true
+from events.controller.conditions import Condition, false, in_words, true
 from events.controller.desired import Bus, Desired, Json
-from events.controller.finalizing import add_finalizer, connected, release
+from events.controller.finalizing import add_finalizer, connected, delete_hooks, release
 from events.controller.judging import Judge, Judgement
 from events.controller.lookups import Lookups
 from events.controller.names import Key
@@ -21,6 +21,7 @@ from events.controller.recorder import Recorder, timestamp
 from events.controller.references import missing
 from events.controller.settings import Settings
 from events.controller.store import Store
+from events.controller.workload import workload
 from events.errors import PointsmanError, Refused
 from events.kube.control import Control
 from events.models.base import Finding
@@ -69,6 +70,8 @@ class Reconciler:
         if bus_object is not None and not bus_object.get("status"):
             return True  # it was not looked at yet; that it was brings us back
         judgement = self.judges[kind](obj, bus_object)
+        if judgement.deletes_hooks:
+            obj = await self._kept(obj)
         known = await self.lookups.keys(namespace, judgement.references)
         lacking = missing(judgement.references, known)
         bus = status.bus_state(bus_name, bus_object)
@@ -77,9 +80,7 @@ class Reconciler:
         return not lacking
 
     async def _bus(self, obj: Json) -> bool:
-        if (kept := await add_finalizer(self.control, obj)) is not None:
-            self.stores[obj["kind"]].put(kept)
-            obj = kept
+        obj = await self._kept(obj)
         judgement = self.judges[names.EVENT_BUS](obj, None)
         certificate = ""
         if not judgement.errors and eventbus.is_native(obj):
@@ -91,6 +92,14 @@ class Reconciler:
                 raise
         await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings))
         return True
+
+    async def _kept(self, obj: Json) -> Json:
+        """The object with our finalizer."""
+        kept = await add_finalizer(self.control, obj)
+        if kept is None:
+            return obj
+        self.stores[obj["kind"]].put(kept)
+        return kept
 
     async def _settle(self, obj: Json, desired: Desired) -> None:
         """Write the children, then the status, which says also what could not be written."""
@@ -141,20 +150,33 @@ class Reconciler:
         return bool(changes)
 
     async def _end(self, obj: Json) -> bool:
-        condition: Condition | None = None
-        if obj["kind"] == names.EVENT_BUS:
-            namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-            sources, sensors = (
-                sum(1 for _ in self.stores[kind].marked(namespace, name)) for kind in (names.EVENT_SOURCE, names.SENSOR)
-            )
-            condition = connected(sources, sensors)
-        if condition is None:
-            await release(self.control, obj)
-            return True
-        configured = Condition("Configured", "True")
-        config = (obj.get("status") or {}).get("config")
-        await self._tell(obj, Desired((configured, condition), status={"config": config} if config else {}))
-        return True  # the end of each of them is told
+        ours = names.FINALIZERS[obj["kind"]] in (obj["metadata"].get("finalizers") or ())
+        if obj["kind"] == names.EVENT_BUS and (used := self._connected(obj)) is not None:
+            config = (obj.get("status") or {}).get("config")
+            await self._tell(obj, Desired((true("Configured"), used), status={"config": config} if config else {}))
+            return True  # the end of each of them is told
+        if obj["kind"] == names.EVENT_SOURCE and ours:
+            await self._end_hooks(obj)
+        await release(self.control, obj)
+        return True
+
+    def _connected(self, bus: Json) -> Condition | None:
+        namespace, name = bus["metadata"]["namespace"], bus["metadata"]["name"]
+        counts = (
+            sum(1 for _ in self.stores[kind].marked(namespace, name)) for kind in (names.EVENT_SOURCE, names.SENSOR)
+        )
+        return connected(*counts)
+
+    async def _end_hooks(self, obj: Json) -> None:
+        judgement = self.judges[obj["kind"]](obj, None)
+        if not judgement.deletes_hooks:
+            return
+        made = workload(obj, Bus(status.bus_of(obj)), judgement, self.settings)
+        if made.findings:
+            text = f"Hooks may be left at the forges: {in_words(made.findings)}"
+            await self.recorder.warn(obj, "HooksNotDeleted", text)
+            return
+        await delete_hooks(self.control, self.children, self.recorder, obj, made.children)
 
 
 def _with(desired: Desired, condition: Condition) -> Desired:

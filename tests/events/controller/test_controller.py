@@ -370,3 +370,34 @@ async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, contro
             return 'serviceaccount "nobody" not found' in condition.get("message", "")
 
         await until(told)
+
+
+async def test_hooks_are_deleted_by_a_job_before_an_eventsource_goes(world: World, control: Control) -> None:
+    github = {
+        "webhook": {"port": "12000", "endpoint": "/gh", "method": "POST"}, "events": ["*"], "contentType": "json",
+        "repositories": [{"owner": "o", "names": ["r"]}], "deleteHookOnFinish": True,
+    }  # fmt: skip
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), source(github={"a": github}))
+        await world.condition("EventSource", "hooks", "Deployed", "True")
+        await world.delete("EventSource", "hooks")
+
+        job = await world.get("Job", "hooks-eventsource-hooks", "batch/v1")
+
+        assert await world.find("Deployment", "apps/v1") == []
+        pod = job["spec"]["template"]
+        assert pod["spec"]["containers"][0]["args"] == ["hooks", "delete", "--on-finish"]
+        assert "eventsource-name" not in pod["metadata"]["labels"]
+
+        async def made() -> bool:
+            return len(await world.find("Pod", "v1")) == 1
+
+        await until(made)
+        assert await world.find("EventSource")
+        for ended in await world.find("Pod", "v1"):
+            await world.admin.patch(ended, {"status": {"phase": "Succeeded"}}, part="status")
+
+        async def gone() -> bool:
+            return await world.find("EventSource") == []
+
+        await until(gone)

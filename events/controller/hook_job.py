@@ -1,0 +1,58 @@
+"""The last thing that an EventSource does, when it asks for that: its hooks are deleted at the forges, by a Job. Pure.
+
+The Job is what its pods were, with other arguments: the same files, variables and account.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from events.controller import names
+from events.controller.desired import Json
+from events.controller.workload import child
+
+__all__ = ["DEADLINE", "hook_job", "job_name", "outcome"]
+
+DEADLINE = 300
+"""Seconds that the forges get."""
+
+_NOT_OF_A_JOB = ("livenessProbe", "readinessProbe", "ports")
+
+
+def job_name(obj: Json) -> str:
+    """Beside the Deployment's name."""
+    return f"{obj['metadata']['name']}-eventsource-hooks"
+
+
+def hook_job(obj: Json, deployment: Json) -> Json:
+    """``deployment``: the one that ran the EventSource."""
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    kept = {name: value for name, value in container.items() if name not in _NOT_OF_A_JOB}
+    name = obj["metadata"]["name"]
+    labels = {key: value for key, value in names.selector(obj["kind"], name).items() if not key.endswith("-name")}
+    template = {
+        # As its pods for who selects them loosely (a NetworkPolicy), but not for its Service.
+        "metadata": {"labels": {**labels, names.MANAGED[0]: names.MANAGED[1]}},
+        "spec": {
+            **pod["spec"],
+            "restartPolicy": "OnFailure",
+            "containers": [{**kept, "args": ["hooks", "delete", "--on-finish"]}],
+        },
+    }
+    spec = {"backoffLimit": 4, "activeDeadlineSeconds": DEADLINE, "template": template}
+    return child(obj, "batch/v1", "Job", job_name(obj), spec=spec)
+
+
+def outcome(job: Json, now: datetime.datetime) -> str | None:
+    """None while it is under way; empty when it is done; else why it is not, and will not be."""
+    status: dict[str, Any] = job.get("status") or {}
+    if status.get("succeeded"):
+        return ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Failed" and condition.get("status") == "True":
+            return str(condition.get("message") or condition.get("reason") or "the Job failed")
+    created = datetime.datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    late = (now - created).total_seconds() > DEADLINE + 30
+    return f"the Job did not end within {DEADLINE} s" if late else None
