@@ -17,10 +17,11 @@ import structlog
 
 from events.cli.health import open_health
 from events.cli.incluster import PodOptions, pod_options, read_bus, read_object, run_pod
+from events.cli.pod_bus import PodBus
+from events.cli.quantities import read_retention
 from events.cli.sensor_pod import SensorPod
 from events.cli.state import StateFolder
 from events.cli.tuning import collect_rarely
-from events.cli.up import read_retention
 from events.errors import SpecError, Unavailable
 from events.kube import Kube, Object
 from events.kube.client import open_cluster
@@ -54,16 +55,23 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, retention: float) 
     async with AsyncExitStack() as stack:
         state = stack.enter_context(StateFolder(options.state).opened())
         mounts = options.mounts(namespace)
-        pod = SensorPod(
-            sensor, namespace, mounts, where, stream, await _kube(stack), state,
-            retention=retention, owner=os.environ.get("POD_NAME") or socket.gethostname(),
-        )  # fmt: skip
+        bus = PodBus(where, stream, mounts, namespace)
+        owner = os.environ.get("POD_NAME") or socket.gethostname()
+        kube = await _kube(stack)
+        pod = SensorPod(sensor, namespace, bus, mounts.vault, kube, state, retention=retention, owner=owner)
         port = await stack.enter_async_context(open_health(pod, options.port, options.host))
+        admin = f"http://127.0.0.1:{port}"
+        pod.write_running(admin)
+
+        async def changed() -> None:
+            pod.write_running(admin)
+
+        mounts.listen(changed)
         following = asyncio.create_task(mounts.run(), name="mounts")
         collect_rarely()
         log.info("sensor pod runs", metrics_port=port)
         try:
-            await pod.run(ended, f"http://127.0.0.1:{port}")
+            await pod.run(ended)
         finally:
             following.cancel()
     return 0
