@@ -44,7 +44,7 @@ class _Native:
 
 def is_native(obj: Json) -> bool:
     """Whether we make the bus."""
-    return _native(obj["spec"]) is not None
+    return _native(obj.get("spec") or {}) is not None
 
 
 def _native(spec: Json) -> _Native | None:

@@ -9,6 +9,7 @@ from events.controller import names
 from events.controller.conditions import Condition, cut, merged
 from events.controller.desired import Bus
 from events.controller.diff import merge_patch
+from events.controller.eventbus import is_native
 
 __all__ = ["bus_of", "bus_state", "failures", "news", "owner_of", "status_patch"]
 
@@ -48,9 +49,7 @@ def bus_state(name: str, obj: Json | None) -> Bus:
         why = "; ".join(f"{c.get('type')}: {c.get('message') or c.get('reason') or '?'}" for c in wrong)
         text = f"EventBus not ready. {why}" if why else "EventBus not ready."
         return Bus(name, reason="EventBusNotReady", message=text)
-    spec = obj.get("spec") or {}
-    ours = bool(spec.get("jetstream") or (spec.get("nats") or {}).get("native"))
-    return Bus(name, config=config, ours=ours)
+    return Bus(name, config=config, ours=is_native(obj))
 
 
 def bus_of(obj: Json) -> str:
