@@ -40,7 +40,9 @@ Json = dict[str, Any]
 
 
 def printed(*arguments: str) -> str:
-    return CliRunner().invoke(command, arguments).output
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @pytest.fixture(scope="module")

@@ -158,14 +158,21 @@ def _schema(wanted: Definition) -> Schema:
 
 def _events(kind: str) -> Schema:
     """Event name → configuration."""
-    model: type[Spec] = kinds.get(kind).config_model
+    found = kinds.get(kind)
+    model: type[Spec] = found.config_model
     each = schema_of(model)
     return {
-        "description": f"Events of kind `{kind}`, by name. {each['description']}",
+        "description": f"Events of kind `{kind}`, by name. {each['description']}{_unbuilt(found.built)}",
         "type": "object",
         "additionalProperties": {**each, "nullable": True},
     }
 
 
 def _trigger(kind: str) -> Schema:
-    return schema_of(triggers.registry[kind].Config)
+    found = triggers.registry[kind]
+    schema = schema_of(found.Config)
+    return {**schema, "description": f"{schema['description']}{_unbuilt(found.built)}"}
+
+
+def _unbuilt(built: bool) -> str:
+    return "" if built else " Not run by Pointsman yet."
