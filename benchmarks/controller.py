@@ -16,13 +16,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from events.controller import names
-from events.kube.client import open_cluster
+from events.kube.client import Cluster, open_cluster
 from events.kube.control import Control, Selection
 from tests.support.controlled import API, USER, exotic_bus, prepare, said, sensor, source
 from tests.support.kube import ApiServer, api_server
@@ -98,10 +100,17 @@ async def template_of(control: Control, name: str) -> Any:
     return found and found["spec"]["template"]
 
 
+@contextlib.asynccontextmanager
+async def _admin(server: ApiServer) -> AsyncIterator[Cluster]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(server.kubeconfig))
+        async with open_cluster() as cluster:
+            yield cluster
+
+
 async def measure(server: ApiServer, folder: Path, sources: int, sensors: int, rest: float) -> Figures:
     """All figures, on an API server that knows our definitions."""
-    os.environ["KUBECONFIG"] = str(server.kubeconfig)
-    async with open_cluster() as cluster:
+    async with _admin(server) as cluster:
         control = Control(cluster, "benchmark")
         await apply(control, [exotic_bus(), *(source(f"hooks-{n}") for n in range(sources))])
         await apply(control, [sensor(f"build-{n}") for n in range(sensors)])
