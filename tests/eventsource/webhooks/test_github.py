@@ -1,4 +1,5 @@
 import json
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -73,3 +74,45 @@ def test_metadata_stands_behind_the_body() -> None:
 def test_a_wrong_configuration_is_named_by_its_field(change: dict[str, object], path: str) -> None:
     (error,) = sources({"github": {"hook": {**OPEN, **change}}}).errors
     assert error.path == f"EventSource ns/es: spec.github.hook{path}"
+
+
+APP = {
+    "webhook": {"endpoint": "/hook", "port": "12000"},
+    "githubApp": {"appID": 7, "privateKey": {"name": "s", "key": "now"}, "webhook": True},
+    "events": ["push"],
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "event", "body", "taken"),
+    [
+        (
+            {"repositories": [{"owner": "Octo", "names": ["hello"]}]},
+            "push",
+            {"repository": {"full_name": "octo/Hello"}},
+            1,
+        ),
+        (
+            {"repositories": [{"owner": "octo", "names": ["hello"]}]},
+            "push",
+            {"repository": {"full_name": "octo/other"}},
+            0,
+        ),
+        ({"owner": "octo", "repository": "hello"}, "push", {"repository": {"full_name": "octo/hello"}}, 1),
+        ({"organizations": ["octo"]}, "push", {"organization": {"login": "OCTO"}, "repository": {}}, 1),
+        ({"organizations": ["octo"]}, "push", {"repository": {"full_name": "octo/hello"}}, 0),
+        ({"organizations": ["octo"]}, "issues", {"organization": {"login": "octo"}}, 0),
+        ({"organizations": ["octo"]}, "push", {"repository": 5}, 0),
+        ({"organizations": ["octo"], "events": ["*"]}, "issues", {"organization": {"login": "octo"}}, 1),
+    ],
+)
+def test_of_the_hook_of_an_app_only_what_is_named_is_kept(
+    named: dict[str, Any], event: str, body: dict[str, Any], taken: int
+) -> None:
+    sent = delivery(json.dumps(body).encode(), {**JSON, "X-GitHub-Event": event})
+    assert len(listener("github", {**APP, **named}).receive(sent).events) == taken
+
+
+def test_a_delivery_of_an_app_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(Rejected):
+        listener("github", {**APP, "organizations": ["octo"]}).receive(delivery(b"{", JSON))
