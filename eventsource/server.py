@@ -198,6 +198,10 @@ class Server:
             if isinstance(port.service, WebhookService):
                 port.service.table = tables.get(number) or Table()
 
+    def retire(self) -> None:
+        """Close each connection with its next answer, so that senders come again where they are sent then. New ones are still accepted."""
+        self.draining = True
+
     async def drain(self, grace: float) -> None:
         """Stop accepting; answer what is under way, for up to ``grace`` seconds.
 

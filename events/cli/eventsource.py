@@ -26,10 +26,10 @@ from eventbus.spooling import SpoolingBus
 from events.cli.health import open_health
 from events.cli.incluster import PodOptions, pod_options, read_bus, read_object, run_pod
 from events.cli.pod_hooks import looking_after_hooks
+from events.cli.quantities import read_size
 from events.cli.source_pod import SourcePod
 from events.cli.tuning import collect_rarely
-from events.cli.up import read_size
-from events.errors import Refused, Unavailable
+from events.errors import PointsmanError, Refused, Unavailable
 from events.models.eventsource import EventSource
 from eventsource.hooks.running import hold_secrets
 
@@ -93,7 +93,10 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
 
         async def changed() -> None:
             await pod.take_up()
-            await bus.move(where.address(namespace, mounts.vault))
+            try:
+                await bus.move(where.address(namespace, mounts.vault))
+            except PointsmanError as error:
+                log.error("the bus is reached as before: its new credentials cannot be used", error=str(error))
 
         mounts.listen(changed)
         port = await stack.enter_async_context(open_health(pod, options.port, options.host))
@@ -112,6 +115,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
         log.info("event source runs", metrics_port=port)
         await ended.wait()
         pod.ending = True
+        pod.server.retire()
         log.info("told to end: accepting a little longer", seconds=linger)
         await asyncio.sleep(linger)
         await pod.server.drain(_DRAIN_SECONDS)

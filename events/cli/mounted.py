@@ -79,7 +79,10 @@ class Mounts:
         names = [f"{kind} {name}/{key}" for kind, _, name, key in changed[:_SHOWN]]
         log.info("mounted values have changed", keys=names, changed=len(changed))
         for listener in self._listeners:
-            await listener()
+            try:
+                await listener()
+            except Exception:  # the others want to know, too
+                log.exception("changed values are not taken up everywhere")
 
     def _sign(self) -> Signature:
         """Tells apart what was there before from what is there now, without reading it."""

@@ -14,11 +14,10 @@ from eventbus.spool import DEFAULT_LIMIT
 from events import manifests
 from events.cli.endpoint import EndpointOptions
 from events.cli.plan import Plan, Signature, make_plan
+from events.cli.quantities import DAY
 from events.errors import SpecError
 
-__all__ = ["DAY", "UpOptions", "plan_of", "secret_values", "show_findings", "signature"]
-
-DAY = 24 * 3600
+__all__ = ["UpOptions", "plan_of", "secret_values", "show_findings", "signature"]
 
 
 @dataclass(frozen=True)

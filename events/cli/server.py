@@ -31,12 +31,11 @@ from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, str
 from events.cli.endpoint import options as endpoint_options
 from events.cli.health import Status, open_health
 from events.cli.keepers import room_for
-from events.cli.options import DAY
 from events.cli.patient import PatientProcess
+from events.cli.quantities import DAY, read_retention, read_size
 from events.cli.running import nats_address
 from events.cli.server_posts import Posts, bound
 from events.cli.state import StateFolder
-from events.cli.up import read_retention, read_size
 from events.cli.wire import write_addresses
 from events.kube import ClusterApi
 from events.kube.client import open_cluster

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -20,31 +19,12 @@ from events import logs
 from events.cli.ending import told_to_end
 from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
 from events.cli.endpoint import options as endpoint_options
-from events.cli.options import DAY, UpOptions, plan_of, secret_values, show_findings
+from events.cli.options import UpOptions, plan_of, secret_values, show_findings
+from events.cli.quantities import read_retention, read_size
 from events.cli.running import Up
 from events.errors import SpecError
 
-__all__ = ["command", "read_retention", "read_secrets", "read_size", "running"]
-
-
-def read_retention(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """A duration such as ``7d``, in seconds."""
-    units = {"h": 3600, "d": DAY, "m": 60}
-    number, unit = value[:-1], value[-1:]
-    if unit not in units or not re.fullmatch("[0-9]{1,5}", number) or int(number) == 0:
-        raise click.BadParameter("write a number of days, hours or minutes, such as 7d, 12h, 30m")
-    return int(number) * units[unit]
-
-
-def read_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """A size such as ``512Mi``, in bytes."""
-    if value is None:
-        return None
-    units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
-    found = re.fullmatch("([0-9]{1,6})(Ki|Mi|Gi)", value)
-    if found is None or int(found[1]) == 0:
-        raise click.BadParameter("write a number with Ki, Mi or Gi, such as 512Mi")
-    return int(found[1]) * units[found[2]]
+__all__ = ["command", "read_secrets", "running"]
 
 
 def read_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:

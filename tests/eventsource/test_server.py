@@ -386,3 +386,15 @@ async def test_serving_ends_when_it_is_told_to() -> None:
         assert (await one.post(b"{}"))[0] == 200
         stop.set()
         await serving
+
+
+async def test_a_server_that_retires_closes_each_connection_with_its_answer_and_takes_new_ones() -> None:
+    async with running() as one, one.open() as (reader, writer):
+        request = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+        writer.write(request)
+        first = await reader.readuntil(b"}")
+        one.server.retire()
+        writer.write(request)
+        second = await reader.read(-1)
+        assert (b"Connection: close" in first, b"Connection: close" in second) == (False, True)
+        assert (await one.post(b"{}"))[0] == 200
