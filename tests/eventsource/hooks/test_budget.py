@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.eventsource.hooks.test_properties import BENCHES, SECRETS, Bench, Kept, World
+from tests.eventsource.hooks.test_properties import BENCHES, SECRETS, Bench, World
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
-from tests.support.forges.managed import manager, reconciler, selector
+from tests.support.forges.managed import Store, manager, reconciler, selector
 
 
 @pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
 async def test_a_look_costs_a_call_for_each_hook(bench: Bench) -> None:
-    world, store = World(bench, 3), Kept()
+    world, store = World(bench, 3), Store()
     world.fake.page = 1000
     work = world.reconciler(store)
     await work.run()

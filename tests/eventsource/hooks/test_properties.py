@@ -24,13 +24,13 @@ from tests.support.forges.bitbucket import FakeBitbucket
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
 from tests.support.forges.github import FakeGitHub
 from tests.support.forges.gitlab import FakeGitLab
+from tests.support.forges.managed import Store, selector
 
 RUNS = 125
 """Runs of each property at each forge."""
 
 WEBHOOK = {"endpoint": "/push", "port": "12000", "url": "https://events.example/"}
 URL = "https://events.example/push"
-SELECTOR = {"name": "n", "key": "k"}
 SECRETS = {"token": b"t0k3n", "secret": b"hunter2"}
 
 
@@ -43,10 +43,6 @@ class Bench:
     targets: tuple[str, ...]
     config: dict[str, Any]
     others: tuple[str, ...]
-
-
-def selector(key: str) -> dict[str, str]:
-    return {"name": "forge", "key": key}
 
 
 BENCHES = [
@@ -106,19 +102,6 @@ BENCHES = [
 ]
 
 
-class Kept:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, bytes] = {}
-
-    async def get(self, key: str) -> bytes | None:
-        return self.values.get(key)
-
-    async def put(self, key: str, value: bytes) -> None:
-        self.values[key] = value
-
-
 class World:
     """A forge in a random state: hooks of others, and any number of ours, right ones and wrong ones."""
 
@@ -138,8 +121,8 @@ class World:
     def new_forge(self, bench: Bench) -> Forge[Any]:
         return registry[bench.kind](self.config, "push", lambda one: SECRETS[one.key], self.fake.connect)
 
-    def reconciler(self, store: Kept | None = None) -> Reconciler:
-        return Reconciler("ns.source", [self.new_forge(self.bench)], Memory(store or Kept()))
+    def reconciler(self, store: Store | None = None) -> Reconciler:
+        return Reconciler("ns.source", [self.new_forge(self.bench)], Memory(Store() if store is None else store))
 
     def _fill(self) -> None:
         wishes = self.forge.wanted()
@@ -223,7 +206,7 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 async def test_one_look_reaches_what_is_wanted_and_a_second_changes_nothing(bench: Bench) -> None:
     for seed in range(RUNS):
-        world, store = World(bench, seed), Kept()
+        world, store = World(bench, seed), Store()
         assert well(await world.reconciler(store).run())
         await world.check_reached()
         before = len(world.fake.writes)
@@ -243,7 +226,7 @@ async def test_two_processes_at_once_never_leave_two_hooks_or_none(bench: Bench)
 
 async def test_errors_of_all_kinds_converge(bench: Bench) -> None:
     for seed in range(RUNS):
-        world, store = World(bench, seed), Kept()
+        world, store = World(bench, seed), Store()
         watched(world)
         world.fake.fault = faults(world.random)
         for _ in range(200):
@@ -257,7 +240,7 @@ async def test_errors_of_all_kinds_converge(bench: Bench) -> None:
 
 async def test_what_is_deleted_is_ours_and_nothing_else(bench: Bench) -> None:
     for seed in range(RUNS):
-        world, store = World(bench, seed), Kept()
+        world, store = World(bench, seed), Store()
         reconciler = world.reconciler(store)
         await reconciler.run()
         assert well(await reconciler.delete(reconciler.forges))
