@@ -9,6 +9,7 @@ import asyncio
 import copy
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,8 @@ from events.version import __version__
 __all__ = ["Cluster", "open_cluster", "segment"]
 
 _TIMEOUT = 10.0
+_STARTING = 30.0
+"""Seconds for which a server that does not even tell whether it is ready may be about to start; then its refusals are believed."""
 _JSON = "application/json"
 
 
@@ -69,6 +72,7 @@ class Cluster:
         self._ourselves = self
         self._authorization = ""
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._silent_since: float | None = None
 
     def acting(self, authorization: str) -> Cluster:
         """The same server, asked with these credentials and none of our own."""
@@ -143,7 +147,40 @@ class Cluster:
         *,
         content_type: str = _JSON,
     ) -> Any:
-        """One request, and the answer as JSON; what the server or the connection says against it is raised."""
+        """One request, and the answer as JSON; what the server or the connection says against it is raised.
+
+        A server that has just been started knows no roles and accounts yet, and forbids what it will allow. So we believe that we may not
+        do something only when the server says that it is ready, and forbids it still.
+        """
+        try:
+            return await self._once(method, path, body, query, content_type)
+        except Refused as error:
+            if error.status not in (401, 403) or self._ourselves is not self:
+                raise
+            await self._wait_for_roles(error)
+        return await self._once(method, path, body, query, content_type)
+
+    async def _wait_for_roles(self, refusal: Refused) -> None:
+        """Raises Unavailable while the server may be starting."""
+        try:
+            await Cluster(self._bare, self._bare)._once("GET", "/readyz")
+        except Unavailable:
+            raise Unavailable(f"the API server is starting: {refusal}") from None
+        except Refused:  # it is starting, or tells this to nobody, ever
+            self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - self._silent_since < _STARTING:
+                raise Unavailable(f"the API server may be starting: {refusal}") from None
+        else:
+            self._silent_since = None
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        content_type: str = _JSON,
+    ) -> Any:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 response = await self._send(method, path, body, query, content_type)
