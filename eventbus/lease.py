@@ -28,24 +28,25 @@ log = logging.getLogger(__name__)
 
 BUCKET = "pointsman_leases"
 
-EXPIRY = 8.0
+EXPIRY = 10.0
 """Seconds that a revision must have stood before others may take the lease."""
-TRUST = 6.0
+TRUST = 8.0
 """Seconds for which the holder takes a write of its own for good."""
-RENEWAL = 2.0
-"""Seconds between two writes."""
-_LOOK = 1.0
-"""Seconds between two looks of those who wait; a release wakes them at once."""
+RENEWAL = 3.0
+"""Seconds between two writes; each costs the bus one to its disk."""
+_LOOK = 3.0
+"""Seconds between two looks of those who wait; each change wakes them at once."""
 
 
 class Lease:
     """The lease ``name`` (a KV key: ``eventbus.subjects.key``) of a bus, for ``owner``, the pod.
 
     ``async with Lease(bus, name, owner) as lease:`` waits for it, renews it and releases it; ``await lease.lost()`` raises Superseded when
-    another has taken it. Or step by step: ``acquire``, ``keep`` as a task, ``release``.
+    another has taken it. Or step by step: ``acquire``, ``keep`` as a task, ``release``. A ``patient`` one is for work that may rest for
+    half a minute when its holder dies, and that many processes wait for: they look seldom.
     """
 
-    def __init__(self, bus: Bus, name: str, owner: str, *, expiry: float = EXPIRY) -> None:
+    def __init__(self, bus: Bus, name: str, owner: str, *, expiry: float = EXPIRY, patient: bool = False) -> None:
         self.name = name
         self.owner = owner
         self.holder = ""
@@ -58,6 +59,7 @@ class Lease:
         self._expiry = expiry
         self._trust = expiry * TRUST / EXPIRY
         self._renewal = expiry * RENEWAL / EXPIRY
+        self._patient = patient
         self._until = 0.0
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -75,10 +77,10 @@ class Lease:
         try:
             while True:
                 self._changed.clear()
-                began, pause = self._loop.time(), _LOOK
+                began, pause = self._loop.time(), self._expiry if self._patient else min(_LOOK, self._expiry)
                 try:
                     state = await self._opened()
-                    if not watched:
+                    if not watched and not self._patient:
                         await state.watch(self.name, self._changed.set)
                         watched = True
                     found = await state.revision(self.name)

@@ -75,7 +75,8 @@ class PodBus:
         while True:
             self.changed.clear()
             try:
-                async with Lease(control, KEEPER, owner) as lease, self._open_keeper(retention) as self._keeper:
+                lease = Lease(control, KEEPER, owner, patient=True)
+                async with lease, self._open_keeper(retention) as self._keeper:
                     await either(self.changed.wait(), lease.lost())
             except SpecError as error:
                 log.warning("the EventBus is not looked after", error=str(error))

@@ -178,9 +178,10 @@ class SensorPod:
     async def _follow(self, control: JetStreamBus, copy: LedgerCopy) -> bool:
         """Take over what is new in the ledger; whether that has worked."""
         try:
-            await control.ensure_stream()
-            info = await control.stream_info()
-            await copy.log.ensure(int(info["config"].get("num_replicas") or 1) if info else 1)
+            if self._trouble:
+                await control.ensure_stream()
+                info = await control.stream_info()
+                await copy.log.ensure(int(info["config"].get("num_replicas") or 1) if info else 1)
             await copy.catch_up()
         except (Unavailable, Refused) as error:
             if str(error) != self._trouble:

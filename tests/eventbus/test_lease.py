@@ -45,6 +45,16 @@ async def test_one_that_is_not_renewed_is_taken_after_its_expiry_and_never_befor
     assert await second.renew(), "who has lost it takes nothing away by releasing it"
 
 
+async def test_a_patient_one_is_taken_too(bus: JetStreamBus) -> None:
+    first, second = Lease(bus, "work", "a", expiry=0.5), Lease(bus, "work", "b", expiry=0.5, patient=True)
+    await first.acquire()
+    waiting = asyncio.create_task(second.acquire())
+    await asyncio.sleep(0.2)
+    await first.release()
+    async with asyncio.timeout(5):
+        await waiting
+
+
 async def test_one_that_is_renewed_stays(bus: JetStreamBus) -> None:
     second = Lease(bus, "work", "b", expiry=0.6)
     async with Lease(bus, "work", "a", expiry=0.6) as first:
