@@ -71,6 +71,11 @@ class StreamKeeper:
         self._quiet = 0
         self._problem = ""
 
+    @property
+    def largest_message(self) -> int:
+        """Bytes that the server takes in a message; 0 when it has not said so yet."""
+        return self._api.connection.max_payload
+
     async def run(self) -> None:
         """Look again and again."""
         while True:

@@ -6,7 +6,7 @@ What is wrong is collected, not raised: one bad event does not keep the others f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from eventbus import subjects
@@ -18,7 +18,7 @@ from events.secrets import Vault
 from eventsource import filtering, kinds, routes
 from eventsource.filtering import Keep
 from eventsource.listener import Listener
-from eventsource.webhooks import Secrets, Webhook
+from eventsource.webhooks import Secrets, Webhook, for_another_bus
 
 __all__ = ["Certificate", "Sources"]
 
@@ -30,11 +30,20 @@ class Sources:
     """All webhook events of some EventSources.
 
     ``errors`` name what cannot be served (then it is left out), ``warnings`` what a user should know. Secrets are read from the
-    vault for each delivery, so ``Vault.replace`` takes effect at once.
+    vault for each delivery, so ``Vault.replace`` takes effect at once. ``elsewhere``: EventBuses (namespace and name) that are servers of
+    somebody else.
     """
 
-    def __init__(self, sources: Iterable[EventSource], vault: Vault, *, namespace: str = "default") -> None:
+    def __init__(
+        self,
+        sources: Iterable[EventSource],
+        vault: Vault,
+        *,
+        namespace: str = "default",
+        elsewhere: Container[tuple[str, str]] = (),
+    ) -> None:
         self.vault = vault
+        self._elsewhere = elsewhere
         self.errors: list[SpecError] = []
         self.warnings: list[Finding] = []
         self.listeners: list[Listener] = []
@@ -62,7 +71,7 @@ class Sources:
                 if seen[event] > 1:
                     raise SpecError(f"more than one event is named '{event}'", reason="DuplicateName")
                 subjects.subject(name, event)
-                webhook, keep = self._compile(kind, raw, path, namespace)
+                webhook, keep = self._compile(kind, raw, path, (namespace, source.bus))
             except SpecError as error:
                 error.path = error.path or path
                 self.errors.append(error)
@@ -70,9 +79,12 @@ class Sources:
             self._fields[webhook] = path
             self.listeners.append(Listener(webhook, namespace, name, event, source.bus, keep))
 
-    def _compile(self, kind: str, raw: Any, path: str, namespace: str) -> tuple[Webhook[Any], Keep | None]:
+    def _compile(self, kind: str, raw: Any, path: str, bus: tuple[str, str]) -> tuple[Webhook[Any], Keep | None]:
         """Raises SpecError for the first thing that is wrong."""
+        namespace = bus[0]
         model = kinds.get(kind)
+            if bus in self._elsewhere:
+                finding = for_another_bus(finding)
         if not model.built or not issubclass(model, Webhook):
             raise SpecError(f"event source '{kind}' is not built yet", reason="NotBuilt")
         config = parse(model.config_model, raw, path)

@@ -104,7 +104,7 @@ async def open_process(
     kube: Kube,
     vault: Vault,
     recorded: Iterable[Recorded] = (),
-    stream: StreamSettings = OURS,
+    streams: Mapping[BusName, StreamSettings] | None = None,
     bindings: Bindings | None = None,
     ledger: Ledger | None = None,
     opened: Mapping[BusName, Bus] | None = None,
@@ -127,7 +127,7 @@ async def open_process(
         buses: dict[BusName, Bus] = dict(opened or {})
         for name, address in addresses.items():
             buses[name] = bus = await stack.enter_async_context(
-                jetstream.connect(address, name="pointsman sensor", stream=stream)
+                jetstream.connect(address, name="pointsman sensor", stream=(streams or {}).get(name, OURS))
             )
             await bus.ensure_stream()
         runners = [SensorRunner(s, buses[s.namespace, s.bus], ledger, tools) for s in compiled]

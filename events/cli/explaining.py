@@ -52,7 +52,7 @@ class Compiled:
     def of(cls, plan: Plan, scripts: Scripts, token: bytes | None = None) -> Compiled:
         """A plan without errors, compiled as the processes of ``up`` do it. Posts with the bearer ``token`` are taken."""
         vault = Vault(plan.vault)
-        sources = Sources([parse(EventSource, body) for body in plan.sources], vault)
+        sources = Sources([parse(EventSource, body) for body in plan.sources], vault, elsewhere=plan.source_buses)
         sensors = [CompiledSensor(parse(Sensor, body), namespace, scripts) for namespace, body in plan.sensors]
         bindings = [compile_binding(body, namespace) for namespace, body in plan.bindings]
         templates = {(kind, namespace, name): body for kind, namespace, name, body in plan.templates}

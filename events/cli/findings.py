@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
+from events.cli.buses import their_jetstream
 from events.cli.paths import check_paths
 from events.cli.references import Names, check_bus, check_dependencies
 from events.errors import SpecError
@@ -26,6 +27,7 @@ from events.models.shared import ConfigMapKeySelector, SecretKeySelector
 from events.secrets import Vault
 from eventsource.sources import Sources
 from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
+from eventsource.webhooks import for_another_bus
 from sensor.advice import advise_sensor
 from sensor.bindings.dispatch import TemplateName
 from sensor.bindings.validation import check_template, decode_binding, validate_binding
@@ -159,14 +161,15 @@ def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bo
     """What each source says of itself, and what they say together: one path of a port is for one event."""
     owners = {manifest.title: manifest for manifest, _ in checked.sources}
     parsed = [parse(EventSource, _placed(manifest)) for manifest, _ in checked.sources]
-    checked.served = Sources(parsed, Vault(vault))
+    theirs = {name for name, bus in checked.buses.items() if their_jetstream(bus) is not None}
+    checked.served = Sources(parsed, Vault(vault), elsewhere=theirs)
     told: dict[str, list[Finding]] = {title: [] for title in owners}
     if not starts:
         for error in checked.served.errors:
             if error.reason == "SecretMissing":
                 title, path = _owner(error.path)
                 told[title].append(Finding("note", path, f"{error.message} among these files", "`up` needs it"))
-        checked.served = Sources(parsed, _Lenient(vault))
+        checked.served = Sources(parsed, _Lenient(vault), elsewhere=theirs)
     unknown: set[tuple[str, str]] = set()
     for error in checked.served.errors:
         title, path = _owner(error.path)
@@ -187,6 +190,9 @@ def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bo
         advice = advise_event_source(source)
         if starts:  # the error of each event says more
             advice = [f for f in advice if (manifest.title, f.path) not in unknown]
+        if (manifest.namespace, source.bus) in theirs:
+            errors = [for_another_bus(finding) for finding in errors]
+            advice = [for_another_bus(finding) for finding in advice]
         checked.add(manifest, errors, advice, starts=starts)
 
 

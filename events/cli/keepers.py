@@ -15,9 +15,11 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.interface import Address
 from eventbus.keeper import StreamKeeper, open_keeper
 from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
+from events.cli.buses import TheirBus
 from events.cli.endpoint import BINDINGS_BUS
 from events.cli.options import UpOptions
 from events.cli.plan import BusName, Plan
+from eventsource.webhooks import payload_that_fits
 
 __all__ = ["Keepers", "consumers_of", "room_for"]
 
@@ -60,12 +62,14 @@ def consumers_of(plan: Plan, name: BusName) -> set[str]:
 class Keepers:
     """``change`` brings them in line with the plan. ``room`` in bytes for each EventBus, -1: no bound of ours."""
 
-    def __init__(self, options: UpOptions, server: EmbeddedNats | None, room: int) -> None:
+    def __init__(self, options: UpOptions, server: EmbeddedNats | None, room: int, plan: Plan) -> None:
         self.room = room
         self._options = options
         self._server = server
         self._expected: dict[BusName, set[str]] = {}
         self._kept: dict[BusName, tuple[StreamKeeper, AsyncExitStack]] = {}
+        self._theirs: dict[BusName, TheirBus] = dict(plan.theirs)
+        self._largest: dict[BusName, int] = dict(plan.largest)
 
     @classmethod
     @asynccontextmanager
@@ -74,7 +78,7 @@ class Keepers:
     ) -> AsyncIterator[Keepers]:
         """None at first; all end with this."""
         room = options.bus_size or (room_for(folder, len(plan.buses)) if server is not None else -1)
-        keepers = cls(options, server, room)
+        keepers = cls(options, server, room, plan)
         try:
             yield keepers
         finally:
@@ -89,40 +93,65 @@ class Keepers:
     async def change(self, plan: Plan, address: Callable[[BusName], Address]) -> None:
         """Look after the EventBuses of this plan."""
         self._expected = {name: consumers_of(plan, name) for name in plan.buses}
-        for name in self._kept.keys() - plan.buses:
+        theirs, self._theirs, self._largest = self._theirs, dict(plan.theirs), dict(plan.largest)
+        changed = {name for name in self._kept if theirs.get(name) != plan.theirs.get(name)}
+        for name in (self._kept.keys() - plan.buses) | changed:
             await self._kept.pop(name)[1].aclose()
         for name in sorted(plan.buses - self._kept.keys()):
             stack = AsyncExitStack()
             self._kept[name] = (await stack.enter_async_context(self._keeper(name, address(name))), stack)
 
+    def stream(self, name: BusName) -> StreamSettings:
+        """The stream that is asked for on an EventBus."""
+        if name in self._theirs and self._server is not None:
+            return self._theirs[name].stream
+        return _with_room(FOR_BINDINGS if name == BINDINGS_BUS else OURS, self.room)
+
+    def _is_own(self, name: BusName) -> bool:
+        return self._server is not None and name not in self._theirs
+
     def _keeper(self, name: BusName, address: Address) -> Any:
-        server, settings = self._server, FOR_BINDINGS if name == BINDINGS_BUS else OURS
-        asked = server is not None and self._options.sync == "always"
+        server, own = self._server, self._is_own(name)
+        asked = own and self._options.sync == "always"
         return open_keeper(
             address,
             "of posted events" if name == BINDINGS_BUS else "/".join(name),
-            _with_room(settings, self.room),
+            self.stream(name),
             retention=self._options.retention,
-            own=server is not None,
+            own=own,
             # Nobody else reads from the embedded bus; on a shared one we do not know all.
-            expected=(lambda: self._expected.get(name, set())) if server is not None else None,
+            expected=(lambda: self._expected.get(name, set())) if own else None,
             server=(lambda: server.ask("VARZ")) if server is not None and asked else None,
         )
 
     def risks(self) -> list[str]:
         """How events that were accepted can be lost on a bus of our own: then nothing should be accepted."""
-        if self._server is None:
-            return []
-        return [f"EventBus {keeper.name} can lose events: {risk}" for keeper in self.all for risk in keeper.risks]
+        return [risk for name in self._kept for risk in self._risks(name) if self._is_own(name)]
 
     def warnings(self) -> list[str]:
         """What somebody should know: a bus of others that can lose events, a bus that is nearly full."""
         found = [keeper.alarm for keeper in self.all if keeper.alarm]
-        if self._server is None:
-            found += [f"EventBus {keeper.name} can lose events: {risk}" for keeper in self.all for risk in keeper.risks]
-        elif self._options.sync != "always":
+        for name in self._kept:
+            if not self._is_own(name):
+                found += [*self._risks(name), *self._too_small(name)]
+        if self._server is not None and self._options.sync != "always":
             found.append("--sync default: a power cut loses the events of the last two minutes")
         return found
+
+    def _too_small(self, name: BusName) -> list[str]:
+        """That the server takes smaller messages than the sources."""
+        keeper, wanted = self._kept[name][0], self._largest.get(name, 0)
+        fits = payload_that_fits(keeper.largest_message) if keeper.largest_message else wanted
+        if wanted <= fits:
+            return []
+        return [
+            f"EventBus {keeper.name} takes {keeper.largest_message} bytes a message: "
+            f"deliveries of more than about {fits} are refused, though maxPayloadSize lets {wanted} pass"
+        ]
+
+    def _risks(self, name: BusName) -> list[str]:
+        keeper = self._kept[name][0]
+        return [f"EventBus {keeper.name} can lose events: {risk}" for risk in keeper.risks]
 
 
 def _with_room(settings: StreamSettings, room: int) -> StreamSettings:

@@ -61,6 +61,7 @@ def plan_of(options: UpOptions) -> Plan:
     plan.signature = seen
     return plan
 
+        meets_buses=options.nats is None,
 
 def signature(options: UpOptions) -> Signature:
     """Files with the time of their last change and their size: differs when anything was edited."""

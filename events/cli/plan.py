@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from events.cli.buses import TheirBus, read_theirs, runs_here
 from events.cli.endpoint import BINDINGS_BUS
 from events.cli.findings import Checked, check
 from events.cli.secret_values import VaultKey, fill, unused
 from events.manifests import Bundle, Located
 from events.models.base import Finding
+from events.secrets import Vault
 from eventsource.endpoint import clients
 from sensor.scripts import ScriptWorker
 
@@ -38,6 +40,10 @@ class Plan:
     """Which event asks first for each of the ports, with its file and line."""
     source_buses: set[BusName] = field(default_factory=set)
     sensor_buses: set[BusName] = field(default_factory=set)
+    theirs: dict[BusName, TheirBus] = field(default_factory=dict)
+    """EventBuses in use that are servers of somebody else."""
+    largest: dict[BusName, int] = field(default_factory=dict)
+    """How many bytes a delivery may have whose event goes to an EventBus."""
     recorded: list[tuple[str, str, str, str]] = field(default_factory=list)
     findings: list[Located] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -65,9 +71,17 @@ class Plan:
 
 
 def make_plan(
-    bundle: Bundle, *, host: str, secrets: Mapping[str, bytes], environment: Mapping[str, str], has_cluster: bool
+    bundle: Bundle,
+    *,
+    host: str,
+    secrets: Mapping[str, bytes],
+    environment: Mapping[str, str],
+    has_cluster: bool,
+    meets_buses: bool = False,
 ) -> Plan:
-    """Compile the manifests. ``secrets`` are those of the command line (``[namespace/]name/key`` → value)."""
+    """Compile the manifests. ``secrets`` are those of the command line (``[namespace/]name/key`` → value); ``meets_buses``: EventBuses of
+    somebody else are connected to, so that their Secrets must be there.
+    """
     vault = fill(bundle, secrets, environment)
     with ScriptWorker() as scripts:  # its process starts with the first script that there is
         checked = check(bundle, vault, scripts, starts=True, has_cluster=has_cluster)
@@ -83,13 +97,14 @@ def make_plan(
         )
     for name, hint in unused(bundle, secrets):
         plan.findings.append(Located(Finding("warning", "", f"--secret {name}: nothing asks for it", hint), None))
-    if any(bus.spec.jetstream_exotic or bus.spec.kafka for bus in checked.buses.values()):
-        plan.notes.append(
-            "EventBuses that name a server of yours run on the embedded bus here; --nats URL uses a server"
-        )
+    for (_, name), bus in sorted(checked.buses.items()):
+        if runs_here(bus):
+            plan.notes.append(f"EventBus {name} names a server that is no JetStream: it runs on the embedded bus here")
     plan.notes += checked.notes
     _add_sources(plan, checked, host)
     _add_sensors(plan, checked, has_cluster)
+    if meets_buses:
+        _add_buses(plan, bundle, checked)
     plan.recorded = _unread(checked)
     for manifest in bundle.of("WorkflowTemplate", "ClusterWorkflowTemplate"):
         plan.templates.append((manifest.kind, manifest.namespace, manifest.name, manifest.body))
@@ -105,8 +120,11 @@ def _add_sources(plan: Plan, checked: Checked, host: str) -> None:
         plan.source_buses.add((manifest.namespace, source.bus))
     plan.ports = set(checked.served.tables)
     manifests = {manifest.title: manifest for manifest, _ in checked.sources}
+    buses = {(manifest.namespace, manifest.name): source.bus for manifest, source in checked.sources}
     for listener in checked.served.listeners:
         context = listener.webhook.context
+        bus = (listener.namespace, buses[listener.namespace, listener.source])
+        plan.largest[bus] = max(context.limit, plan.largest.get(bus, 0))
         scheme = "https" if context.tls else "http"
         path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
         title = f"EventSource {listener.namespace}/{listener.source}"
@@ -133,6 +151,13 @@ def _add_sensors(plan: Plan, checked: Checked, has_cluster: bool) -> None:
                     Located.of(manifest, Finding("error", f"{path}.template.k8s", message, "start with --kube"))
                 )
             plan.lines.append((manifest.title, f"{kind} {trigger.name}", f"on {trigger.condition.text}"))
+
+
+def _add_buses(plan: Plan, bundle: Bundle, checked: Checked) -> None:
+    """Buses of somebody else that are in use."""
+    manifests = {(m.namespace, m.name): m for m in bundle.of("EventBus")}
+    plan.theirs, findings = read_theirs(plan.source_buses | plan.sensor_buses, checked.buses, Vault(plan.vault))
+    plan.findings += [Located.of(manifests[name], finding) for name, finding in findings]
 
 
 def _add_bindings(plan: Plan, checked: Checked) -> None:

@@ -28,7 +28,7 @@ from events.cli.keepers import Keepers
 from events.cli.options import UpOptions, plan_of, show_findings, signature
 from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
-from events.cli.wire import write_addresses, write_vault
+from events.cli.wire import write_addresses, write_streams, write_vault
 from events.cli.workers import Role
 from events.crashpoints import crash_at
 from events.errors import InUse, PointsmanError, SpecError
@@ -80,7 +80,7 @@ class Up:
             up._check_buses()
             if options.nats is None:
                 up.server = await stack.enter_async_context(
-                    EmbeddedNats(state.bus, sorted(plan.buses), sync=options.sync)  # type: ignore[arg-type]
+                    EmbeddedNats(state.bus, up._own_buses, sync=options.sync)  # type: ignore[arg-type]
                 )
             crash_at("up.bus")
             up.keepers = await stack.enter_async_context(Keepers.opened(options, up.server, state.bus, plan))
@@ -106,10 +106,16 @@ class Up:
 
     def addresses(self, names: set[BusName]) -> dict[BusName, Address]:
         """Where these EventBuses are reached."""
-        if self.server is not None:
-            return {name: self.server.address(*name) for name in sorted(names)}
-        assert self.options.nats is not None
-        return dict.fromkeys(sorted(names), nats_address(self.options.nats, self.options.nats_ca))
+        if self.options.nats is not None:
+            return dict.fromkeys(sorted(names), nats_address(self.options.nats, self.options.nats_ca))
+        assert self.server is not None
+        theirs = self.plan.theirs
+        return {n: theirs[n].address if n in theirs else self.server.address(*n) for n in sorted(names)}
+
+    @property
+    def _own_buses(self) -> list[BusName]:
+        """Those that are accounts of the embedded bus."""
+        return sorted(self.plan.buses - self.plan.theirs.keys())
 
     def address(self, name: BusName) -> Address:
         """Where this EventBus is reached."""
@@ -120,10 +126,10 @@ class Up:
             "log_level": self.options.log_level,
             "log_style": self.options.log_style,
             "retention": self.options.retention,
-            "room": self.keepers.room,
             "buses": write_addresses(self.addresses(names)),
             "vault": write_vault(self.plan.vault),
         }
+            "streams": write_streams({name: self.keepers.stream(name) for name in sorted(names)}),
 
     async def _sensor_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
         options, plan = self.options, self.plan
@@ -136,6 +142,7 @@ class Up:
             "bindings": plan.bindings,
             "kube": {"context": options.context} if options.kube else None,
         }
+            "sole": options.nats is None,
         return config, []
 
     async def _source_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
@@ -146,6 +153,7 @@ class Up:
             "sources": self.plan.sources,
             "sockets": sockets,
             "folder": str(self.state.path.absolute()),
+            "theirs": sorted(self.plan.theirs),
             "spool": str(self.state.spool.absolute()),
             "spool_limit": self.options.spool,
         }
@@ -311,7 +319,7 @@ class Up:
             self.posts = None
         self._check_buses()
         if self.server is not None:
-            await self.server.reload(sorted(plan.buses))
+            await self.server.reload(self._own_buses)
         crash_at("up.changing")
         await self.sensor.change(overlap=False)
         await self.keepers.change(plan, self.address)
@@ -340,7 +348,7 @@ class Up:
         # What still does not start is tried again by the watch over it.
         with contextlib.suppress(PointsmanError, OSError):
             if self.server is not None:
-                await self.server.reload(sorted(old.buses))
+                await self.server.reload(self._own_buses)
             await self.sensor.change(overlap=False)
             await self.keepers.change(old, self.address)
 
@@ -353,7 +361,7 @@ class Up:
 
 
 def _same(one: Plan, other: Plan) -> bool:
-    fields = ("sources", "sensors", "templates", "bindings", "vault", "ports", "recorded", "errors")
+    fields = ("sources", "sensors", "templates", "bindings", "vault", "ports", "recorded", "theirs", "errors")
     return all(getattr(one, f) == getattr(other, f) for f in fields)
 
 

@@ -64,7 +64,7 @@ def _split(text: str) -> tuple[str, str, str]:
 
 def _selected(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
     """Namespace, name and key of all that has the shape of a selector, in configurations of all kinds."""
-    for manifest in bundle.of("EventSource", "Sensor"):
+    for manifest in bundle.of("EventSource", "Sensor", "EventBus"):
         for name, key in _selectors(manifest.body.get("spec")):
             yield manifest.namespace, name, key
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventbus.interface import Address, Tls
+from eventbus.stream import StreamSettings
 from events.secrets import Vault
 
-__all__ = ["read_addresses", "read_vault", "write_addresses", "write_vault"]
+__all__ = ["read_addresses", "read_streams", "read_vault", "write_addresses", "write_streams", "write_vault"]
 
 
 def write_vault(values: Mapping[tuple[str, str, str, str], bytes]) -> list[list[str]]:
@@ -31,6 +32,16 @@ def write_addresses(addresses: Mapping[tuple[str, str], Address]) -> list[list[A
 def read_addresses(config: dict[str, Any]) -> dict[tuple[str, str], Address]:
     """The addresses that were written."""
     return {(ns, bus): _address(**fields) for ns, bus, fields in config["buses"]}
+
+
+def write_streams(streams: Mapping[tuple[str, str], StreamSettings]) -> list[list[Any]]:
+    """The streams that are asked for, by namespace and EventBus."""
+    return [[ns, bus, dataclasses.asdict(stream)] for (ns, bus), stream in streams.items()]
+
+
+def read_streams(config: dict[str, Any]) -> dict[tuple[str, str], StreamSettings]:
+    """The streams that were written."""
+    return {(ns, bus): StreamSettings(**fields) for ns, bus, fields in config["streams"]}
 
 
 def _address(tls: dict[str, Any] | None, **fields: str) -> Address:

@@ -7,9 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from eventbus.stream import StreamSettings
-from events.cli.endpoint import BINDINGS_BUS, stream_of
-from events.cli.wire import read_addresses, read_vault
+from events.cli.endpoint import BINDINGS_BUS
+from events.cli.wire import read_addresses, read_streams, read_vault
 from events.kube import Kube
 from events.kube.local import open_store
 from events.models.base import parse
@@ -27,7 +26,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
     folder = Path(config["folder"])
     sensors = [(parse(Sensor, body), namespace) for namespace, body in config["sensors"]]
     recorded = [Recorded((r[0], r[1]), r[2], r[3]) for r in config["recorded"]]
-    addresses = read_addresses(config)
+    addresses, streams = read_addresses(config), read_streams(config)
     posted = addresses.pop(BINDINGS_BUS, None)
     bindings = None
     if posted is not None:
@@ -35,9 +34,10 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
         bindings = Bindings(
             FixedBindings(compiled),
             posted,
-            stream_of(config["room"]),
+            streams[BINDINGS_BUS],
             retention=config["retention"],
             notices=bool(config["kube"]),
+            sole=config["sole"],
         )
     async with AsyncExitStack() as stack:
         process = await stack.enter_async_context(
@@ -48,7 +48,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[SensorProcess]:
                 kube=await _kube(config, folder, stack),
                 vault=read_vault(config),
                 recorded=recorded,
-                stream=StreamSettings(max_bytes=config["room"]),
+                streams=streams,
                 bindings=bindings,
             )
         )

@@ -17,9 +17,8 @@ from prometheus_client import REGISTRY
 from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
 from eventbus.redelivered import Redelivered
-from eventbus.stream import StreamSettings
-from events.cli.endpoint import BINDINGS_BUS, serve_locally, stream_of
-from events.cli.wire import read_addresses, read_vault
+from events.cli.endpoint import BINDINGS_BUS, serve_locally
+from events.cli.wire import read_addresses, read_streams, read_vault
 from events.errors import Unavailable
 from events.models.base import parse
 from events.models.eventsource import EventSource
@@ -55,7 +54,8 @@ class _Serving:
 async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
     """Requests are answered once this is entered."""
     vault = read_vault(config)
-    sources = Sources([parse(EventSource, body) for body in config["sources"]], vault)
+    theirs = {(namespace, bus) for namespace, bus in config["theirs"]}
+    sources = Sources([parse(EventSource, body) for body in config["sources"]], vault, elsewhere=theirs)
     for error in sources.errors:
         raise error
     sockets = {int(port): [socket.socket(fileno=fd) for fd in fds] for port, fds in config["sockets"].items()}
@@ -64,16 +64,15 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
         metrics = SpoolMetrics()
         REGISTRY.register(metrics)
         await metrics.measure(spools)
-        addresses = read_addresses(config)
+        addresses, streams = read_addresses(config), read_streams(config)
         for name, address in addresses.items():
-            stream = StreamSettings(max_bytes=config["room"]) if name != BINDINGS_BUS else stream_of(config["room"])
             bus = await stack.enter_async_context(
                 spooling.connect(
                     address,
                     name="pointsman source",
                     folder=spools / subjects.account(*name),
                     limit=config["spool_limit"],
-                    stream=stream,
+                    stream=streams[name],
                 )
             )
             metrics.buses[name] = bus
