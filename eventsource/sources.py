@@ -81,14 +81,14 @@ class Sources:
 
     def _compile(self, kind: str, raw: Any, path: str, bus: tuple[str, str]) -> tuple[Webhook[Any], Keep | None]:
         """Raises SpecError for the first thing that is wrong."""
-        namespace = bus[0]
         model = kinds.get(kind)
-            if bus in self._elsewhere:
-                finding = for_another_bus(finding)
         if not model.built or not issubclass(model, Webhook):
             raise SpecError(f"event source '{kind}' is not built yet", reason="NotBuilt")
         config = parse(model.config_model, raw, path)
+        namespace = bus[0]
         for finding in (*model.validate(config, path), *model.advise(config, path)):
+            if bus in self._elsewhere:
+                finding = for_another_bus(finding)
             if finding.severity == "error":
                 raise SpecError(finding.message, path=finding.path, hint=finding.hint)
             self.warnings.append(finding)

@@ -57,11 +57,11 @@ def plan_of(options: UpOptions) -> Plan:
         secrets=secret_values(options.secrets),
         environment=os.environ,
         has_cluster=options.kube,
+        meets_buses=options.nats is None,
     )
     plan.signature = seen
     return plan
 
-        meets_buses=options.nats is None,
 
 def signature(options: UpOptions) -> Signature:
     """Files with the time of their last change and their size: differs when anything was edited."""

@@ -127,9 +127,9 @@ class Up:
             "log_style": self.options.log_style,
             "retention": self.options.retention,
             "buses": write_addresses(self.addresses(names)),
+            "streams": write_streams({name: self.keepers.stream(name) for name in sorted(names)}),
             "vault": write_vault(self.plan.vault),
         }
-            "streams": write_streams({name: self.keepers.stream(name) for name in sorted(names)}),
 
     async def _sensor_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
         options, plan = self.options, self.plan
@@ -140,9 +140,9 @@ class Up:
             "templates": plan.templates,
             "recorded": plan.recorded,
             "bindings": plan.bindings,
+            "sole": options.nats is None,
             "kube": {"context": options.context} if options.kube else None,
         }
-            "sole": options.nats is None,
         return config, []
 
     async def _source_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
@@ -151,9 +151,9 @@ class Up:
         config = {
             **self._shared_config(buses),
             "sources": self.plan.sources,
+            "theirs": sorted(self.plan.theirs),
             "sockets": sockets,
             "folder": str(self.state.path.absolute()),
-            "theirs": sorted(self.plan.theirs),
             "spool": str(self.state.spool.absolute()),
             "spool_limit": self.options.spool,
         }
