@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -25,20 +25,18 @@ from events.errors import SpecError
 from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Key, Vault
-from eventsource.hooks import INTERVAL, Connect, Forge
+from eventsource.hooks import INTERVAL, Connect
 from eventsource.hooks.client import Authorize, Client, http_transport
 from eventsource.hooks.found import configuration, forges_of
 from eventsource.hooks.memory import Memory, Store
 from eventsource.hooks.missed import MISSED_INTERVAL, Redeliverer
+from eventsource.hooks.overlap import Overlap
 from eventsource.hooks.reconcile import Reconciler, Result, titled
 from eventsource.hooks.tls import client_context
 
 __all__ = ["Holder", "connecting", "hold_secrets", "name_of", "pause_after", "run_hooks"]
 
 log = structlog.get_logger("hooks")
-
-OVERLAP = 600.0
-"""Seconds for which a secret's old value is good after the forge has confirmed the new one: deliveries may be under way, or sent again."""
 
 SPREAD = 90.0
 """Seconds within which a changed Secret is in all pods of a cluster: each kubelet looks once a minute."""
@@ -95,20 +93,21 @@ async def run_hooks(
     Secret before the forge is told, so that by then all processes that receive deliveries accept the new value.
     """
     memory = Memory(store)
+    overlap = Overlap(vault, memory)
     states: dict[str, list[dict[str, Any]]] = {}
     told: set[tuple[str, str]] = set()
 
     async def look_after(source: EventSource, *, gone: bool) -> None:
         where = source.metadata.namespace or namespace
         async with connecting(vault, where) as over_network:
-            keeper = _Keeper(source, where, vault, memory, connect or over_network, lease, has, spread)
+            keeper = _Keeper(source, where, vault, memory, overlap, connect or over_network, lease, has, spread)
 
             def tell(results: list[Result]) -> None:
                 states[keeper.name] = [result.to_json() for result in results]
                 _complain(keeper.name, results, told)
                 report([one for state in states.values() for one in state])
 
-            await (keeper.remove() if gone else keeper.run(tell))
+            await (keeper.remove(tell) if gone else keeper.run(tell))
 
     async with asyncio.TaskGroup() as tasks:
         for source in sources:
@@ -151,6 +150,7 @@ class _Keeper:
         namespace: str,
         vault: Vault,
         memory: Memory,
+        overlap: Overlap,
         connect: Connect,
         lease: Holder | None,
         has: Callable[[str, str, str], bool] | None,
@@ -159,16 +159,13 @@ class _Keeper:
         self.name = name_of(source, namespace)
         self._namespace = namespace
         self._vault = vault
-        self._memory = memory
+        self._overlap = overlap
         self._lease = lease
         self._spread = spread
         self._forges, errors = forges_of(source, vault, connect, namespace=namespace)
         self._errors = [Result(event, "", "", "refused", str(error)) for event, error in errors]
         self._reconciler = Reconciler(self.name, self._forges, memory)
         self._redeliverer = Redeliverer(self.name, self._forges, memory, has and partial(has, self.name))
-        for forge in self._forges:
-            if forge.config.secret is not None:
-                vault.hold(namespace, forge.config.secret)
 
     @property
     def _acts(self) -> bool:
@@ -178,12 +175,14 @@ class _Keeper:
         """Look again and again."""
         if not self._forges and not self._errors:
             return
+        for forge in self._forges:
+            self._overlap.add(self.name, self._namespace, forge)
         failures = 0
         while True:
             generation = self._vault.generation
             pause = _TICK
             if self._acts:
-                results = await self._look()
+                results = await self._guarded(self._reconciler.run())
                 tell([*self._errors, *results])
                 failures = 0 if all(result.well for result in results) else failures + 1
                 interval = min((forge.interval for forge in self._forges), default=INTERVAL)
@@ -192,9 +191,9 @@ class _Keeper:
             if self._vault.generation != generation:
                 await asyncio.sleep(self._spread)
 
-    async def _look(self) -> list[Result]:
+    async def _guarded(self, work: Awaitable[list[Result]]) -> list[Result]:
         try:
-            return await self._reconciler.run()
+            return await work
         except Exception as error:  # one bad answer must not end it for all time
             log.exception("hooks cannot be looked after", source=titled(self.name))
             return [Result("", "", "", "failing", f"{type(error).__name__}: {error}")]
@@ -212,45 +211,22 @@ class _Keeper:
         try:
             if self._acts:
                 await self._redeliverer.run(MISSED_INTERVAL)
-            await self._let_go()
+            await self._overlap.let_go()
         except Exception:
             log.exception("hooks cannot be looked after", source=titled(self.name))
 
-    async def _let_go(self) -> None:
-        """Accept old values no more where the forge has had the new one for long enough."""
-        held = [forge for forge in self._forges if _holds(self._vault, self._namespace, forge)]
-        if not held:
-            return
-        record = await self._memory.load(self.name)
-        for forge in held:
-            assert forge.config.secret is not None
-            try:
-                secret = forge.sealed()
-            except SpecError:
-                continue  # told by the look at the hooks
-            assert secret is not None
-            since = record.confirmed(forge.instance, forge.url, secret)
-            if since is not None and time.time() - since >= OVERLAP:
-                self._vault.let_go(self._namespace, forge.config.secret)
-                log.info(
-                    "a secret's old value is not accepted any more", source=titled(self.name), event_name=forge.event
-                )
-
-    async def remove(self) -> None:
+    async def remove(self, tell: Callable[[list[Result]], None]) -> None:
         """Delete what was made under ``deleteHookOnFinish``, however long the forge is away."""
         forges = [forge for forge in self._forges if forge.config.delete_hook_on_finish]
         failures = 0
         while forges:
             if self._acts:
-                results = await self._reconciler.delete(forges)
+                results = await self._guarded(self._reconciler.delete(forges))
+                tell(results)
                 if not any(result.state == "failing" for result in results):
                     return
                 failures += 1
             await asyncio.sleep(pause_after([], failures, INTERVAL) if failures else _TICK)
-
-
-def _holds(vault: Vault, namespace: str, forge: Forge[Any]) -> bool:
-    return forge.config.secret is not None and vault.holds(namespace, forge.config.secret)
 
 
 def pause_after(results: Sequence[Result], failures: int, interval: float) -> float:

@@ -150,3 +150,21 @@ def server(url: str, **tls: Any) -> EventSource:
     }
     metadata = {"name": "source", "namespace": "default"}
     return parse(EventSource, {"metadata": metadata, "spec": {"bitbucketserver": {"push": event}}})
+
+
+@pytest.mark.parametrize(("token", "state", "left"), [("glpat-abc", "deleted", 0), ("another", "refused", 1)])
+async def test_what_becomes_of_a_deletion_is_told(token: str, state: str, left: int) -> None:
+    fake, states = FakeGitLab(hooks={"projects/cmp/al-cloud": []}), list[str]()
+    fake.hooks["projects/cmp/al-cloud"].append({"id": 1, "url": "http://172.11.0.6:32168/push"})
+    fake.token = token
+    async with fake.serve() as url, asyncio.timeout(20):
+        await run_hooks(
+            [],
+            vault(SECRETS),
+            Store(),
+            removed=[guide(url)],
+            report=lambda hooks: states.extend(one["state"] for one in hooks),
+        )
+
+    assert states == [state]
+    assert len(fake.hooks["projects/cmp/al-cloud"]) == left

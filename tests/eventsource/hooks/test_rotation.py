@@ -19,7 +19,7 @@ from events.models.base import parse
 from events.models.eventsource import EventSource
 from events.secrets import Vault
 from eventsource import process
-from eventsource.hooks import running
+from eventsource.hooks import overlap, running
 from tests.eventsource.suite import MemoryBus
 from tests.support.forges.base import FakeForge, Hook
 from tests.support.forges.github import FakeGitHub
@@ -74,7 +74,7 @@ def values(secret: bytes) -> dict[Any, bytes]:
 async def test_no_delivery_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The forge signs with the secret that the hook has when it sends; what is sent arrives up to 0.3 s later."""
     monkeypatch.setattr(running, "_TICK", 0.02)
-    monkeypatch.setattr(running, "OVERLAP", 1.0)
+    monkeypatch.setattr(overlap, "OVERLAP", 1.0)
     spec = {bench.kind: {"push": {"webhook": WEBHOOK, **bench.config}}}
     source = parse(EventSource, {"metadata": {"name": "source", "namespace": "ns"}, "spec": spec})
     vault, fake, statuses = Vault(values(b"first")), bench.fake(), Counter[int]()
