@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hmac
 import random
 import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -39,6 +41,12 @@ class Bench:
     fake: Callable[[], FakeForge]
     config: dict[str, Any]
     proof: Callable[[Hook], dict[str, str]]
+    secrets: tuple[bytes, bytes, bytes] = (b"first", b"second", b"third")
+
+
+def whsec(number: int) -> bytes:
+    """A signing secret."""
+    return b"whsec_" + base64.b64encode(bytes([number]) * 32)
 
 
 def signed(hook: Hook) -> dict[str, str]:
@@ -50,12 +58,32 @@ def with_token(hook: Hook) -> dict[str, str]:
     return {"X-Gitlab-Token": str(hook["token"]), "Idempotency-Key": str(uuid.uuid4())}
 
 
+def with_both(hook: Hook) -> dict[str, str]:
+    """As GitLab since 19.0: the token, if there is one, and the signature, if there is a signing token."""
+    id, now = str(uuid.uuid4()), str(int(time.time()))
+    headers = {"Idempotency-Key": id, "Webhook-Id": id, "Webhook-Timestamp": now}
+    if hook.get("token"):
+        headers["X-Gitlab-Token"] = str(hook["token"])
+    if hook.get("signing_token"):
+        key = base64.b64decode(str(hook["signing_token"]).removeprefix("whsec_"))
+        mac = hmac.digest(key, b".".join((id.encode(), now.encode(), BODY)), "sha256")
+        headers["Webhook-Signature"] = f"v1,{base64.b64encode(mac).decode()}"
+    return headers
+
+
 BENCHES = [
     Bench(
         "gitlab",
         lambda: FakeGitLab(hooks={"projects/7": []}, token="t"),
         {**GITLAB, "accessToken": selector("api"), "secretToken": selector("secret")},
         with_token,
+    ),
+    Bench(
+        "gitlab",
+        lambda: FakeGitLab(hooks={"projects/7": []}, token="t"),
+        {**GITLAB, "accessToken": selector("api"), "secretToken": selector("secret")},
+        with_both,
+        (b"plain", whsec(1), whsec(2)),
     ),
     Bench(
         "github",
@@ -70,14 +98,14 @@ def values(secret: bytes) -> dict[Any, bytes]:
     return {("secret", "ns", "forge", key): value for key, value in {"api": b"t", "secret": secret}.items()}
 
 
-@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.proof.__name__)
 async def test_no_delivery_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The forge signs with the secret that the hook has when it sends; what is sent arrives up to 0.3 s later."""
     monkeypatch.setattr(running, "_TICK", 0.02)
     monkeypatch.setattr(overlap, "OVERLAP", 1.0)
     spec = {bench.kind: {"push": {"webhook": WEBHOOK, **bench.config}}}
     source = parse(EventSource, {"metadata": {"name": "source", "namespace": "ns"}, "spec": spec})
-    vault, fake, statuses = Vault(values(b"first")), bench.fake(), Counter[int]()
+    vault, fake, statuses = Vault(values(bench.secrets[0])), bench.fake(), Counter[int]()
     ((target, hooks),) = fake.hooks.items()
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/push"
@@ -102,7 +130,7 @@ async def test_no_delivery_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPa
                 for number in range(300):
                     traffic.create_task(counted(session))
                     if number in (75, 150):
-                        vault.replace(values(b"second" if number == 75 else b"third"))
+                        vault.replace(values(bench.secrets[1 if number == 75 else 2]))
                     await asyncio.sleep(0.005)
             assert statuses == {200: 300}
             while await deliver(session, old) == 200:
@@ -113,4 +141,4 @@ async def test_no_delivery_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPa
             await asyncio.gather(keeping, return_exceptions=True)
             await server.drain(0)
             listening.close()
-    assert "third" in str(fake.hooks[target])
+    assert bench.secrets[2].decode() in str(fake.hooks[target])
