@@ -43,7 +43,9 @@ class TriggerMetrics:
 
     def submitted(self, events: Iterable[Event], now: float) -> None:
         """A submission of these events has succeeded ``now``, in seconds since 1970. The newest of them completed the round."""
-        received = max((when for event in events if (when := received_at(event))), default=0.0)
+        received = 0.0
+        for event in events:
+            received = max(received, received_at(event))
         if received:
             delay = max(0.0, now - received)
             self.delays[bisect_left(_BOUNDS, delay)] += 1

@@ -57,11 +57,13 @@ class RoundContext:
     @property
     def sources(self) -> str:
         """The EventSources of the events with their namespace, each once, comma-separated: for logs."""
-        names = dict.fromkeys(event.source for _, event in sorted(self.events.items()))
-        return ",".join(f"{self.origin.namespace}/{name}" for name in names)
+        names = dict.fromkeys([event.source for event in self.events.values()])
+        return ",".join([f"{self.origin.namespace}/{name}" for name in names])
 
     @property
     def traceparent(self) -> str:
         """The trace (W3C) of the newest event that has one; empty: none."""
         traced = [event for event in self.events.values() if event.traceparent]
-        return max(traced, key=lambda event: event.time).traceparent if traced else ""
+        if not traced:
+            return ""
+        return max(traced, key=lambda event: event.time).traceparent
