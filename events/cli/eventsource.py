@@ -46,7 +46,7 @@ _LAST_SECONDS = 12.0
 @click.command("eventsource", context_settings={"help_option_names": ["-h", "--help"]})
 @pod_options
 @click.option(
-    "--linger", type=click.FloatRange(0, 15), default=5.0, show_default=True, envvar="POINTSMAN_LINGER",
+    "--linger", type=click.FloatRange(0, 8), default=5.0, show_default=True, envvar="POINTSMAN_LINGER",
     help="Seconds for which it goes on accepting when it is told to end.",
 )  # fmt: skip
 @click.option(

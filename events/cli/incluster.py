@@ -60,16 +60,16 @@ class PodOptions:
 
 
 def pod_options(command: Any) -> Any:
-    """The command line options that all pods have; each can be given as ``POINTSMAN_<NAME>``, too."""
+    """The command line options that all pods have; files and folders can be given as ``POINTSMAN_<NAME>``, too.
+
+    Not so the port: for a Service that is called ``pointsman`` Kubernetes sets ``POINTSMAN_PORT`` in all pods of its namespace.
+    """
 
     def option(name: str, text: str, kind: Any) -> Any:
+        variable = f"POINTSMAN_{name.upper()}" if kind is path else None
+        default = getattr(PodOptions, name)
         return click.option(
-            f"--{name}",
-            type=kind,
-            default=getattr(PodOptions, name),
-            envvar=f"POINTSMAN_{name.upper()}",
-            show_default=True,
-            help=text,
+            f"--{name}", type=kind, default=default, envvar=variable, show_default=default != "" or "all", help=text
         )
 
     path = click.Path(path_type=Path)
@@ -81,10 +81,10 @@ def pod_options(command: Any) -> Any:
             option("configmaps", "Folder of the mounted ConfigMaps.", path),
             option("state", "Folder of what must survive a restart of the container.", path),
             option("port", "Port of /metrics, /livez, /readyz and /status.", click.IntRange(0, 65535)),
-            option("host", "Address to listen on.  [default: all]", str),
+            option("host", "Address to listen on.", str),
             click.option(
                 "--log-level",
-                type=click.Choice(["debug", "info", "warn", "warning", "error"]),
+                type=click.Choice(["debug", "info", "warn", "warning", "error"], case_sensitive=False),
                 default="info",
                 envvar="LOG_LEVEL",
                 show_default=True,
@@ -154,7 +154,7 @@ def run_pod(service: str, serve: Callable[[asyncio.Event], Awaitable[int]], log_
     """Run a pod's process, a ``service`` such as ``eventsource``, until SIGTERM sets the event, and exit with what it returns; an error ends it with a line that says why."""
     import uvloop
 
-    logs.configure("warning" if log_level == "warn" else log_level, style="text" if sys.stderr.isatty() else "json")
+    logs.configure("warning" if log_level == "warn" else log_level)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     allow_many_connections()
     tracing.start(service)

@@ -7,6 +7,8 @@ import hmac
 import itertools
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -345,3 +347,15 @@ def test_a_pod_without_its_files_ends_with_a_line_that_says_so(tmp_path: Path, p
     (line,) = pods[0].lines()
     assert line["level"] == "error"
     assert "object.json cannot be read: No such file or directory" in line["error"]
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_not_taken_for_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POINTSMAN_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("POINTSMAN_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("LOG_LEVEL", "WARN")
+    monkeypatch.setenv("POINTSMAN_OBJECT", str(tmp_path / "elsewhere.json"))
+    found = subprocess.run([sys.executable, "-m", "events", "eventsource"], capture_output=True, text=True, timeout=60)
+    assert found.returncode == 2
+    assert "elsewhere.json cannot be read" in json.loads(found.stderr)["error"]
