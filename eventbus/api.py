@@ -51,11 +51,12 @@ class NoStream(Unavailable):
 
 
 class StoredMessage(NamedTuple):
-    """One message of a stream: its data, its raw headers, and its place."""
+    """One message of a stream: its data, its raw headers, its place, and when it was stored (RFC 3339, where that was asked)."""
 
     data: bytes
     headers: bytes
     sequence: int
+    time: str = ""
 
 
 class JetStreamApi:
@@ -124,7 +125,7 @@ class JetStreamApi:
             return None
         found = answer["message"]
         data, headers = (binascii.a2b_base64(found.get(part, "")) for part in ("data", "hdrs"))
-        return StoredMessage(data, headers, int(found["seq"]))
+        return StoredMessage(data, headers, int(found["seq"]), str(found.get("time", "")))
 
 
 def _answer(data: bytes) -> dict[str, Any]:

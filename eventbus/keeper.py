@@ -36,7 +36,9 @@ Told = Callable[[], Awaitable[dict[str, Any] | None]]
 
 
 class StreamKeeper:
-    """One stream. ``retention`` in seconds; ``expected`` gives the consumers of the sensors that there are (None: nobody knows them all)."""
+    """One stream. ``retention`` in seconds; ``expected`` gives the consumers of the sensors that there are (None: nobody knows them all),
+    ``gone`` those that nobody reads with any more.
+    """
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class StreamKeeper:
         retention: float,
         own: bool = False,
         expected: Callable[[], AbstractSet[str]] | None = None,
+        gone: Callable[[], AbstractSet[str]] = frozenset,
         server: Told | None = None,
     ) -> None:
         self.name = name
@@ -67,6 +70,7 @@ class StreamKeeper:
         self._settings = settings
         self._retention = retention
         self._expected = expected
+        self._gone = gone
         self._server = server
         self._quiet = 0
         self._problem = ""
@@ -108,7 +112,7 @@ class StreamKeeper:
         self.readers = [one for one in found if one is not None]
         old = await self._first_younger()
         expected = self._expected() if self._expected is not None else None
-        settled = trimming.settled_by_all(self.readers, quiet, old=old, expected=expected)
+        settled = trimming.settled_by_all(self.readers, quiet, old=old, expected=expected, gone=self._gone())
         self.unread = trimming.unread_bytes(self.usage, settled)
         self._tell_space()
         end = trimming.below(self.usage, settled, old) if self.own else 0
@@ -183,12 +187,15 @@ async def open_keeper(
     retention: float,
     own: bool = False,
     expected: Callable[[], AbstractSet[str]] | None = None,
+    gone: Callable[[], AbstractSet[str]] = frozenset,
     server: Told | None = None,
 ) -> AsyncIterator[StreamKeeper]:
     """Look after a stream within this, over a connection of its own; the first look is done when it is entered, if the bus is there."""
     async with open_connection(address, name="pointsman keeper", connect_timeout=2.0, patient=True) as connection:
         api = JetStreamApi(connection)
-        keeper = StreamKeeper(api, name, settings, retention=retention, own=own, expected=expected, server=server)
+        keeper = StreamKeeper(
+            api, name, settings, retention=retention, own=own, expected=expected, gone=gone, server=server
+        )
         with contextlib.suppress(PointsmanError):  # ``run`` tells it
             await keeper.look()
         running = asyncio.create_task(keeper.run(), name=f"keeper of {name}")

@@ -13,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 import orjson
 
+from eventbus.api import JetStreamApi
 from eventbus.interface import Bus, Revision
 from eventbus.state import JetStreamState
 from events.errors import Refused, Superseded, Unavailable
 
-__all__ = ["BUCKET", "EXPIRY", "Lease"]
+__all__ = ["BUCKET", "EXPIRY", "Lease", "rested"]
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +182,21 @@ class Lease:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+
+async def rested(api: JetStreamApi, seconds: float, beginning: str) -> set[str]:
+    """The leases whose names begin so that nobody has held for so long. Raises Unavailable."""
+    stream, prefix = f"KV_{BUCKET}", f"$KV.{BUCKET}."
+    info = await api.find(f"STREAM.INFO.{stream}", {"subjects_filter": f"{prefix}>"})
+    names = [subject.removeprefix(prefix) for subject in ((info or {}).get("state", {}).get("subjects") or {})]
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
+    found = set()
+    for name in names:
+        if name.startswith(beginning):
+            last = await api.message(stream, {"last_by_subj": prefix + name})
+            if last is not None and datetime.fromisoformat(f"{last.time[:19]}+00:00") < before:
+                found.add(name)
+    return found
 
 
 def _who(found: Revision) -> tuple[str, str]:

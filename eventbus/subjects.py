@@ -17,6 +17,7 @@ __all__ = [
     "BINDINGS",
     "BINDING_RESULTS",
     "BINDING_SUBJECTS",
+    "DURABLES",
     "STREAM",
     "SUBJECTS",
     "account",
@@ -38,6 +39,9 @@ BINDING_SUBJECTS = "pointsman.bindings.*.*"
 BINDING_RESULTS = "pointsman_binding-results"
 """The KV bucket of what the bindings did with an event, by its id."""
 
+DURABLES = "sensor-"
+"""How the durable consumers of sensors begin."""
+
 _MAX_TOKEN_BYTES = 1024
 """The server takes protocol lines of 4 KiB: two names, the reply subject and the verb fit."""
 
@@ -57,7 +61,7 @@ def binding_subject(namespace: str, discriminator: str) -> str:
 
 def durable(namespace: str, sensor: str) -> str:
     """The durable consumer of a sensor."""
-    return f"sensor-{_slug(namespace, sensor)}"
+    return DURABLES + _slug(namespace, sensor)
 
 
 def bucket(namespace: str, sensor: str, purpose: str = "state") -> str:

@@ -69,17 +69,22 @@ def reader(info: Mapping[str, Any], quiet: int) -> Reader | None:
 
 
 def settled_by_all(
-    readers: Iterable[Reader], quiet: int, *, old: int = 0, expected: AbstractSet[str] | None = None
+    readers: Iterable[Reader],
+    quiet: int,
+    *,
+    old: int = 0,
+    expected: AbstractSet[str] | None = None,
+    gone: AbstractSet[str] = frozenset(),
 ) -> int:
     """The last position up to which everybody has settled everything.
 
     ``expected`` are the consumers of the sensors among the manifests. While one of them is missing (somebody has deleted it, and it is about
-    to come back where it stood), nobody knows what it has settled. For others (their sensors are gone) nothing below ``old`` is kept.
+    to come back where it stood), nobody knows what it has settled. For others (their sensors are gone), and those that are ``gone`` for other reasons, nothing below ``old`` is kept.
     """
     floor, missing = quiet, set(expected or ())
     for one in readers:
         missing.discard(one.name)
-        known = expected is None or one.name in expected
+        known = (expected is None or one.name in expected) and one.name not in gone
         floor = min(floor, one.settled if known else max(one.settled, old - 1))
     return 0 if missing else floor
 

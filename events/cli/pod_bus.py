@@ -9,15 +9,15 @@ from typing import Any
 
 import structlog
 
-from eventbus import jetstream
+from eventbus import jetstream, subjects
 from eventbus.interface import Address
 from eventbus.jetstream import JetStreamBus
 from eventbus.keeper import StreamKeeper, open_keeper
-from eventbus.lease import Lease
+from eventbus.lease import Lease, rested
 from eventbus.stream import StreamSettings
 from events.cli.incluster import BusFile
 from events.cli.mounted import Mounts
-from events.errors import SpecError
+from events.errors import Refused, SpecError, Unavailable
 
 __all__ = ["PodBus", "either"]
 
@@ -25,6 +25,9 @@ log = structlog.get_logger("bus")
 
 KEEPER = "keeper"
 """The lease of the one that looks after the stream."""
+GONE_SECONDS = 30 * 24 * 3600.0
+"""After so long without a pod a sensor's unread events are kept no longer than what others have read."""
+_LOOK_SECONDS = 3600.0
 
 
 class PodBus:
@@ -39,6 +42,7 @@ class PodBus:
         self._namespace = namespace
         self._open: list[JetStreamBus] = []
         self._keeper: StreamKeeper | None = None
+        self._gone: set[str] = set()
         mounts.listen(self._take_up)
 
     def address(self) -> Address:
@@ -77,7 +81,7 @@ class PodBus:
             try:
                 lease = Lease(control, KEEPER, owner, patient=True)
                 async with lease, self._open_keeper(retention) as self._keeper:
-                    await either(self.changed.wait(), lease.lost())
+                    await either(self.changed.wait(), lease.lost(), self._look_for_gone(control))
             except SpecError as error:
                 log.warning("the EventBus is not looked after", error=str(error))
                 await self.changed.wait()
@@ -85,7 +89,18 @@ class PodBus:
                 self._keeper = None
 
     def _open_keeper(self, retention: float) -> AbstractAsyncContextManager[StreamKeeper]:
-        return open_keeper(self.address(), self.name, self._stream, retention=retention, own=self._where.ours)
+        return open_keeper(
+            self.address(), self.name, self._stream, retention=retention, own=self._where.ours, gone=lambda: self._gone
+        )
+
+    async def _look_for_gone(self, control: JetStreamBus) -> None:
+        """A sensor has a lease of the name of its consumer; one that nobody has held for long has no pods any more."""
+        while True:
+            try:
+                self._gone = await rested(control.api, GONE_SECONDS, subjects.DURABLES)
+            except (Unavailable, Refused) as error:
+                log.info("it is not known which sensors are gone", error=str(error))
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _take_up(self) -> None:
         """The mounted secrets have changed: those of the bus may be among them."""

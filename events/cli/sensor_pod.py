@@ -127,7 +127,7 @@ class SensorPod:
             copy = LedgerCopy(self._state.path, LedgerLog(control.api, *self._name))
             copy.open()
             try:
-                lease = Lease(control, subjects.key("sensor", *self._name), self._owner)
+                lease = Lease(control, subjects.durable(*self._name), self._owner)
                 while await self._stand_by(control, copy, lease):
                     await self._hold_lease(control, copy, lease)
             finally:

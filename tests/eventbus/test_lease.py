@@ -9,7 +9,7 @@ import pytest
 
 from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import JetStreamBus, connect
-from eventbus.lease import Lease
+from eventbus.lease import Lease, rested
 from events.errors import Superseded
 from tests.support.nats import bus, kill, nats, until_up
 
@@ -98,3 +98,10 @@ async def test_a_write_whose_answer_was_lost_still_counts(bus: JetStreamBus) -> 
     await lease.acquire()
     lease._revision -= 1  # as if it had not heard of its last write
     assert await lease.renew()
+
+
+async def test_what_nobody_has_held_for_long_is_known(bus: JetStreamBus) -> None:
+    for name in ("sensor-a", "sensor-b", "other"):
+        await Lease(bus, name, "a").acquire()
+    assert await rested(bus.api, 3600.0, "sensor-") == set()
+    assert await rested(bus.api, -3600.0, "sensor-") == {"sensor-a", "sensor-b"}

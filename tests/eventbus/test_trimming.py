@@ -54,6 +54,7 @@ def test_nothing_old_is_kept_for_a_consumer_of_a_sensor_that_is_gone() -> None:
     assert settled_by_all(readers, 100, old=0, expected={"here"}) == 3
     assert settled_by_all(readers, 100, old=90, expected={"here"}) == 50
     assert settled_by_all(readers, 100, old=30) == 3
+    assert settled_by_all(readers, 100, old=30, gone={one.name for one in readers if one.name != "here"}) == 29
 
 
 def test_nothing_goes_while_the_consumer_of_a_sensor_is_missing() -> None:
