@@ -56,10 +56,6 @@ class Sources:
         for clash in clashes:
             clash.path = fields[clash.path]
         self.errors += clashes
-        if any(listener.webhook.config.registers_hooks for listener in self.listeners):
-            self.warnings.append(
-                Finding("warning", "", "hooks are not registered at the forges", "register them by hand for now")
-            )
 
     def _add(self, source: EventSource, namespace: str) -> None:
         name = source.metadata.name

@@ -15,7 +15,10 @@ from events import manifests
 from events.cli.endpoint import EndpointOptions
 from events.cli.plan import Plan, Signature, make_plan
 from events.cli.quantities import DAY
+from events.cli.up_hooks import want_hooks
 from events.errors import SpecError
+from events.manifests import Located
+from events.models.base import Finding
 
 __all__ = ["UpOptions", "plan_of", "secret_values", "show_findings", "signature"]
 
@@ -36,6 +39,7 @@ class UpOptions:
     secrets: Mapping[str, bytes | Path] = field(default_factory=dict)
     """By ``[namespace/]name/key``: the value, or the file that it stands in."""
     watch: bool = False
+    register_hooks: bool = False
     admin_port: int | None = None
     retention: float = 7 * DAY
     sync: str = "always"
@@ -60,6 +64,10 @@ def plan_of(options: UpOptions) -> Plan:
         meets_buses=options.nats is None,
     )
     plan.signature = seen
+    if not options.register_hooks and want_hooks(plan.sources):
+        text = "hooks are not made at the Git servers: these manifests ask for some"
+        finding = Finding("warning", "", text, "start with --register-hooks, or see `pointsman hooks plan`")
+        plan.findings.append(Located(finding, None))
     return plan
 
 

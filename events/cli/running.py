@@ -28,6 +28,7 @@ from events.cli.keepers import Keepers
 from events.cli.options import UpOptions, plan_of, show_findings, signature
 from events.cli.plan import BusName, Plan
 from events.cli.state import StateFolder
+from events.cli.up_hooks import HookChanges
 from events.cli.wire import write_addresses, write_streams, write_vault
 from events.cli.workers import Role
 from events.crashpoints import crash_at
@@ -62,6 +63,7 @@ class Up:
         self._told = {str(one) for one in plan.findings}
         """What was said about the manifests; said again only when it was gone in between."""
         self._broken = False
+        self._hooks = HookChanges()
         self.admin_port = 0
         self.admin_moved = False
 
@@ -156,7 +158,10 @@ class Up:
             "folder": str(self.state.path.absolute()),
             "spool": str(self.state.spool.absolute()),
             "spool_limit": self.options.spool,
+            "hooks": self._hooks.to_wire(self.plan) if self.options.register_hooks else None,
         }
+        if self.options.register_hooks:
+            config["vault"] = write_vault(self._hooks.vault(self.plan.vault))
         if self.posts is None or not self.plan.bindings:
             return config, list(self.sockets.values())
         config["endpoint"] = {
@@ -298,6 +303,7 @@ class Up:
                 one.close()
             raise
         sockets, posts = self.sockets, self.posts
+        self._hooks.take_up(old, plan)
         self.plan = plan
         try:
             await self._change_to(plan, old, added)

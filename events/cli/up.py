@@ -78,6 +78,7 @@ def given_secrets(ctx: click.Context, param: click.Parameter, values: tuple[str,
     "--token", envvar="POINTSMAN_TOKEN", help="Take events that are posted with `Authorization: Bearer TOKEN`, too."
 )
 @endpoint_options
+@click.option("--register-hooks", is_flag=True, help="Make the hooks that the manifests ask for, and keep them right.")
 @click.option("--watch", is_flag=True, help="Take up edited manifests without losing a request.")
 @click.option(
     "--admin-port", type=click.IntRange(0, 65535), help="Loopback port of /readyz and /metrics.  [default: 7777]"

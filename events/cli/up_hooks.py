@@ -65,13 +65,14 @@ class HookChanges:
             self._vault |= old.vault
         self._removed = {name: body for name, body in {**self._removed, **gone}.items() if name not in names}
 
-    def to_wire(self) -> dict[str, Any]:
-        """For the source process."""
+    def to_wire(self, plan: Plan) -> dict[str, Any]:
+        """For the source process, which runs this plan: one that could not be taken up may have left out less."""
+        names = _by_name(plan)
         return {
             "old": [
                 [*key, [base64.b64encode(value).decode() for value in values]] for key, values in self._old.items()
             ],
-            "removed": list(self._removed.values()),
+            "removed": [body for name, body in self._removed.items() if name not in names],
         }
 
     def vault(self, values: Mapping[VaultKey, bytes]) -> dict[VaultKey, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
 from eventbus.redelivered import Redelivered
 from events.cli.endpoint import BINDINGS_BUS, serve_locally
+from events.cli.up_hooks import hold_old_secrets, looking_after_hooks
 from events.cli.wire import read_addresses, read_streams, read_vault
 from events.errors import Unavailable
 from events.models.base import parse
 from events.models.eventsource import EventSource
 from eventsource.process import Sources, start
+from eventsource.recent import Recents
 from eventsource.server import Server
 
 __all__ = ["open_part"]
@@ -31,15 +33,19 @@ _DRAIN_SECONDS = 4.0
 
 
 class _Serving:
-    def __init__(self, server: Server, metrics: SpoolMetrics, redelivered: Redelivered) -> None:
+    def __init__(
+        self, server: Server, metrics: SpoolMetrics, redelivered: Redelivered, hooks: AbstractAsyncContextManager[None]
+    ) -> None:
         self._server = server
+        self._hooks = hooks
         self._redelivered = redelivered
         self._metrics = metrics
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         telling = asyncio.create_task(self._redelivered.run(), name="redeliveries")
-        await self._ended.wait()
+        async with self._hooks:
+            await self._ended.wait()
         await self._server.drain(_DRAIN_SECONDS)
         telling.cancel()
 
@@ -58,6 +64,7 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
     sources = Sources([parse(EventSource, body) for body in config["sources"]], vault, elsewhere=theirs)
     for error in sources.errors:
         raise error
+    hold_old_secrets(config, vault)
     sockets = {int(port): [socket.socket(fileno=fd) for fd in fds] for port, fds in config["sockets"].items()}
     async with AsyncExitStack() as stack:
         spools = Path(config["spool"])
@@ -79,11 +86,16 @@ async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
             with suppress(Unavailable):  # then the forwarder makes it
                 await bus.ensure_stream()
         redelivered = Redelivered(Path(config["folder"]))
+        recents = Recents()
         server = await start(
-            sources, sockets, lambda namespace, bus: metrics.buses[namespace, bus], redelivered=redelivered
+            sources,
+            sockets,
+            lambda namespace, bus: metrics.buses[namespace, bus],
+            redelivered=redelivered,
+            recents=recents,
         )
         if (posted := metrics.buses.get(BINDINGS_BUS)) is not None:
             await serve_locally(
                 stack, server, {**config["endpoint"], "retention": config["retention"]}, posted, vault, redelivered
             )
-        yield _Serving(server, metrics, redelivered)
+        yield _Serving(server, metrics, redelivered, looking_after_hooks(config, vault, recents))

@@ -28,6 +28,8 @@ _AT_ONCE = 16
 _MAX_ANSWER = 256 << 10
 _MAX_TEXT = 1024
 _MOST_TROUBLES = 10
+_BAD = ("failing", "refused")
+"""States of hooks that are not as they should be."""
 
 
 class PodStates:
@@ -123,6 +125,9 @@ def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         if isinstance(error, str) and error:
             found.setdefault("lastError", error[:_MAX_TEXT])
         troubles |= dict.fromkeys(text[:_MAX_TEXT] for text in _troubles(state))
+        if hooks := [hook for hook in state.get("hooks") or () if isinstance(hook, dict)]:  # one pod looks after them
+            wrong = sum(hook.get("state") in _BAD for hook in hooks)
+            found["hooks"] = {"right": len(hooks) - wrong, "wrong": wrong}
     found["troubles"] = list(troubles)[:_MOST_TROUBLES] or None
     return found
 
@@ -132,5 +137,5 @@ def _troubles(state: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(text, str):
             yield text
     for hook in state.get("hooks") or ():
-        if isinstance(hook, dict) and hook.get("state") in ("failing", "refused"):
+        if isinstance(hook, dict) and hook.get("state") in _BAD:
             yield f"hook of event '{hook.get('event')}' at {hook.get('target')}: {hook.get('message')}"

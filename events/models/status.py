@@ -42,8 +42,20 @@ class BusStatus(Status):
     """How sources and sensors reach the bus."""
 
 
+class Hooks(Spec):
+    """How many hooks at the forges there are."""
+
+    right: Int64 = 0
+    """Those that are as they should be."""
+    wrong: Int64 = 0
+    """Those that could not be made or changed; why, is among the troubles."""
+
+
 class SourceStatus(Status):
     """What is so, as opposed to what is wanted."""
+
+    hooks: Hooks | None = None
+    """Hooks at the forges that are looked after."""
 
     last_event: str = ""
     """When the last event was stored."""

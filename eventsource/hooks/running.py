@@ -102,7 +102,11 @@ async def run_hooks(
         async with connecting(vault, where) as over_network:
             keeper = _Keeper(source, where, vault, memory, overlap, connect or over_network, lease, has, spread)
 
-            def tell(results: list[Result]) -> None:
+            def tell(results: list[Result] | None) -> None:
+                if results is None:  # another process looks after them now
+                    states.pop(keeper.name, None)
+                    report([one for state in states.values() for one in state])
+                    return
                 states[keeper.name] = [result.to_json() for result in results]
                 _complain(keeper.name, results, told)
                 report([one for state in states.values() for one in state])
@@ -171,8 +175,8 @@ class _Keeper:
     def _acts(self) -> bool:
         return self._lease is None or self._lease.held
 
-    async def run(self, tell: Callable[[list[Result]], None]) -> None:
-        """Look again and again."""
+    async def run(self, tell: Callable[[list[Result] | None], None]) -> None:
+        """Look again and again. ``tell`` gets what was found; None when it is no longer we who look."""
         if not self._forges and not self._errors:
             return
         for forge in self._forges:
@@ -187,6 +191,8 @@ class _Keeper:
                 failures = 0 if all(result.well for result in results) else failures + 1
                 interval = min((forge.interval for forge in self._forges), default=INTERVAL)
                 pause = pause_after(results, failures, interval)
+            else:
+                tell(None)
             await self._wait(pause, generation)
             if self._vault.generation != generation:
                 await asyncio.sleep(self._spread)

@@ -42,15 +42,6 @@ def test_a_filter_that_does_not_compile_is_an_error() -> None:
     assert error.path.endswith(".filter.expression")
 
 
-def test_that_hooks_are_not_registered_is_told_once() -> None:
-    github = {"repositories": [{"owner": "o", "names": ["r"]}], "events": ["*"], "apiToken": {"name": "s", "key": "k"}}
-    spec = {
-        name: {**github, "webhook": {"endpoint": f"/{name}", "port": "1", "url": "https://x"}} for name in ("a", "b")
-    }
-    warnings = sources({"github": spec}).warnings
-    assert len([w for w in warnings if "not registered" in w.message]) == 1
-
-
 def test_a_listener_has_the_bus_of_its_source() -> None:
     raw = {"metadata": {"name": "es"}, "spec": {"eventBusName": "other", "webhook": {"hook": HOOK}}}
     assert Sources([parse(EventSource, raw)], Vault()).listeners[0].bus == "other"

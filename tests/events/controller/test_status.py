@@ -117,6 +117,7 @@ def test_what_pods_say_is_put_together() -> None:
         "lastSubmission": AT,
         "lastError": "first",
         "troubles": ["bus away", "hook of event 'push' at o/r: no rights"],
+        "hooks": {"right": 1, "wrong": 1},
     }
     assert combined([{"lastEvent": None, "lastError": 5, "hooks": ["x"], "troubles": [1]}]) == {"troubles": None}
 

@@ -172,7 +172,7 @@ class FakeForge:
         return client.Client(self.send, base, authorize, headers=headers, now=lambda: self.clock)
 
     @contextlib.asynccontextmanager
-    async def serve(self, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    async def serve(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[str]:
         """Serve it on a free port of this machine; gives its root URL."""
 
         async def handle(incoming: web.Request) -> web.StreamResponse:
@@ -199,10 +199,10 @@ class FakeForge:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+            site = web.TCPSite(runner, host, 0, ssl_context=context)
             await site.start()
             port = runner.addresses[0][1]
-            self.url = f"{'https' if context else 'http'}://127.0.0.1:{port}"
+            self.url = f"{'https' if context else 'http'}://{host}:{port}"
             yield self.url
         finally:
             await runner.cleanup()
