@@ -16,6 +16,7 @@ from events.cli.printing import age, objects, rfc3339, table
 from events.cli.state import StateFolder
 from events.errors import EvaluationError, SpecError
 from events.models.event import Event
+from eventsource.metrics import read_accounts
 from sensor import kept
 from sensor.bindings.records import ALL
 
@@ -91,13 +92,21 @@ def _event(dependency: str, event: Event, delivery: str) -> dict[str, Any]:
 
 @click.command("accounting", short_help="Whether each event of each trigger has come to an end")
 @options
-def accounting(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
+@click.option("--deliveries", is_flag=True, help="Those of the EventSources instead: NAME is an EventSource.")
+def accounting(
+    name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool, deliveries: bool
+) -> None:
     """What became of the events of each trigger. NAME is a sensor.
 
     stored = submitted + filtered + duplicate + dead + pending; a difference that stays is a fault of ours, and an alarm in the log
     and in /metrics. LOST (`-o wide`) counts events of a sensor that the bus handed over and nobody has settled.
+
+    With --deliveries: received = accepted + rejected + under way, since the state folder was made.
     """
     StateFolder(state).check()
+    if deliveries:
+        _deliveries(name, output, namespace, state, no_headers)
+        return
     found = [a for a in tally.read_accounts(state) if _is_meant(a.sensor, name, namespace)]
     if name and not found:
         not_found("sensor with events", name)
@@ -112,6 +121,33 @@ def accounting(name: str | None, output: str | None, namespace: str, state: Path
         rows = [[str(v) for v in _figures(a).values()] + ([str(lost.get(a.sensor, 0))] if wide else []) for a in found]
         columns = ["SENSOR", "TRIGGER", "STORED", "SUBMITTED", "FILTERED", "DUPLICATE", "DEAD", "PENDING", "DIFFERENCE"]
         table(columns + (["LOST"] if wide else []), rows, headers=not no_headers, what="accounts")
+
+
+def _deliveries(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
+    """The deliveries of each event."""
+    found = [
+        {
+            "eventSource": f"{where}/{source}",
+            "event": event,
+            "received": account.received,
+            "accepted": account.accepted,
+            "rejected": account.rejected,
+            "underWay": account.under_way,
+        }
+        for (where, source, event), account in read_accounts(StateFolder(state).deliveries).items()
+        if _is_meant(f"{where}/{source}", name, namespace)
+    ]
+    if name and not found:
+        not_found("EventSource with deliveries", name)
+    if output in ("yaml", "json"):
+        objects(found, output, one=False)
+    elif output == "name":
+        for one in found:
+            click.echo(f"{one['eventSource']}/{one['event']}")
+    else:
+        columns = ["EVENTSOURCE", "EVENT", "RECEIVED", "ACCEPTED", "REJECTED", "UNDER WAY"]
+        rows = [[str(value) for value in one.values()] for one in found]
+        table(columns, rows, headers=not no_headers, what="deliveries")
 
 
 def _figures(account: Account) -> dict[str, Any]:

@@ -19,7 +19,7 @@ VERSION = "1"
 
 
 class StateFolder:
-    """``bus/`` (the embedded NATS), ``spool/`` (events that wait for it), ``workflows.db``, ``ledger.db``, ``up.json`` (how to reach what runs), ``version``."""
+    """``bus/`` (the embedded NATS), ``spool/`` (events that wait for it), ``deliveries/`` (how many came), ``workflows.db``, ``ledger.db``, ``up.json`` (how to reach what runs), ``version``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,6 +33,11 @@ class StateFolder:
     def spool(self) -> Path:
         """Folder of the spools, one for each EventBus."""
         return self.path / "spool"
+
+    @property
+    def deliveries(self) -> Path:
+        """Folder of the counters of deliveries."""
+        return self.path / "deliveries"
 
     @contextmanager
     def opened(self) -> Iterator[StateFolder]:

@@ -18,11 +18,13 @@ from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
 from eventbus.redelivered import Redelivered
 from events.cli.endpoint import BINDINGS_BUS, serve_locally
+from events.cli.state import StateFolder
 from events.cli.up_hooks import hold_old_secrets, looking_after_hooks
 from events.cli.wire import read_addresses, read_streams, read_vault
 from events.errors import Unavailable
 from events.models.base import parse
 from events.models.eventsource import EventSource
+from eventsource import metrics as delivery_metrics
 from eventsource.process import Sources, start
 from eventsource.recent import Recents
 from eventsource.server import Server
@@ -60,6 +62,7 @@ class _Serving:
 async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:
     """Requests are answered once this is entered."""
     vault = read_vault(config)
+    delivery_metrics.survive(StateFolder(Path(config["folder"])).deliveries)
     theirs = {(namespace, bus) for namespace, bus in config["theirs"]}
     sources = Sources([parse(EventSource, body) for body in config["sources"]], vault, elsewhere=theirs)
     for error in sources.errors:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from eventsource.metrics import Account, EventMetrics, overdue
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from eventbus.counts import Counts, read_counts
+from eventsource import metrics
+from eventsource.metrics import Account, EventMetrics, overdue, read_accounts
+from tests.support.up import ROOT
 
 
 def test_each_delivery_is_counted_once_on_both_sides() -> None:
@@ -37,3 +45,37 @@ def test_a_difference_that_stays_for_a_minute_is_told_once() -> None:
 
 def test_an_account_without_deliveries_adds_up() -> None:
     assert Account().difference == 0
+
+
+COUNTING = """
+import os, signal, sys
+from pathlib import Path
+from eventsource import metrics
+metrics.survive(Path(sys.argv[1]))
+numbers = metrics.EventMetrics("ns", "hooks", "push")
+for _ in range(5):
+    numbers.arrived()
+for _ in range(2):
+    numbers.result("stored")
+    numbers.left()
+numbers.rejected("Unauthenticated")
+numbers.left()
+print("two are under way", flush=True)
+signal.pause()
+"""
+
+
+def test_accounts_survive_a_kill_and_what_was_under_way_counts_as_rejected(tmp_path: Path) -> None:
+    for _ in range(2):
+        command = [sys.executable, "-c", COUNTING, str(tmp_path)]
+        child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        now = read_accounts(tmp_path)["ns", "hooks", "push"]
+        assert now.difference == 0
+        child.kill()
+        child.communicate()
+    Counts(tmp_path, metrics._mend).before()
+    account = read_accounts(tmp_path)["ns", "hooks", "push"]
+    assert (account.received, account.accepted, account.rejected, account.under_way) == (10, 4, 6, 0)
+    assert read_counts(tmp_path)["ns", "hooks", "push", "rejected", "ProcessEnded"] == 4
