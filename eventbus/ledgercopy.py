@@ -74,6 +74,8 @@ class LedgerCopy:
         self.orphaned = False
         """The bus has lost the log, and this is all that is left of it."""
         self._stream = ""
+        self._seen = 0
+        """The last place of the stream when it was replayed last."""
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
@@ -113,9 +115,12 @@ class LedgerCopy:
             log.warning("the copy of the ledger is too old; it is made anew")
             self._remove()
             self._open()
-        if self._stream:
-            return await self._replay()
-        return await self._begin(created)
+        last = int(info["state"]["last_seq"])
+        if self._stream and last == self._seen:
+            return 0
+        count = await self._replay() if self._stream else await self._begin(created)
+        self._seen = last
+        return count
 
     async def claim(self, owner: str) -> int:
         """Catch up, and be the one who writes from now on; returns the end of the log. Others find that they are superseded."""

@@ -42,6 +42,9 @@ log = structlog.get_logger("sensor")
 DRAIN = 4.0
 """Seconds for what is under way when the runner is told to stop."""
 
+LONG = 0.05
+"""Seconds for which filters of one batch may keep all else waiting: a lease that is not renewed, say, goes to another process."""
+
 ORDERS = 0.5
 """Seconds between two looks for what a person wants: a sensor held or released, a dead letter retried."""
 
@@ -144,7 +147,13 @@ class SensorRunner:
         crash_at("consume.known")
         settled: list[Work] = []
         held: list[Work] = []
+        began = time.monotonic()
         for work in works:
+            if time.monotonic() - began > LONG:
+                self._settling.hold(held)
+                held = []
+                await asyncio.sleep(0)
+                began = time.monotonic()
             try:
                 self._offer(work, done)
             except Exception as error:
