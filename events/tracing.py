@@ -15,7 +15,8 @@ import copy
 import dataclasses
 import importlib
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
 import structlog
@@ -25,7 +26,7 @@ from events.models.event import Event
 from events.models.values import Verdict
 from events.version import __version__
 
-__all__ = ["around_answer", "around_attempt", "around_bus", "around_decide", "is_on", "start", "use"]
+__all__ = ["around_answer", "around_attempt", "around_binding", "around_bus", "around_decide", "is_on", "start", "use"]
 
 log = structlog.get_logger("tracing")
 
@@ -71,10 +72,22 @@ class _Settled(Protocol):
     def entries(self) -> Sequence[_Entry]: ...
 
 
+class _Result(Protocol):
+    """What a WorkflowEventBinding says of an event."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def error(self) -> PointsmanError | None: ...
+
+
 R = TypeVar("R", bound=_Request)
 A = TypeVar("A", bound=_Answer)
 D = TypeVar("D", bound=_Decision)
 S = TypeVar("S", bound=_Settled)
+M = TypeVar("M", bound=_Result)
 B = TypeVar("B")
 C = TypeVar("C")
 
@@ -93,6 +106,24 @@ class _Tracing:
         """The context that a ``traceparent`` names; an empty one when it names none."""
         empty = self.context.Context()
         return self.propagator.extract({"traceparent": traceparent}, context=empty) if traceparent else empty
+
+    @contextmanager
+    def submit(self, traceparent: str, facts: Mapping[str, str], links: Sequence[Any] = ()) -> Iterator[Any]:
+        """The span of an attempt. One that cannot be made now, and will be made again, is no error."""
+        with self.tracer.start_as_current_span(
+            "submit",
+            context=self.parent(traceparent),
+            kind=self.api.SpanKind.CLIENT,
+            attributes=facts,
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except PointsmanError as error:
+                span.set_attribute("pointsman.outcome", error.reason)
+                raise
 
     def traceparent(self, span: Any) -> str:
         """A span in W3C form."""
@@ -227,26 +258,35 @@ def around_attempt(
             "pointsman.trigger": trigger,
             "cloudevents.event_id": ",".join(event.id for event in events),
         }
-        with tracing.tracer.start_as_current_span(
-            "submit",
-            context=tracing.parent(newest),
-            kind=tracing.api.SpanKind.CLIENT,
-            attributes=facts,
-            links=links,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                settled = await attempt(case)
-            except PointsmanError as error:  # it is put aside: no attempt was made
-                span.set_attribute("pointsman.outcome", error.reason)
-                raise
+        with tracing.submit(newest, facts, links) as span:
+            settled = await attempt(case)
             for entry in settled.entries[:1]:
                 span.set_attribute("pointsman.outcome", entry.outcome)
                 span.set_attribute("pointsman.target", entry.target)
                 if entry.outcome == "refused":
                     span.set_status(tracing.api.StatusCode.ERROR)
             return settled
+
+    return traced
+
+
+def around_binding(
+    attempt: Callable[[C, M, Event], Awaitable[tuple[M, str]]],
+) -> Callable[[C, M, Event], Awaitable[tuple[M, str]]]:
+    """``submit``: one attempt at a WorkflowEventBinding, with the name of the Workflow that came of it."""
+    tracing = _tracing
+    if tracing is None:
+        return attempt
+
+    async def traced(attempts: C, result: M, event: Event) -> tuple[M, str]:
+        facts = {"pointsman.binding": f"{result.namespace}/{result.name}", "cloudevents.event_id": event.id}
+        with tracing.submit(event.traceparent, facts) as span:
+            done, workflow = await attempt(attempts, result, event)
+            span.set_attribute("pointsman.outcome", "submitted" if done.error is None else done.error.reason)
+            span.set_attribute("pointsman.target", workflow)
+            if done.error is not None:
+                span.set_status(tracing.api.StatusCode.ERROR)
+            return done, workflow
 
     return traced
 

@@ -19,6 +19,8 @@ from events.errors import Refused
 from events.models.event import Event
 from eventsource import process
 from tests.eventsource.suite import sources
+from tests.support.cluster import MemoryCluster
+from tests.support.endpoint import on_cluster, post
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor
 
@@ -118,6 +120,28 @@ async def test_a_dead_letter_is_an_error_of_its_trace(bus: JetStreamBus, tmp_pat
     (submit,) = [span for span in spans.get_finished_spans() if span.name == "submit"]
     assert submit.attributes["pointsman.outcome"] == "refused"
     assert not submit.status.is_ok
+
+
+async def test_a_post_and_the_workflows_of_its_bindings_are_one_trace(spans: Any) -> None:
+    cluster = MemoryCluster()
+    cluster.state.tokens["token"] = "admin"
+    cluster.put({"kind": "WorkflowTemplate", "metadata": {"name": "ci", "namespace": "ns"}, "spec": {}})
+    for name, template in (("good", "ci"), ("bad", "missing")):
+        spec = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": template}}}
+        cluster.put({"kind": "WorkflowEventBinding", "metadata": {"name": name, "namespace": "ns"}, "spec": spec})
+    async with on_cluster(cluster) as address:
+        answer = await post(address, headers={"Authorization": "Bearer token", "traceparent": SENDER})
+        assert answer.status == 200
+        await until(lambda: len(spans.get_finished_spans()) == 4)
+    found = spans.get_finished_spans()
+    assert sorted(span.name for span in found) == ["publish", "receive", "submit", "submit"]
+    assert {f"{span.context.trace_id:032x}" for span in found} == {TRACE}
+    submits = {span.attributes["pointsman.binding"]: span for span in found if span.name == "submit"}
+    assert submits["ns/good"].attributes["pointsman.outcome"] == "submitted"
+    assert not submits["ns/bad"].status.is_ok
+    [workflow] = cluster.all("Workflow")
+    assert submits["ns/good"].attributes["pointsman.target"] == workflow["metadata"]["name"]
+    assert TRACE in workflow["metadata"]["annotations"]["pointsman/traceparent"]
 
 
 def test_an_event_carries_its_trace_as_cloudevents_say_and_nothing_that_is_none() -> None:

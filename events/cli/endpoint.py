@@ -16,7 +16,6 @@ import click
 from eventbus.jetstream import JetStreamBus
 from eventbus.redelivered import Redelivered
 from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
-from events import tracing
 from events.errors import SpecError
 from events.secrets import Vault
 from eventsource.endpoint.credentials import Mode
@@ -156,7 +155,7 @@ async def serve_endpoint(
 ) -> None:
     """Answer posts on this socket, until ``http`` drains. Results are kept for ``retention`` seconds."""
     desk = await stack.enter_async_context(ResultsDesk.opened(bus, retention))
-    service = EndpointService(gate, tracing.around_bus(bus), desk, http.bodies, settings, redelivered)
+    service = EndpointService(gate, bus, desk, http.bodies, settings, redelivered)
     tls = None if certificate is None else tls_context(*certificate)
     await http.serve(listening.getsockname()[1], service, [listening], tls)
 

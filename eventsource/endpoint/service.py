@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import BadHttpMethod
 
 from eventbus.interface import Bus
 from eventbus.redelivered import Redelivered
+from events import tracing
 from events.errors import PointsmanError, Refused, Rejected, Unavailable
 from eventsource.body import Bodies
 from eventsource.delivery import Delivery, canonical
@@ -68,7 +69,7 @@ class EndpointService:
     ) -> None:
         self._redelivered = redelivered
         self._gate = gate
-        self._bus = bus
+        self._bus = tracing.around_bus(bus)
         self._desk = desk
         self._bodies = bodies
         self._settings = settings

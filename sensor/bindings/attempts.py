@@ -9,6 +9,7 @@ import structlog
 
 from events.errors import PointsmanError, Refused, Unavailable
 from events.models.dispatching import Grants
+from events.models.event import Event
 from sensor.bindings.dispatch import Result, TemplateName, complete
 from sensor.bindings.submission import Claims
 from sensor.target import Tools
@@ -30,7 +31,7 @@ class Attempts:
     claims: Claims | None
     grants: Grants
 
-    async def attempt(self, result: Result, event_id: str) -> tuple[Result, str]:
+    async def attempt(self, result: Result, event: Event) -> tuple[Result, str]:
         """What came of a match, and the Workflow's name. Raises Unavailable (also Busy) when it may be tried again."""
         try:
             return await self.tools.targets[API_SERVER].attempt(lambda: self._submit(result))
@@ -40,7 +41,7 @@ class Attempts:
             return result._replace(error=error), ""
         except Exception as error:
             # A fault of ours must neither end the process nor come back for ever.
-            log.exception("internal error", binding=f"{result.namespace}/{result.name}", event_id=event_id)
+            log.exception("internal error", binding=f"{result.namespace}/{result.name}", event_id=event.id)
             return result._replace(error=Refused(f"internal error: {type(error).__name__}")), ""
 
     async def _submit(self, result: Result) -> tuple[Result, str]:

@@ -141,7 +141,7 @@ class Dispatching:
     async def _try(self, one: _Waiting) -> bool:
         """One attempt; False when it is to be tried again."""
         try:
-            done, workflow = await self._attempts.attempt(one.result, self._event.id)
+            done, workflow = await self._around.attempt(self._attempts, one.result, self._event)
         except Unavailable as error:
             one.error = error
             one.attempts += 0 if isinstance(error, Busy) else 1

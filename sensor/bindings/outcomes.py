@@ -17,12 +17,14 @@ from eventbus import subjects
 from eventbus.interface import Bus, Message, State
 from eventbus.ledger import Entry, EventRecord, Ledger
 from eventbus.rounds import KeptRound
+from events import tracing
 from events.backoff import full_jitter
 from events.errors import EvaluationError, PointsmanError, Unavailable
 from events.models.dispatching import BindingResult, Post, Results, results_topic
 from events.models.event import Event
 from events.models.values import value_text
 from sensor.bindings import metrics, records
+from sensor.bindings.attempts import Attempts
 from sensor.bindings.dispatch import BindingWarning, Result
 from sensor.bindings.notices import tell
 from sensor.bindings.records import Key
@@ -37,6 +39,10 @@ log = structlog.get_logger("bindings")
 T = TypeVar("T")
 
 
+Attempt = Callable[[Attempts, Result, Event], Awaitable[tuple[Result, str]]]
+"""``Attempts.attempt``, or something around it."""
+
+
 @dataclass
 class Surroundings:
     """What all events share."""
@@ -47,6 +53,7 @@ class Surroundings:
     tools: Tools
     instance_id: str
     notices: bool
+    attempt: Attempt = field(default_factory=lambda: tracing.around_binding(Attempts.attempt))
     kept: State = field(init=False)
     counted: set[str] = field(default_factory=set)
     """Ids of units that the ledger knows."""
