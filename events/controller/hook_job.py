@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from events.controller import names
 from events.controller.desired import Json
 from events.controller.workload import child
 
@@ -30,11 +29,11 @@ def hook_job(obj: Json, deployment: Json) -> Json:
     pod = deployment["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     kept = {name: value for name, value in container.items() if name not in _NOT_OF_A_JOB}
-    name = obj["metadata"]["name"]
-    labels = {key: value for key, value in names.selector(obj["kind"], name).items() if not key.endswith("-name")}
+    of_service = ("eventsource-name", "owner-name")
+    labels = {name: value for name, value in pod["metadata"]["labels"].items() if name not in of_service}
     template = {
-        # As its pods for who selects them loosely (a NetworkPolicy), but not for its Service.
-        "metadata": {"labels": {**labels, names.MANAGED[0]: names.MANAGED[1]}},
+        # For a NetworkPolicy it is one of its pods, but not for its Service.
+        "metadata": {"labels": labels},
         "spec": {
             **pod["spec"],
             "restartPolicy": "OnFailure",

@@ -106,6 +106,8 @@ class Manager:
                     self._gone(obj)
                 case Listed(uids):
                     self._listed(selection, uids)
+            if selection.kind in PARENTS:
+                metrics.OBJECTS.labels(selection.kind).set(len(self._stores[selection.kind]))
             metrics.QUEUED.set(len(self._queue))
 
     def _listed(self, selection: Selection, uids: frozenset[str]) -> None:
@@ -137,6 +139,7 @@ class Manager:
         if obj["kind"] == "Namespace":
             self._scope.found.discard(obj["metadata"]["name"])
         elif self._stores[obj["kind"]].drop(obj):
+            self._reconciler.children.forget(key_of(obj))
             self._follow(obj, None)
 
     def _follow(self, obj: Object, before: Object | None) -> None:
@@ -182,12 +185,24 @@ class Manager:
 
     # -- Working
 
+    async def _reconcile(self, key: Key) -> bool:
+        store = self._stores[key.kind]
+        before = store.get(key)
+        try:
+            return await self._reconciler.reconcile(key, self._queue.failures(key))
+        finally:
+            after = store.get(key)
+            if (
+                key.kind == names.EVENT_BUS and after is not None
+            ):  # its new status is in the store before the watch tells of it
+                self._follow_bus(after.obj, None if before is None else before.obj)
+
     async def _work(self) -> None:
         while True:
             key = await self._queue.take()
             started = time.monotonic()
             try:
-                done = await self._reconciler.reconcile(key)
+                done = await self._reconcile(key)
             except PointsmanError as problem:
                 if isinstance(problem, Unavailable) and problem.retry_after:
                     self._queue.done(key)

@@ -22,13 +22,16 @@ from events.controller.references import missing
 from events.controller.settings import Settings
 from events.controller.store import Store
 from events.controller.workload import workload
-from events.errors import PointsmanError, Refused
+from events.errors import PointsmanError, Refused, Unavailable
 from events.kube.control import Control
 from events.models.base import Finding
 
 __all__ = ["Reconciler"]
 
 log = structlog.get_logger("controller")
+
+_TOLD_AFTER = 3
+"""Failures in a row of the API server, until the status tells."""
 
 _DESIRES: Mapping[str, Callable[[Json, Bus, Judgement, Sequence[Finding], Settings], Desired]] = {
     names.EVENT_SOURCE: eventsource.desire,
@@ -48,8 +51,11 @@ class Reconciler:
     recorder: Recorder
     lookups: Lookups
 
-    async def reconcile(self, key: Key) -> bool:
-        """Look at an object; False when there is something to wait for that nobody tells us of. Raises PointsmanError: look again later."""
+    async def reconcile(self, key: Key, failures: int = 0) -> bool:
+        """Look at an object; False when there is something to wait for that nobody tells us of. Raises PointsmanError: look again later.
+
+        ``failures``: how often that was so in a row; what goes by soon is not told in the status.
+        """
         seen = self.stores[key.kind].get(key)
         if seen is None:
             return True
@@ -59,10 +65,10 @@ class Reconciler:
         if obj["metadata"].get("deletionTimestamp"):
             return await self._end(obj)
         if key.kind == names.EVENT_BUS:
-            return await self._bus(obj)
-        return await self._workload(obj)
+            return await self._bus(obj, failures)
+        return await self._workload(obj, failures)
 
-    async def _workload(self, obj: Json) -> bool:
+    async def _workload(self, obj: Json, failures: int) -> bool:
         kind, namespace = obj["kind"], obj["metadata"]["namespace"]
         bus_name = status.bus_of(obj)
         seen = self.stores[names.EVENT_BUS].get(Key(names.EVENT_BUS, namespace, bus_name))
@@ -76,10 +82,10 @@ class Reconciler:
         lacking = missing(judgement.references, known)
         bus = status.bus_state(bus_name, bus_object)
         desired = _DESIRES[kind](obj, bus, judgement, lacking, self.settings)
-        await self._settle(obj, desired)
+        await self._settle(obj, desired, failures)
         return not lacking
 
-    async def _bus(self, obj: Json) -> bool:
+    async def _bus(self, obj: Json, failures: int) -> bool:
         obj = await self._kept(obj)
         judgement = self.judges[names.EVENT_BUS](obj, None)
         certificate = ""
@@ -90,7 +96,7 @@ class Reconciler:
                 refusal = false("Deployed", "JetStreamAuthSecretsFailed", str(problem))
                 await self._tell(obj, Desired((false("Configured", refusal.reason, refusal.message), refusal)))
                 raise
-        await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings))
+        await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings), failures)
         return True
 
     async def _kept(self, obj: Json) -> Json:
@@ -101,7 +107,7 @@ class Reconciler:
         self.stores[obj["kind"]].put(kept)
         return kept
 
-    async def _settle(self, obj: Json, desired: Desired) -> None:
+    async def _settle(self, obj: Json, desired: Desired, failures: int) -> None:
         """Write the children, then the status, which says also what could not be written."""
         problem: PointsmanError | None = None
         if desired.children is not None:
@@ -109,8 +115,12 @@ class Reconciler:
                 await self.children.settle(obj, desired.children)
             except ChildRefused as refused:
                 problem = refused
-                failed = false("Deployed", _reason(obj["kind"], refused), f"{refused.kind}: {refused}")
-                desired = _with(desired, failed)
+                desired = _with(desired, false("Deployed", _reason(obj["kind"], refused), f"{refused.kind}: {refused}"))
+            except Unavailable as unavailable:
+                if failures < _TOLD_AFTER:
+                    raise
+                problem = unavailable
+                desired = _with(desired, false("Deployed", "Unavailable", str(unavailable)))
             else:
                 if failing := self.children.failures(obj):
                     desired = _with(desired, true("Deployed", "PodsFailing", "; ".join(failing)))
@@ -128,9 +138,7 @@ class Reconciler:
 
     async def _patch_status(self, obj: Json, patch: Mapping[str, Any]) -> None:
         try:
-            patched = await self.control.patch(obj, {"status": patch}, part="status")
-            if obj["kind"] != names.EVENT_BUS:  # of a bus the watch must tell, for those who are on it
-                self.stores[obj["kind"]].put(patched)
+            self.stores[obj["kind"]].put(await self.control.patch(obj, {"status": patch}, part="status"))
         except Refused as error:
             if error.status != 404:  # it was deleted meanwhile
                 raise
@@ -147,6 +155,9 @@ class Reconciler:
             await self._patch_status(obj, changes)
         if error := changes.get("lastError"):
             await self.recorder.warn(obj, "LastError", error)
+        for trouble in changes.get("troubles") or ():
+            if trouble not in (before.get("troubles") or ()):
+                await self.recorder.warn(obj, "Trouble", trouble)
         return bool(changes)
 
     async def _end(self, obj: Json) -> bool:

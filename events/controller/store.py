@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+import structlog
 
 from events.controller.diff import fingerprint
 from events.controller.names import Key
 
 __all__ = ["Seen", "Store", "key_of"]
+
+log = structlog.get_logger("controller")
 
 Json = dict[str, Any]
 
@@ -74,7 +77,11 @@ class Store:
         self._forget(key)
         kept = {**obj, "status": self._status(obj)}
         kept["metadata"] = {name: value for name, value in metadata.items() if name != "managedFields"}
-        seen = Seen(metadata["uid"], version, self._mark(obj), fingerprint(obj), orjson.dumps(kept))
+        try:
+            seen = Seen(metadata["uid"], version, self._mark(obj), fingerprint(obj), orjson.dumps([[kept]])[2:-2])
+        except orjson.JSONEncodeError:  # nested more deeply than it writes, with room for a level or two around it
+            log.error("an object is nested too deeply, and is ignored", object=key.title)
+            return "stale"
         self._seen[key] = seen
         self._marked[key.namespace, seen.mark].add(key)
         return "same" if before is not None and before.print == seen.print else "changed"

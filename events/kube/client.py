@@ -22,6 +22,7 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import AlreadyExists, Object
+from events.kube.depth import without_deep_items
 from events.version import __version__
 
 __all__ = ["Cluster", "open_cluster", "segment"]
@@ -246,9 +247,19 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
+def _parsed(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        shallow = without_deep_items(text if isinstance(text, bytes) else text.encode())
+        if not shallow:
+            raise Refused("the object is nested too deeply") from None
+        return json.loads(shallow)
+
+
 def _decoded(status: int, text: bytes | str) -> Any:
     try:
-        answer = json.loads(text)
+        answer = _parsed(text)
     except ValueError:
         answer = {}
     if 200 <= status < 300:

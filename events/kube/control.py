@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import orjson
+import structlog
 
 from events.errors import Refused
 from events.kube import AlreadyExists, Object
 from events.kube.client import Cluster, segment
 
 __all__ = ["Control", "Page", "Selection"]
+
+log = structlog.get_logger("kube")
 
 _SILENCE = 330.0  # bookmarks come every minute; the server ends a watch after `timeoutSeconds`
 _WATCH_SECONDS = 300
@@ -54,11 +57,16 @@ class Control:
         metadata = found["metadata"]
         typed = {"apiVersion": selection.api_version, "kind": selection.kind}
         return Page(
-            [{**typed, **item} for item in found["items"]], metadata["resourceVersion"], metadata.get("continue") or ""
+            [{**typed, **item} for item in found["items"] if item],
+            metadata["resourceVersion"],
+            metadata.get("continue") or "",
         )
 
     async def watch(self, selection: Selection, version: str) -> AsyncIterator[tuple[str, Any]]:
-        """``(ADDED | MODIFIED | DELETED | BOOKMARK | ERROR, object)`` since a version, until the server ends it (minutes)."""
+        """``(ADDED | MODIFIED | DELETED | BOOKMARK | ERROR, object)`` since a version, until the server ends it (minutes).
+
+        Objects that nest too deeply to be read are left out, as in a list.
+        """
         path = await self._cluster.collection(selection.api_version, selection.kind, selection.namespace)
         query = [
             ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", version),
@@ -66,7 +74,11 @@ class Control:
         ]  # fmt: skip
         async for line in self._cluster.lines(path, query, silence=_SILENCE):
             if line:
-                change = orjson.loads(line)
+                try:
+                    change = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    log.error("an object is nested too deeply, and is ignored", kind=selection.kind)
+                    continue
                 yield change["type"], change["object"]
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:

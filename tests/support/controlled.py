@@ -162,7 +162,5 @@ def _object(kind: str, name: str, spec: Object) -> Object:
 
 def said(requests: Iterable[Object]) -> list[str]:
     """Requests of the audit log in words."""
-    return [
-        f"{one['verb']} {(one.get('objectRef') or {}).get('resource')} {(one.get('objectRef') or {}).get('name', '')}"
-        for one in requests
-    ]
+    fields = ("resource", "subresource", "name")
+    return [" ".join((one["verb"], *(one.get("objectRef", {}).get(field, "-") for field in fields))) for one in requests]

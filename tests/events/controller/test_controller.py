@@ -401,3 +401,26 @@ async def test_hooks_are_deleted_by_a_job_before_an_eventsource_goes(world: Worl
             return await world.find("EventSource") == []
 
         await until(gone)
+
+
+async def test_an_object_that_is_nested_too_deeply_hides_no_other(world: World, control: Control) -> None:
+    def nested(levels: int) -> Object:
+        inner: Object = {}
+        for _ in range(levels):
+            inner = {"a": inner}
+        return inner
+
+    await world.apply({**source("readable"), "spec": {"unheardOf": nested(300)}})  # but not to be written
+    text = json.dumps({**source("deepest"), "spec": {"unheardOf": 0}})
+    deepest = text.replace('"unheardOf": 0', '"unheardOf": ' + '{"a":' * 3000 + "1" + "}" * 3000)
+    world.server.kubectl("create", "-n", world.namespace, "--validate=false", "-f", "-", stdin=deepest)
+
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), sensor())
+        await world.condition("Sensor", "build", "Deployed", "True")
+
+        world.server.kubectl(
+            "create", "-n", world.namespace, "--validate=false", "-f", "-", stdin=deepest.replace("deepest", "deep")
+        )
+        await world.apply(sensor("other"))
+        await world.condition("Sensor", "other", "Deployed", "True")
