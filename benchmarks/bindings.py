@@ -146,7 +146,7 @@ def main() -> None:
             f"\n{'bindings':>8}  {'events/s':>8}  {'Workflows/s':>11}  {'p50':>10}  {'p99':>10}   through the endpoint"
         )
         for count in COUNTS:
-            posts = options.posts if count < 1_000 else max(1, options.posts // 10)
+            posts = options.posts if count < 1_000 else max(2, options.posts // 10)
             print(asyncio.run(through_the_endpoint(count, posts, options.connections)), flush=True)
 
 

@@ -22,13 +22,17 @@ __all__ = ["Answers", "Order", "ordered", "send", "sent_at"]
 
 @dataclass
 class Order:
-    """Send ``events`` pushes to this port over so many connections; ``name`` makes the delivery ids unique."""
+    """Send ``events`` pushes to this port over so many connections; ``name`` makes the delivery ids unique.
+
+    ``rate``: so many each second, evenly (0: each connection as soon as it can). Their times count from the moment when they are due.
+    """
 
     port: int
     events: int
     connections: int
     name: str
     path: str = PATH
+    rate: float = 0.0
 
 
 @dataclass
@@ -63,7 +67,14 @@ class _Sender(asyncio.Protocol):
         if number is None:
             self._transport.close()
             return
-        self._sent = time.perf_counter()
+        self._sent = self._run.due(number)
+        wait = self._sent - time.perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._write, number)
+        else:
+            self._write(number)
+
+    def _write(self, number: int) -> None:
         self._transport.write(self._run.request(number))
 
     def data_received(self, data: bytes) -> None:
@@ -89,6 +100,12 @@ class _Run:
         self._before, self._after = request_parts(f"127.0.0.1:{order.port}", order.path)
         self._numbers = iter(range(order.events))
         self._open = order.connections
+        self._start = time.perf_counter()
+
+    def due(self, number: int) -> float:
+        """When this one is to be sent, by the clock of ``perf_counter``."""
+        rate = self.order.rate
+        return self._start + number / rate if rate else time.perf_counter()
 
     def next(self) -> int | None:
         return next(self._numbers, None)

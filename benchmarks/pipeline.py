@@ -32,6 +32,8 @@ PIPELINES = ("floor", "http", "store")
 _HERE = Path(__file__).parent
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STALLED_SECONDS = 30.0
+PROMISED_RATE, PROMISED_P99 = 200.0, 150.0
+"""Up to so many deliveries a second, 99 of 100 are answered within so many milliseconds."""
 
 
 @dataclass
@@ -52,7 +54,18 @@ Arrivals = Callable[[], Sequence[tuple[int, str]]]
 """What reached the target: moments (nanoseconds since 1970) and delivery ids."""
 
 
-async def one_round(pipeline: str, sync: Sync, events: int, connections: int, clients: int, warm_up: int) -> Figures:
+@dataclass(frozen=True)
+class Load:
+    """Of a round. ``rate`` in events a second, 0: as many as there can be."""
+
+    events: int
+    warm_up: int
+    connections: int
+    clients: int
+    rate: float
+
+
+async def one_round(pipeline: str, sync: Sync, load: Load) -> Figures:
     """Start a pipeline, warm it up, measure it, stop it."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pointsman-benchmark-")))
@@ -65,16 +78,16 @@ async def one_round(pipeline: str, sync: Sync, events: int, connections: int, cl
         arrived: Sink | Store = sink
         if pipeline == "store":
             arrived = await stack.enter_async_context(Store(running.folder).watched())
-        await _load(running.port, warm_up, connections, clients, "warm")
-        await _all(arrived, warm_up)
+        await _send(running.port, load.warm_up, load, "warm")
+        await _all(arrived, load.warm_up)
         before = _cpu(running)
         own = time.process_time()
-        answers = await _load(running.port, events, connections, clients, "push")
-        await _all(arrived, warm_up + events)
+        answers = await _send(running.port, load.events, load, "push")
+        await _all(arrived, load.warm_up + load.events)
         own = time.process_time() - own
         used = {role: seconds - before[role] for role, seconds in _cpu(running).items()}
         used |= {"load": sum(a.cpu for a in answers), "sink": own}
-        return _figures(events, answers, arrived.deliveries(), used, _rss(running))
+        return _figures(load.events, answers, arrived.deliveries(), used, _rss(running))
 
 
 def _figures(
@@ -103,10 +116,12 @@ def _figures(
     )
 
 
-async def _load(port: int, events: int, connections: int, clients: int, name: str) -> list[Answers]:
+async def _send(port: int, events: int, load: Load, name: str) -> list[Answers]:
     """Have ``events`` sent by so many processes."""
+    clients = load.clients
     shares = [(events + i) // clients for i in range(clients)]
-    orders = [Order(port, n, max(1, connections // clients), f"{name}{i}") for i, n in enumerate(shares)]
+    connections, rate = max(1, load.connections // clients), load.rate / clients
+    orders = [Order(port, n, connections, f"{name}{i}", rate=rate) for i, n in enumerate(shares)]
     return await asyncio.gather(*map(ordered, orders))
 
 
@@ -183,20 +198,15 @@ def show(medians: dict[str, Figures], by_round: Sequence[float], sync: str) -> N
         click.echo(f"http / floor, events out: {statistics.median(by_round):.2f} (rounds: {each})")
 
 
-async def measure(
-    pipelines: Sequence[str], rounds: int, sync: Sync, events: int, connections: int, clients: int, warm_up: int
-) -> dict[str, list[Figures]]:
+async def measure(pipelines: Sequence[str], rounds: int, sync: Sync, load: Load) -> dict[str, list[Figures]]:
     """All rounds; the pipelines take turns, so that what disturbs the machine disturbs all of them."""
     found: dict[str, list[Figures]] = {name: [] for name in pipelines}
     for number in range(rounds):
         for name in pipelines:
-            figures = await one_round(name, sync, events, connections, clients, warm_up)
+            figures = await one_round(name, sync, load)
             found[name].append(figures)
-            load = os.getloadavg()[0]
-            click.echo(
-                f"round {number + 1} {name:6} {figures.events_in:7,.0f}/s in {figures.events_out:7,.0f}/s out (load {load:.1f})",
-                err=True,
-            )
+            said = f"{figures.events_in:7,.0f}/s in {figures.events_out:7,.0f}/s out, answers p99 {figures.answer_p99:.0f} ms"
+            click.echo(f"round {number + 1} {name:6} {said} (load {os.getloadavg()[0]:.1f})", err=True)
     return found
 
 
@@ -206,6 +216,7 @@ async def measure(
 @click.option("--warm-up", type=click.IntRange(1), default=2_000, help="Events before them that are not measured.")
 @click.option("--connections", type=click.IntRange(1, 1_000), default=64, help="Kept connections.")
 @click.option("--clients", type=click.IntRange(1, 8), default=1, help="Processes that send.")
+@click.option("--rate", type=click.FloatRange(0), default=0.0, help="Events a second; 0: as many as there can be.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
 @click.option("--only", type=click.Choice(PIPELINES), multiple=True, default=PIPELINES)
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table")
@@ -215,19 +226,34 @@ def main(
     warm_up: int,
     connections: int,
     clients: int,
+    rate: float,
     rounds: int,
     only: tuple[str, ...],
     output: str,
 ) -> None:
-    """Measure the way from a signed 8 KB push to a submission."""
+    """Measure the way from a signed 8 KB push to a submission.
+
+    With --rate (up to 200) exit code 1 says that the answers of Pointsman took longer than is promised.
+    """
+    load = Load(events, warm_up, connections, clients, rate)
     names = [name for name in PIPELINES if name in only]
-    found = uvloop.run(measure(names, rounds, sync, events, connections, clients, warm_up))
+    found = uvloop.run(measure(names, rounds, sync, load))
     medians, by_round = {name: median(each) for name, each in found.items()}, ratios(found)
     if output == "json":
-        told = {"sync": sync, "cpus": os.cpu_count(), "medians": medians, "rounds": found, "ratios": by_round}
+        told = {
+            "sync": sync,
+            "rate": rate,
+            "cpus": os.cpu_count(),
+            "medians": medians,
+            "rounds": found,
+            "ratios": by_round,
+        }
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     else:
         show(medians, by_round, sync)
+    slow = [name for name, one in medians.items() if name != "floor" and one.answer_p99 > PROMISED_P99]
+    if 0 < rate <= PROMISED_RATE and slow:
+        raise click.ClickException(f"answers took longer than {PROMISED_P99:g} ms (p99): {', '.join(slow)}")
 
 
 if __name__ == "__main__":
