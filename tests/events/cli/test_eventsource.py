@@ -171,6 +171,30 @@ async def test_a_rolling_update_under_traffic_refuses_and_loses_nothing(
     assert all(line["pod"] == "pod-two" and line["source"] == "default/forge" for line in received)
 
 
+async def test_replicas_that_get_the_same_delivery_store_one_event_and_end_in_time(
+    tmp_path: Path, bus: Server, pods: list[PodProcess]
+) -> None:
+    await bus.start()
+    port, admin = free_port(), free_port()
+    mount(tmp_path / "secrets", "github", {"token": KEY})
+    write_files(tmp_path, source({"github": {"push": github(port)}}), bus.address)
+    pods += [start("eventsource", tmp_path, host=host, port=admin, name=host) for host in HOSTS]
+    await asyncio.gather(*map(ready, pods))
+    statuses = []
+    async with aiohttp.ClientSession() as session:
+        for host in HOSTS:
+            async with session.post(f"http://{host}:{port}/push", **request(7, KEY)) as answer:
+                statuses.append((await answer.json())["status"])
+    assert statuses == ["stored", "duplicate"]
+    assert len(await stored(bus)) == 1
+    labels = 'eventsource_name="forge",namespace="default"'
+    assert f"argo_events_event_service_running_total{{{labels}}} 1.0" in (await pods[0].ask("/metrics"))[1]
+    for pod in pods:
+        pod.end()
+    for code, seconds in await asyncio.gather(*(asyncio.to_thread(pod.ended) for pod in pods)):
+        assert (code, seconds < 15) == (0, True)
+
+
 async def test_a_secret_that_is_rotated_under_traffic_refuses_nothing(
     tmp_path: Path, bus: Server, pods: list[PodProcess]
 ) -> None:
