@@ -91,9 +91,9 @@ class LedgerLog:
         """What the server says of the stream."""
         return await self.api.call(f"STREAM.INFO.{self.stream}")
 
-    async def end(self) -> int:
-        """The place of the last message of the log; 0 when it is empty."""
-        found = await self.api.message(self.stream, {"last_by_subj": self.log})
+    async def end(self, subject: str = "") -> int:
+        """The place of the last message of the log (or of another subject); 0 when it is empty."""
+        found = await self.api.message(self.stream, {"last_by_subj": subject or self.log})
         return 0 if found is None else found.sequence
 
     # -- writing -------------------------------------------------------------------------------------------------------

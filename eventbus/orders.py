@@ -70,11 +70,12 @@ async def carry_out(ledger: ReplicatedLedger, orders: LedgerLog, done: int) -> N
         while True:
             announced.clear()
             try:
-                async for batch in orders.records(done, orders.orders):
-                    for record in batch:
-                        order = _read(record.data)
-                        await ledger.obey(record.sequence, held=order.held, again=order.again)
-                        done = record.sequence
+                if await orders.end(orders.orders) > done:
+                    async for batch in orders.records(done, orders.orders):
+                        for record in batch:
+                            order = _read(record.data)
+                            await ledger.obey(record.sequence, held=order.held, again=order.again)
+                            done = record.sequence
             except Unavailable as error:
                 log.info("orders cannot be read now: %s", error)
             try:

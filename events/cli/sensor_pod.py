@@ -75,6 +75,7 @@ class SensorPod:
         self._owner = owner
         self._ended = asyncio.Event()
         self._trouble = "it has not started yet"
+        self._told = ""
         self._process: SensorProcess | None = None
         self._active = _ACTIVE.labels(self._id)
         self._active.set(0)
@@ -182,13 +183,14 @@ class SensorPod:
                 await control.ensure_stream()
                 info = await control.stream_info()
                 await copy.log.ensure(int(info["config"].get("num_replicas") or 1) if info else 1)
+                self._trouble = "its ledger is being replayed"
             await copy.catch_up()
         except (Unavailable, Refused) as error:
-            if str(error) != self._trouble:
+            if str(error) != self._told:
                 log.warning("the ledger cannot be followed", error=str(error))
-            self._trouble = str(error)
+            self._told = self._trouble = str(error)
             return False
-        self._trouble = ""
+        self._told = self._trouble = ""
         return True
 
     # -- at work ---------------------------------------------------------------------------------------------------------
