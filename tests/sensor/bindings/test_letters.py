@@ -265,3 +265,30 @@ async def test_an_event_that_was_counted_before_a_restart_counts_once_and_none_i
             await until(lambda: any(c.sequence for c in read_checkpoints(tmp_path)))
             await asyncio.sleep(0.3)
     assert [c.lost for c in read_checkpoints(tmp_path)] == [0]
+
+
+async def test_an_event_that_ended_the_process_each_time_is_a_dead_letter_and_its_neighbour_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "DRAIN", 0.1)
+    cluster = Moody(main="true")
+    cluster.always = Unavailable("away", retry_after=60.0)
+    source = ClusterBindings(cluster)
+    async with temporary_bus(tmp_path) as bus:
+        async with (
+            receiver(bus, ClusterGate(cluster), EndpointSettings(wait=0.1)) as address,
+            dispatcher(tmp_path, bus, source, cluster),
+        ):
+            run = Running(tmp_path, address)
+            await run.deliver("one")
+            await run.deliver("two")
+            await until(lambda: run.outcomes() == {"main": "pending"})
+        async with ledger.open_ledger(tmp_path) as opened:
+            for _ in range(2):
+                await opened.begin("/WorkflowEventBinding", ["1"])
+        cluster.always = None
+        async with dispatcher(tmp_path, bus, source, cluster):
+            await until(lambda: bool(run.letters()) and len(cluster.all("Workflow")) == 1)
+            assert [one.reason for one in run.letters()] == ["Poison"]
+            await run.retry()
+            await until(lambda: len(cluster.all("Workflow")) == 2)
