@@ -16,7 +16,7 @@ from eventbus import subjects
 from eventbus.interface import State
 from eventbus.jetstream import JetStreamBus
 from eventbus.lease import Lease
-from events.errors import Superseded
+from events.errors import PointsmanError, Superseded
 from events.models.eventsource import EventSource
 from events.secrets import Vault
 from eventsource.hooks.running import SPREAD, run_hooks
@@ -27,6 +27,9 @@ __all__ = ["BusStore", "looking_after_hooks"]
 log = structlog.get_logger("hooks")
 
 BUCKET = "pointsman_hooks"
+_PAUSE = 60.0
+
+Report = Callable[[list[dict[str, Any]]], None]
 
 
 class BusStore:
@@ -59,7 +62,7 @@ async def looking_after_hooks(
     *,
     owner: str,
     recents: Recents,
-    report: Callable[[list[dict[str, Any]]], None],
+    report: Report,
 ) -> AsyncIterator[None]:
     """For as long as this is entered. ``owner`` names the pod; see ``run_hooks`` for the others."""
     lease = Lease(bus, subjects.key("hooks", namespace, source.metadata.name), owner)
@@ -73,7 +76,7 @@ async def looking_after_hooks(
         has=recents.has,
         spread=SPREAD,
     )
-    tasks = [asyncio.create_task(_guarded(one)) for one in (_hold(lease), work)]
+    tasks = [asyncio.create_task(_guarded(one)) for one in (_hold(lease, report), work)]
     try:
         yield
     finally:
@@ -83,14 +86,19 @@ async def looking_after_hooks(
         await lease.release()
 
 
-async def _hold(lease: Lease) -> None:
-    """Have the lease, or wait for it."""
+async def _hold(lease: Lease, report: Report) -> None:
+    """Have the lease, or wait for it; a bus that does not let us have it is told, and asked again."""
     while True:
-        await lease.acquire()
         try:
+            await lease.acquire()
             await lease.keep()
         except Superseded as error:
             log.info("another pod looks after the hooks", error=str(error))
+        except PointsmanError as error:
+            text = f"the bus lets nobody have the lease: {error}"
+            log.warning("hooks are not looked after", error=text)
+            report([{"event": "", "target": "", "url": "", "state": "failing", "message": text}])
+            await asyncio.sleep(_PAUSE)
 
 
 async def _guarded(work: Any) -> None:

@@ -207,6 +207,10 @@ class Forge(Generic[C]):
         """Ask for a delivery again."""
         raise NotImplementedError
 
+    def lasting(self, target: Target) -> str:
+        """Why the hooks of this target stay when all others of the EventSource are deleted; empty: they do not."""
+        return ""
+
     def explain(self, wish: Desired, error: Refused) -> Refused:
         """The same refusal, with what a user should know about it."""
         return error

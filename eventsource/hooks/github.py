@@ -29,7 +29,10 @@ _MOST_READ = 1_000
 
 @register("github")
 class GitHub(Forge[GitHubConfig]):
-    """Hooks are changed with PATCH and all their configuration: without its secret GitHub would remove it."""
+    """Hooks are changed with PATCH and all their configuration: without its secret GitHub would remove it.
+
+    ``active`` and ``contentType`` that the manifest does not give decide how a hook is made, as in the reference, and are left as they are then.
+    """
 
     kind = "github"
     redelivers: ClassVar[bool] = True
@@ -67,16 +70,16 @@ class GitHub(Forge[GitHubConfig]):
     def wanted(self) -> list[Desired]:
         """A hook for each repository or organization, or the one of the App."""
         config = self.config
-        fields: dict[str, str | bool] = {
-            "content_type": config.content_type or "form",
-            "insecure_ssl": "1" if config.insecure else "0",
-        }
+        fields: dict[str, str | bool] = {"insecure_ssl": "1" if config.insecure else "0"}
+        if config.content_type:
+            fields["content_type"] = config.content_type
         if self._is_app:
             assert config.github_app is not None
             # Which events the App gets is set in its settings, and cannot be set here.
             target = Target("app", str(config.github_app.app_id))
             return [Desired(target, self.url, frozenset(), fields, self.sealed(), event=self.event)]
-        fields["active"] = config.active
+        if "active" in config.model_fields_set:  # else a hook that somebody has switched on would be switched off
+            fields["active"] = config.active
         events = frozenset(("*",) if "*" in config.events else config.events)
         return [
             Desired(target, self.url, events, fields, self.sealed(), event=self.event) for target in targets(config)
@@ -109,10 +112,8 @@ class GitHub(Forge[GitHubConfig]):
         )
 
     def body(self, wish: Desired) -> Mapping[str, Any]:
-        """What is sent to create or update it."""
+        """What is sent to create it."""
         config = {name: value for name, value in wish.fields.items() if name != "active"}
-        if not self.config.content_type:
-            del config["content_type"]  # GitHub has its own default
         if wish.secret is not None:
             config["secret"] = wish.secret.text
         whole = {"config": {**config, "url": wish.url}, "events": sorted(wish.events), "active": self.config.active}
@@ -146,22 +147,23 @@ class GitHub(Forge[GitHubConfig]):
         """Make a hook."""
         if wish.target.kind != "app":
             return await super().create(wish)
-        hook = Existing(wish.target, "app", self.url, frozenset(), wish.fields, has_secret=wish.secret is not None)
-        await self.update(hook, wish)
-        return hook
+        await self.client.call("PATCH", "/app/hook/config", body=self.body(wish)["config"])
+        return Existing(wish.target, "app", self.url, frozenset(), wish.fields, has_secret=wish.secret is not None)
 
     async def update(self, hook: Existing, wish: Desired) -> None:
         """Change a hook to what is wished."""
+        body = self.body(wish)
+        config = {"content_type": hook.fields["content_type"], **body["config"]}
         if hook.target.kind == "app":
-            await self.client.call("PATCH", "/app/hook/config", body=self.body(wish)["config"])
+            await self.client.call("PATCH", "/app/hook/config", body=config)
         else:
-            await super().update(hook, wish)
+            active = {name: value for name, value in wish.fields.items() if name == "active"}
+            changed = {"config": config, "events": body["events"], **active}
+            await self.client.call("PATCH", self.hook_path(hook), body=changed)
 
-    async def delete(self, hook: Existing) -> None:
-        """Delete a hook. The one of an App cannot be deleted."""
-        if hook.target.kind == "app":
-            raise Refused("the hook of an App cannot be deleted", hint="switch it off in the settings of the App")
-        await super().delete(hook)
+    def lasting(self, target: Target) -> str:
+        """The hook of an App cannot be deleted."""
+        return "switch it off in the settings of the App" if target.kind == "app" else ""
 
     # -- deliveries ------------------------------------------------------------------------------------------------------
 
@@ -172,11 +174,20 @@ class GitHub(Forge[GitHubConfig]):
         """With the time of the last delivery, from the log."""
         entries = (await self.client.call("GET", self._log_path(hook), query={"per_page": "1"})).json
         last = _delivery(entries[0]) if isinstance(entries, list) and entries else None
+        if hook.target.kind == "app" and (lacking := await self._lacking()):
+            text = f"the App is not subscribed to {', '.join(lacking)}: choose that in its settings"
+            return Health(None if last is None else last.at, failing=True, message=text)
         if last is None:
             return hook.health
         failing = not 200 <= last.status < 300
         message = f"the last delivery was answered with {last.status or 'nothing'}" if failing else ""
         return Health(last.at, failing, message=message)
+
+    async def _lacking(self) -> list[str]:
+        """Events that the manifest names and the App does not get."""
+        app = (await self.client.call("GET", "/app")).json
+        events = app.get("events") if isinstance(app, dict) else None
+        return sorted({*self.config.events} - {"*"} - {str(event) for event in events or ()})
 
     async def missed(self, hook: Existing, since: float) -> list[Missed]:
         """Failed deliveries since then that no later attempt delivered. https://docs.github.com/en/webhooks/using-webhooks"""

@@ -137,7 +137,10 @@ class Reconciler:
                 return hook.url == url
 
             for target in targets:
-                results += await self._delete(forge, target, is_ours, record)
+                if reason := forge.lasting(target):
+                    results.append(Result(forge.event, str(target), forge.url, "kept", reason))
+                else:
+                    results += await self._delete(forge, target, is_ours, record)
         await self._memory.save(self.name, record)
         return results
 
@@ -197,8 +200,8 @@ class Reconciler:
         by_instance = {forge.instance: forge for forge in self.forges}
         for instance, target, identifier, url in record.left_over(wanted):
             forge = by_instance.get(instance)
-            if forge is None:
-                continue  # there are no credentials any more
+            if forge is None or forge.lasting(target):
+                continue  # there are no credentials any more, or it cannot be done
 
             def is_it(hook: Existing, identifier: str = identifier, url: str = url) -> bool:
                 return hook.id == identifier and hook.url == url

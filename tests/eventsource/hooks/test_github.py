@@ -77,6 +77,30 @@ async def test_what_differs_is_changed_in_place(change: dict[str, Any], config: 
     assert [call.method for call in fake.writes] == ["PATCH"]
 
 
+async def test_what_the_manifest_does_not_say_stays_also_when_something_else_is_changed() -> None:
+    fake = forge()
+    there = {"url": URL, "content_type": "json", "insecure_ssl": "1"}
+    fake.hooks["repos/o/r"] = [hook(active=True, config=there)]
+    work = reconciler(github(fake, active=None, insecure=True))
+    assert (await work.run())[0].state == "kept"
+
+    await reconciler(github(fake, active=None)).run()
+    (changed,) = fake.hooks["repos/o/r"]
+    assert (changed["active"], changed["config"]["content_type"], changed["config"]["insecure_ssl"]) == (
+        True,
+        "json",
+        "0",
+    )
+
+
+async def test_without_active_a_hook_is_made_inactive() -> None:
+    """As in the reference."""
+    fake = forge()
+    await reconciler(github(fake, active=None)).run()
+
+    assert fake.hooks["repos/o/r"][0]["active"] is False
+
+
 async def test_a_secret_is_sent_once_followed_and_taken_away() -> None:
     fake, store, seen = forge(), Store(), []
     fake.hooks["repos/o/r"] = [hook()]
@@ -155,6 +179,25 @@ async def test_the_hook_of_an_app_that_somebody_uses_is_left_alone() -> None:
 
     assert (result.state, fake.writes) == ("refused", [])
     assert "https://other.example/" in result.message
+
+
+async def test_the_hook_of_an_app_stays_when_the_eventsource_goes() -> None:
+    fake = with_app()
+    work = reconciler(github(fake, **app(webhook=True), deleteHookOnFinish=True))
+    await work.run()
+    (result,) = await work.delete(work.forges)
+
+    assert result.well
+    assert "settings of the App" in result.message
+    assert fake.app_hook["url"] == URL
+
+
+@pytest.mark.parametrize(("events", "failing"), [(["push"], False), (["push", "issues"], True), (["*"], False)])
+async def test_events_that_an_app_does_not_get_are_told(events: list[str], failing: bool) -> None:
+    forge = github(with_app(), **{**app(webhook=True), "events": events})
+    health = await forge.health(Existing(Target("app", "7"), "app", URL, frozenset()))
+
+    assert (health.failing, "issues" in health.message) == (failing, failing)
 
 
 # -- deliveries that failed ---------------------------------------------------------------------------------------------
