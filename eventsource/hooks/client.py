@@ -158,7 +158,8 @@ class Client:
     ) -> list[Any]:
         """All items of a list, of all its pages. ``read`` takes a page apart."""
         found: list[Any] = []
-        following: Mapping[str, str] | None = query or {}
+        following: Mapping[str, str] = query or {}
+        read_already: list[Mapping[str, str]] = []
         for _ in range(_MOST_PAGES):
             page = read(await self.call("GET", path, query=following))
             if page.next is not None or found or len(page.items) >= _SHORT:
@@ -166,6 +167,9 @@ class Client:
             found += page.items
             if page.next is None or page.next == following:
                 return found
+            read_already.append(following)
+            if page.next in read_already:
+                raise Unavailable(f"the pages of the list at {path} go round in a circle")
             following = page.next
         raise Unavailable(f"the list at {path} has more than {_MOST_PAGES} pages")
 

@@ -123,12 +123,13 @@ def plan(
     ``known``: of hooks, by target and id, the fingerprint of the secret that we set last. Hooks with a URL that nobody desires
     are not mentioned.
     """
-    ours: dict[tuple[Target, str], list[Existing]] = defaultdict(list)
+    # By id: a hook is told twice when the pages of a list move while they are read.
+    ours: dict[tuple[Target, str], dict[str, Existing]] = defaultdict(dict)
     for hook in existing:
-        ours[hook.target, hook.url].append(hook)
+        ours[hook.target, hook.url][hook.id] = hook
     steps, surplus = [], []
     for wish in merged(desired):
-        hooks = sorted(ours[wish.target, wish.url], key=lambda hook: hook.age)
+        hooks = sorted(ours[wish.target, wish.url].values(), key=lambda hook: hook.age)
         if not hooks:
             steps.append(Step("create", wish.target, wish.url, "there is none", wish))
             continue

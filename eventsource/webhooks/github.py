@@ -118,6 +118,15 @@ class GitHub(Webhook[GitHubConfig]):
             findings.append(Finding("error", path, "githubBaseURL and githubUploadURL must be given together"))
         return findings
 
+    @classmethod
+    def advise(cls, config: GitHubConfig, path: str = "") -> list[Finding]:
+        """What the reference lets pass although nothing comes of it."""
+        findings = super().advise(config, path)
+        if config.registers_hooks and not config.active and "active" not in config.model_fields_set:
+            text = "is not given: a hook that is made for this event is switched off, as in Argo Events"
+            findings.append(Finding("warning", f"{path}.active", text, "write active: true"))
+        return findings
+
     def verify(self, delivery: Delivery, now: int) -> None:
         """Check what the sender proved itself with. Raises Rejected(401)."""
         if self.secret is not None:

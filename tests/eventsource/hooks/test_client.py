@@ -136,6 +136,15 @@ async def test_a_list_without_an_end_is_given_up() -> None:
         await Client(send, API, credentials, now=lambda: forge.now).items("/hooks")
 
 
+async def test_pages_that_go_round_in_a_circle_are_given_up_at_once() -> None:
+    turns = [answer(200, [n], link=f'<{API}/hooks?page={n}>; rel="next"') for n in (2, 1, 2)]
+    forge = Scripted(*turns)
+
+    with pytest.raises(Unavailable, match="circle"):
+        await forge.client().items("/hooks", {"page": "1"})
+    assert len(forge.calls) == 2
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"", b"{", b"[" * 100_000])
 async def test_what_is_no_json_is_unavailable(body: bytes) -> None:
     with pytest.raises(Unavailable, match="no JSON"):

@@ -52,6 +52,11 @@ def test_of_several_with_our_url_the_oldest_stays_and_goes_last() -> None:
     assert steps([wish("push")], there) == [("update", "9"), ("delete", "10"), ("delete", "11")]
 
 
+def test_a_hook_that_is_told_twice_is_one() -> None:
+    """As when something is deleted at the forge between two pages of a list."""
+    assert steps([wish("push")], [hook("9", "push"), hook("9", "push")]) == [("keep", "9")]
+
+
 def test_hooks_of_others_are_not_mentioned() -> None:
     assert steps([], [hook("1", "push"), hook("2", "push", url=f"{URL}/")]) == []
 

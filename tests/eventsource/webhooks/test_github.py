@@ -5,6 +5,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from events.errors import Rejected
+from events.models.base import parse
+from eventsource.webhooks.github import GitHub, GitHubConfig
 from tests.eventsource.suite import ForgeContract, delivery, listener, sha256, sources
 
 CONFIG = {
@@ -116,3 +118,14 @@ def test_of_the_hook_of_an_app_only_what_is_named_is_kept(
 def test_a_delivery_of_an_app_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(Rejected):
         listener("github", {**APP, "organizations": ["octo"]}).receive(delivery(b"{", JSON))
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [({}, True), ({"active": False}, False), ({"active": True}, False), ({"apiToken": None}, False)],
+)
+def test_a_hook_that_would_be_made_switched_off_is_told(config: dict[str, Any], told: bool) -> None:
+    context = {"endpoint": "/h", "port": "12000", "url": "https://events.example"}
+    whole = {"webhook": context, "events": ["push"], "apiToken": {"name": "n", "key": "k"}, **config}
+    findings = GitHub.advise(parse(GitHubConfig, whole), "spec")
+    assert ("spec.active" in [finding.path for finding in findings]) is told
