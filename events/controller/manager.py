@@ -53,7 +53,7 @@ class Manager:
     ) -> None:
         self._control = control
         self._stores = stores
-        self._reconciler = reconciler
+        self.reconciler = reconciler
         self._scope = scope
         self._workers = workers
         self._queue = Queue()
@@ -139,7 +139,7 @@ class Manager:
         if obj["kind"] == "Namespace":
             self._scope.found.discard(obj["metadata"]["name"])
         elif self._stores[obj["kind"]].drop(obj):
-            self._reconciler.children.forget(key_of(obj))
+            self.reconciler.children.forget(key_of(obj))
             self._follow(obj, None)
 
     def _follow(self, obj: Object, before: Object | None) -> None:
@@ -189,7 +189,7 @@ class Manager:
         store = self._stores[key.kind]
         before = store.get(key)
         try:
-            return await self._reconciler.reconcile(key, self._queue.failures(key))
+            return await self.reconciler.reconcile(key, self._queue.failures(key))
         finally:
             after = store.get(key)
             if (
