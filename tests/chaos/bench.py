@@ -115,11 +115,11 @@ async def bench(
     path: str = "/push",
     start: bool = True,
 ) -> AsyncIterator[Bench]:
-    """Everything runs (unless ``start`` is false: all but ``up``); ``make(port)`` gives the manifests."""
+    """Everything runs (unless ``start`` is false: all but ``up``); ``make(port)`` gives the manifests; ``{port}`` in an option is that port."""
     port = free_port()
     target = RealTarget(run.folder / "target") if run.kube else Target(run.folder / "target")
     up = Up(
-        run.folder / "up", "--log-format", "json", "--log-level", "warning", *options,
+        run.folder / "up", "--log-format", "json", "--log-level", "warning", *(option.format(port=port) for option in options),
         kubeconfig=target.kubeconfig, patches=[*patches, *run.plants], environment=environment,
     )  # fmt: skip
     manifests.write(up.manifests, make(port))

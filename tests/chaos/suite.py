@@ -14,6 +14,7 @@ from tests.chaos.report import Report
 
 ROWS = (
     "kills",
+    "posts",
     "redelivery",
     "ambiguous",
     "collisions",

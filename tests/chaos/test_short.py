@@ -37,6 +37,10 @@ async def test_parts_that_are_killed_stopped_or_ended_lose_nothing_and_start_not
     await holds("kills")
 
 
+async def test_posted_events_lose_nothing_and_start_nothing_twice_when_parts_are_killed(holds: Holds) -> None:
+    await holds("posts")
+
+
 async def test_a_delivery_that_comes_many_times_starts_one_workflow(holds: Holds) -> None:
     await holds("redelivery")
 

@@ -150,6 +150,18 @@ def _early_ack(module: ModuleType, _: str) -> None:
     replace(module.SensorRunner, "_take", take)
 
 
+@patch("ack_a_post_before_its_bindings", "sensor.bindings.runner")
+def _early_ack_of_posts(module: ModuleType, _: str) -> None:
+    """A posted event is acknowledged before its bindings have run."""
+    old = module.BindingRunner._settle
+
+    async def settle(self: Any, posted: Any) -> None:
+        await posted.message.ack()
+        await old(self, posted)
+
+    replace(module.BindingRunner, "_settle", settle)
+
+
 @patch("filter_error_is_false", "sensor.dependencies")
 def _quiet_error(module: ModuleType, _: str) -> None:
     """A filter that fails is taken for one that said no."""

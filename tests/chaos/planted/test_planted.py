@@ -23,6 +23,7 @@ def size(row: str, **fields: Any) -> tuple[str, Any]:
 
 
 SENSOR_KILLS = size("kills", kills=2, rate=60.0, parts=("sensor",), delay=0.3)
+POST_KILLS = size("posts", kills=2, rate=60.0, parts=("sensor",), delay=0.3)
 
 UNSYNCED, LOST, TWICE, ACCEPTED = "left before the sync", "lost", "duplicate", r": 20\d$"
 FSYNC = size("fsync", answers=20)
@@ -45,6 +46,7 @@ FOUND_BY = {
     "drop_the_oldest": (size("backlog", events=1_000), LOST),
     "a_new_consumer_for_each_process": (SENSOR_KILLS, LOST),
     "ack_before_the_submission": (SENSOR_KILLS, LOST),
+    "ack_a_post_before_its_bindings": (POST_KILLS, "lost|unrecorded"),
     "filter_error_is_false": (REDELIVERY, "unrecorded"),
     "filters_pass_everything": (REDELIVERY, "wrong"),
     "drop_the_409_check": (size("collisions", events=5), "became dead letters"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from tests.chaos import checker, journal
-from tests.chaos.bench import Run, bench
+from tests.chaos.bench import Bench, Run, bench
 from tests.chaos.faults import PARTS, Striker, met
 from tests.chaos.generator import names
 from tests.chaos.journal import Record
@@ -29,10 +30,15 @@ TIERS = {"short": Size(8), "nightly": Size(200, longest_stop=20.0)}
 
 
 async def run(size: Size, run: Run) -> Report:
+    return await strike(size, run, bench(run))
+
+
+async def strike(size: Size, run: Run, opened: AbstractAsyncContextManager[Bench]) -> Report:
+    """Events come in all the time, and parts of what is ``opened`` are struck until enough strikes have met some under way."""
     report = run.report()
     kills, rate = run.kills or size.kills, run.rate or size.rate
     strikes_file = run.folder / "strikes.jsonl"
-    async with bench(run) as b, Striker(b, strikes_file, longest_stop=size.longest_stop, parts=size.parts) as striker:
+    async with opened as b, Striker(b, strikes_file, longest_stop=size.longest_stop, parts=size.parts) as striker:
         b.target.be(delay=size.delay)
         enough = asyncio.Event()
         ids = itertools.takewhile(lambda _: not enough.is_set(), names("push", 10**9))
