@@ -77,6 +77,7 @@ class SensorPod:
         self._trouble = "it has not started yet"
         self._told = ""
         self._process: SensorProcess | None = None
+        self._lease: Lease | None = None
         self._active = _ACTIVE.labels(self._id)
         self._active.set(0)
 
@@ -90,7 +91,11 @@ class SensorPod:
             return ["the bus is away"]
         if self._trouble:
             return [self._trouble]
-        return self._process.unready() if self._process is not None else []
+        if self._process is not None:
+            return self._process.unready()
+        # A pod that is ready promises that what comes from now on is read: by itself, or by the one for which it stands by.
+        stands_by = self._lease is not None and self._lease.holder not in ("", self._owner)
+        return [] if stands_by else ["no pod of this sensor works yet"]
 
     def hanging(self) -> list[str]:
         """An answer is proof enough."""
@@ -128,7 +133,7 @@ class SensorPod:
             copy = LedgerCopy(self._state.path, LedgerLog(control.api, *self._name))
             copy.open()
             try:
-                lease = Lease(control, subjects.durable(*self._name), self._owner)
+                lease = self._lease = Lease(control, subjects.durable(*self._name), self._owner)
                 while await self._stand_by(control, copy, lease):
                     await self._hold_lease(control, copy, lease)
             finally:
