@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.support.bed import Bed, Space
+from tests.support.forges.gitlab import FakeGitLab
 from tests.support.kube import needs_control_plane
 from tests.support.kubelet import needs_namespaces
-from tests.support.up import ROOT, eventually
+from tests.support.up import ROOT, eventually, pointsman
 
 pytestmark = [needs_control_plane, needs_namespaces, pytest.mark.kube, pytest.mark.timeout(300)]
 
@@ -29,19 +29,26 @@ def everything(space: Space) -> set[str]:
     return set(space.kubectl("get", ",".join(kind for kind in kinds if kind not in told), "-o", "name").split())
 
 
-def test_the_guides_manifests_start_one_workflow_for_a_delivery_and_leave_nothing_behind(installed: Bed) -> None:
+async def test_the_guides_manifests_start_one_workflow_for_a_delivery_and_leave_nothing_behind(installed: Bed) -> None:
     space = Space(installed.server, installed.node, "default")
+    gitlab = FakeGitLab(hooks={"projects/cmp/al-cloud": []})
+    async with gitlab.serve(host=space.host) as url:
+        guide = GUIDE.read_text().replace("http://10.121.218.82:6080", url)
+        await asyncio.to_thread(follow, guide, space, gitlab)
+
+
+def follow(guide: str, space: Space, gitlab: FakeGitLab) -> None:
+    """From nothing to a Workflow, and back to nothing."""
     space.kubectl("label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted")
-    space.apply(SECRET, TEMPLATE)
-    rights = subprocess.run(
-        [sys.executable, "-m", "events", "rbac", GUIDE], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    space.apply(rights)
+    rights = pointsman("rbac", str(GUIDE), cwd=ROOT).stdout
+    space.apply(SECRET, TEMPLATE, rights)
     before = everything(space)
     try:
-        space.kubectl("apply", "-f", GUIDE)
-        space.rolled_out("deployment/default-eventsource", 90)
-        space.rolled_out("deployment/default-sensor", 90)
+        space.apply(guide)
+        space.rolled_out("deployment/default-eventsource")
+        space.rolled_out("deployment/default-sensor")
+        [hook] = eventually(lambda: gitlab.hooks["projects/cmp/al-cloud"])
+        assert (hook["url"], hook["merge_requests_events"]) == ("http://172.11.0.6:32168/push", True)
 
         assert posted(space) == posted(space) == 200  # the second time is a redelivery
         [workflow] = eventually(lambda: space.find("workflows"))
@@ -52,8 +59,9 @@ def test_the_guides_manifests_start_one_workflow_for_a_delivery_and_leave_nothin
     finally:
         print(space.story())
 
-    space.kubectl("delete", "-f", GUIDE, "--timeout=90s")
+    space.kubectl("delete", "-f", "-", "--timeout=90s", stdin=guide)
     eventually(lambda: everything(space) == before, 60)
+    assert gitlab.hooks["projects/cmp/al-cloud"] == []
 
 
 def posted(space: Space) -> int:

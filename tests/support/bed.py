@@ -74,6 +74,11 @@ class Space:
                 return int(status["containerID"].partition("//")[2])
         return 0
 
+    @property
+    def host(self) -> str:
+        """The address of this machine for pods."""
+        return f"{self.server.network}.1.1"
+
     def story(self) -> str:
         """What is there and what the containers printed: for the report of a test that failed."""
         logs = [
