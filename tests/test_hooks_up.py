@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -34,6 +35,7 @@ spec:
       githubBaseURL: {url}/api/v3
       githubUploadURL: {url}/api/v3
       deleteHookOnFinish: true
+      redeliverMissed: true
 """
 
 
@@ -130,6 +132,23 @@ async def test_a_hook_goes_with_its_source_and_stays_when_up_ends(tmp_path: Path
         await until(lambda: len(fake.calls) > looks)
         await asyncio.sleep(0.5)
     assert len(fake.writes) == changes, "after a restart nothing is changed: what was set is remembered"
+
+
+async def test_what_was_sent_while_up_was_away_is_asked_for_again(tmp_path: Path, fake: GitHub) -> None:
+    stage = Stage(tmp_path, fake.url)
+    async with up_with(stage, "--register-hooks"):
+        await until(lambda: fake.ours)
+    moment = datetime.now(UTC).isoformat()
+    attempts = [("lost", 502), ("sent-again", 200), ("sent-again", 502), ("well", 200), ("no-answer", 0)]
+    log = [
+        {"id": number, "guid": guid, "delivered_at": moment, "status_code": status}
+        for number, (guid, status) in enumerate(attempts)
+    ]
+    fake.deliveries[fake.ours[0]["id"]] = log
+    async with up_with(stage, "--register-hooks"):
+        await until(lambda: len(fake.attempts) == 2)
+        await asyncio.sleep(0.5)
+    assert sorted(log[number]["guid"] for number in fake.attempts) == ["lost", "no-answer"]
 
 
 async def test_without_the_option_nothing_is_asked_of_the_forge_and_a_warning_says_so(
