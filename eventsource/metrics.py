@@ -59,6 +59,7 @@ class _Kept:
     def open(self, folder: Path) -> None:
         """Keep them there. Raises Unavailable."""
         self._counts = counts.Counts(folder, _mend)
+        self._known = Totals()
 
     def cell(self, *name: str) -> Cell:
         """A counter."""

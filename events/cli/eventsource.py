@@ -28,9 +28,11 @@ from events.cli.incluster import PodOptions, pod_options, read_bus, read_object,
 from events.cli.pod_hooks import looking_after_hooks
 from events.cli.quantities import read_size
 from events.cli.source_pod import SourcePod
+from events.cli.state import StateFolder
 from events.cli.tuning import collect_rarely
 from events.errors import PointsmanError, Refused, Unavailable
 from events.models.eventsource import EventSource
+from eventsource import metrics as delivery_metrics
 from eventsource.hooks.running import hold_secrets
 
 __all__ = ["command", "serve"]
@@ -87,6 +89,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
         stack.callback(REGISTRY.unregister, measured)
         with contextlib.suppress(Unavailable, Refused):  # then the forwarder makes it, and tells
             await bus.ensure_stream()
+        delivery_metrics.survive(StateFolder(options.state).deliveries)
         pod = SourcePod(source, namespace, mounts, bus, host=options.host, taken=options.port)
         hold_secrets([source], mounts.vault, {}, namespace=namespace)
         await pod.take_up()
