@@ -22,6 +22,14 @@ class Report:
         if not holds:
             self.failures.append(otherwise)
 
+    def take_in(self, other: Report) -> None:
+        """Add the counts and failures of a part that had a seed of its own."""
+        for name, value in other.figures.items():
+            before = self.figures.get(name)
+            summed = type(before) is int and type(value) is int
+            self.figures[name] = before + value if summed else value
+        self.failures += [f"seed {other.seed}: {failure}" for failure in other.failures]
+
     def __str__(self) -> str:
         verdict = f"SKIPPED, {self.skipped}" if self.skipped else "FAILS" if self.failures else "HOLDS"
         lines = [f"{self.row}: {verdict}  (seed {self.seed}, {self.seconds:.0f} s)"]

@@ -18,7 +18,7 @@ from tests.chaos import checker
 from tests.chaos.bench import Bench, Run, bench
 from tests.chaos.generator import FIRES, names
 from tests.chaos.manifests import BUS, KEY, Manifest, http, log, sensor, source, workflow, write
-from tests.chaos.report import Report
+from tests.chaos.report import Report, bound
 from tests.chaos.system import SHORT_WAITS, signal_to, until
 from tests.support.up import ROOT
 
@@ -67,7 +67,10 @@ async def run(size: Size, run: Run) -> Report:
     hits: set[str] = set()
     for number in range(size.seeds):
         part = Run(run.row, run.folder / str(number), run.seed + number, run.plants)
-        hits |= await _round(size, part, report)
+        found = part.report()
+        hits |= await _round(size, part, found)
+        report.take_in(found)
+    report.figures["loss_rate"] = bound(report.figures["lost"], report.figures["accepted"])
     report.figures |= {"seeds": size.seeds, "points": len(placed()), "hit": len(hits)}
     report.expect(len(hits) >= LEAST, f"only {len(hits)} points were hit")
     report.expect(hits >= placed(), f"never hit: {', '.join(sorted(placed() - hits))}")
@@ -137,7 +140,7 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
             await asyncio.gather(*tasks, return_exceptions=True)
         await _come_to_rest(b)
         findings = await b.check(report)
-        report.figures["crashes"] = report.figures.get("crashes", 0) + len(hit(once))
+        report.figures["crashes"] = len(hit(once))
         report.expect(findings.accepted > 100, "hardly anything was accepted")
         _check_others(report, b)
     return hit(once)
