@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-import jwt
-
 from events.errors import SpecError, Unavailable
 from eventsource.hooks.client import Client
 
@@ -38,6 +36,8 @@ class AppTokens:
 
     async def as_app(self) -> Mapping[str, str]:
         """Raises SpecError when the key is none."""
+        import jwt  # takes a tenth of a second, and only Apps need it
+
         now = int(self._now())
         claims = {"iat": now - _SKEW, "exp": now + _LIFE, "iss": str(self._app)}
         try:
