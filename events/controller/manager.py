@@ -111,7 +111,9 @@ class Manager:
             metrics.QUEUED.set(len(self._queue))
 
     def _listed(self, selection: Selection, uids: frozenset[str]) -> None:
-        if selection.kind in self._stores:
+        if selection.kind == "Namespace":
+            self._scope.retain(uids)
+        else:
             gone = self._stores[selection.kind].retain(uids, lambda key: selection.namespace in ("", key.namespace))
             for obj in gone:
                 self._follow(obj, None)
@@ -121,7 +123,7 @@ class Manager:
 
     def _changed(self, obj: Object) -> None:
         if obj["kind"] == "Namespace":
-            self._scope.found.add(obj["metadata"]["name"])
+            self._scope.found[obj["metadata"]["name"]] = obj["metadata"]["uid"]
             self._add_namespace(obj["metadata"]["name"])
             return
         store = self._stores[obj["kind"]]
@@ -137,7 +139,7 @@ class Manager:
 
     def _gone(self, obj: Object) -> None:
         if obj["kind"] == "Namespace":
-            self._scope.found.discard(obj["metadata"]["name"])
+            self._scope.found.pop(obj["metadata"]["name"], None)
         elif self._stores[obj["kind"]].drop(obj):
             self.reconciler.children.forget(key_of(obj))
             self._follow(obj, None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -50,6 +51,7 @@ class Reconciler:
     settings: Settings
     recorder: Recorder
     lookups: Lookups
+    judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def reconcile(self, key: Key, failures: int = 0) -> bool:
         """Look at an object; False when there is something to wait for that nobody tells us of. Raises PointsmanError: look again later.
@@ -75,7 +77,7 @@ class Reconciler:
         bus_object = None if seen is None else seen.obj
         if bus_object is not None and not bus_object.get("status"):
             return True  # it was not looked at yet; that it was brings us back
-        judgement = self.judges[kind](obj, bus_object)
+        judgement = await self._judge(obj, bus_object)
         if judgement.deletes_hooks:
             obj = await self._kept(obj)
         known = await self.lookups.keys(namespace, judgement.references)
@@ -87,7 +89,7 @@ class Reconciler:
 
     async def _bus(self, obj: Json, failures: int) -> bool:
         obj = await self._kept(obj)
-        judgement = self.judges[names.EVENT_BUS](obj, None)
+        judgement = await self._judge(obj)
         certificate = ""
         if not judgement.errors and eventbus.is_native(obj):
             try:
@@ -98,6 +100,11 @@ class Reconciler:
                 raise
         await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings), failures)
         return True
+
+    async def _judge(self, obj: Json, bus: Json | None = None) -> Judgement:
+        """In a thread, one at a time: what is compiled may take long where somebody wants that, and the Lease must be renewed meanwhile."""
+        async with self.judging:
+            return await asyncio.to_thread(self.judges[obj["kind"]], obj, bus)
 
     async def _kept(self, obj: Json) -> Json:
         """The object with our finalizer."""
@@ -179,7 +186,7 @@ class Reconciler:
         return connected(*counts)
 
     async def _end_hooks(self, obj: Json) -> None:
-        judgement = self.judges[obj["kind"]](obj, None)
+        judgement = await self._judge(obj)
         if not judgement.deletes_hooks:
             return
         made = workload(obj, Bus(status.bus_of(obj)), judgement, self.settings)

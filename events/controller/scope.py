@@ -13,7 +13,8 @@ class Scope:
 
     namespaces: tuple[str, ...] = ()
     selector: str = ""
-    found: set[str] = field(default_factory=set)
+    found: dict[str, str] = field(default_factory=dict)
+    """The uid of each, by name."""
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -23,3 +24,7 @@ class Scope:
     def covers(self, namespace: str) -> bool:
         """Whether its objects are ours to look after."""
         return namespace in self.found if self.selector else not self.namespaces or namespace in self.namespaces
+
+    def retain(self, uids: frozenset[str]) -> None:
+        """Only these are there now."""
+        self.found = {name: uid for name, uid in self.found.items() if uid in uids}

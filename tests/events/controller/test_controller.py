@@ -12,6 +12,7 @@ import pytest
 from events.kube.control import Control
 from tests.support.controlled import World, bus, exotic_bus, running, said, sensor, settled, source, until
 from tests.support.kube import ApiServer, needs_control_plane, needs_kube
+from tests.support.pod_fields import ALLOWED, REFUSED
 
 pytestmark = [pytest.mark.kube, needs_kube, needs_control_plane]
 
@@ -424,3 +425,25 @@ async def test_an_object_that_is_nested_too_deeply_hides_no_other(world: World, 
         )
         await world.apply(sensor("other"))
         await world.condition("Sensor", "other", "Deployed", "True")
+
+
+async def test_none_of_the_forbidden_fields_gets_past_and_all_of_the_allowed_ones_make_pods(
+    world: World, control: Control
+) -> None:
+    refused = {f"refused-{n}": (path, template) for n, (path, template) in enumerate(REFUSED.items())}
+    assert len(refused) >= 30
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), *(source(name, template=template) for name, (_, template) in refused.items()))
+        await world.apply(*(sensor(f"allowed-{n}", template=template) for n, template in enumerate(ALLOWED)))
+
+        for name, (path, _) in refused.items():
+            assert path in (await world.condition("EventSource", name, "Deployed", "False"))["message"]
+        for n in range(len(ALLOWED)):
+            await world.condition("Sensor", f"allowed-{n}", "Deployed", "True")
+        deployments = await world.find("Deployment", "apps/v1")
+        assert {obj["metadata"]["name"] for obj in deployments} == {f"allowed-{n}-sensor" for n in range(len(ALLOWED))}
+
+        async def made() -> bool:
+            return len(await world.find("Pod", "v1")) == len(ALLOWED)
+
+        await until(made)  # the namespace enforces `restricted`
