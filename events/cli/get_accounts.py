@@ -110,15 +110,16 @@ def accounting(
     found = [a for a in tally.read_accounts(state) if _is_meant(a.sensor, name, namespace)]
     if name and not found:
         not_found("sensor with events", name)
-    lost = {one.sensor: one.lost for one in tally.read_checkpoints(state)}
+    checked = {one.sensor: one.lost for one in tally.read_checkpoints(state)}
+    lost = {a.sensor: checked.get(ALL if a.sensor.endswith(ALL) else a.sensor, 0) for a in found}
     if output in ("yaml", "json"):
-        objects([{**_figures(a), "lost": lost.get(a.sensor, 0)} for a in found], output, one=False)
+        objects([{**_figures(a), "lost": lost[a.sensor]} for a in found], output, one=False)
     elif output == "name":
         for account in found:
             click.echo(f"{account.sensor}/{account.trigger}")
     else:
         wide = output == "wide"
-        rows = [[str(v) for v in _figures(a).values()] + ([str(lost.get(a.sensor, 0))] if wide else []) for a in found]
+        rows = [[str(v) for v in _figures(a).values()] + ([str(lost[a.sensor])] if wide else []) for a in found]
         columns = ["SENSOR", "TRIGGER", "STORED", "SUBMITTED", "FILTERED", "DUPLICATE", "DEAD", "PENDING", "DIFFERENCE"]
         table(columns + (["LOST"] if wide else []), rows, headers=not no_headers, what="accounts")
 
