@@ -61,6 +61,8 @@ class SourceStatus(Status):
     """When the last event was stored."""
     last_error: str = ""
     """What went wrong last, in the words of the process."""
+    troubles: list[str] = []
+    """What is wrong now, in the words of the pods."""
 
 
 class SensorStatus(Status):
@@ -72,3 +74,5 @@ class SensorStatus(Status):
     """When a trigger was submitted last."""
     last_error: str = ""
     """What went wrong last, in the words of the process."""
+    troubles: list[str] = []
+    """What is wrong now, in the words of the pods."""
