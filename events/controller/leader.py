@@ -41,7 +41,7 @@ class Leader:
         duration: float = 15,
         deadline: float = 10,
         renew: float = 5,
-        retry: float = 2,
+        retry: float = 3,
     ) -> None:
         self._control = control
         self._where = (_API, "Lease", namespace, name)

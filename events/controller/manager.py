@@ -70,6 +70,11 @@ class Manager:
         """Whether all was listed."""
         return self._complete.is_set()
 
+    @property
+    def unlisted(self) -> list[str]:
+        """Kinds that were not listed yet."""
+        return sorted({kind for kind, _ in self._unlisted})
+
     async def run(self) -> None:
         """Observe and reconcile."""
         selections = self._selections()

@@ -49,7 +49,7 @@ class Controller:
         """Why it is not ready; a replica that waits for the lease is."""
         if self.manager is None:
             return "" if self.leader is not None else "starting"
-        return "" if self.manager.complete else "reading what there is in the cluster"
+        return "" if self.manager.complete else f"not listed yet: {', '.join(self.manager.unlisted)}"
 
     async def _work(self) -> None:
         stores = new_stores()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any
@@ -346,6 +347,20 @@ async def test_the_credentials_that_argo_events_made_are_kept_and_completed(worl
         await settled(controller)
 
         assert (await world.get("Secret", "eventbus-default-js-client-auth", "v1"))["data"] == before["data"]
+
+
+async def test_credentials_that_do_not_belong_together_are_made_anew(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus())
+        await world.condition("EventBus", "default", "Deployed", "True")
+        await settled(controller)
+        secret = await world.get("Secret", "eventbus-default-js-client-auth", "v1")
+        other = base64.b64encode(b"username: a\npassword: of-an-older-server\n").decode()
+        await world.admin.patch({**secret, "apiVersion": "v1", "kind": "Secret"}, {"data": {"client-auth": other}})
+        await world.apply(bus(maxPayload="2MB"))
+        await settled(controller)
+
+        assert (await world.get("Secret", "eventbus-default-js-client-auth", "v1"))["data"]["client-auth"] != other
 
 
 async def test_the_stored_events_stay_readable_when_the_passwords_are_made_anew(world: World, control: Control) -> None:
