@@ -39,7 +39,7 @@ class ControllerOptions:
     leader_election: bool = True
     metrics_port: int = 7777
     health_port: int = 8081
-    host: str = "0.0.0.0"  # noqa: S104 - probes and scrapes come from other pods
+    host: str = ""
     workers: int = 8
     context: str | None = None
 
@@ -66,7 +66,7 @@ class ControllerOptions:
     "--health-port", type=click.IntRange(0, 65535), default=8081, show_default=True,
     help="Port of /livez, /readyz and /healthz.",
 )  # fmt: skip
-@click.option("--host", default=ControllerOptions.host, show_default=True, help="Address of both ports.")
+@click.option("--host", default="", help="Address of both ports.  [default: all]")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Objects that are worked on at once."
 )

@@ -50,11 +50,10 @@ async def serve(health: int, scraped: int, unready: Callable[[], str], *, host: 
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A listening socket; without a host on all addresses, of both versions of IP where there are two."""
     try:
-        one.bind((host, port))
-    except OSError:
-        one.close()
-        raise InUse(f"port {port} is in use by another program") from None
-    return one
+        if not host and socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InUse(f"port {port} cannot be listened on: {error.strerror}") from None

@@ -158,6 +158,9 @@ class Reconciler:
             return False
         before = obj.get("status") or {}
         changes = {name: value for name, value in found.items() if before.get(name) != value}
+        for name in ("lastEvent", "lastSubmission"):  # the pod that saw the last one may be gone
+            if name in changes and changes[name] < str(before.get(name) or ""):
+                del changes[name]
         if changes:
             await self._patch_status(obj, changes)
         if error := changes.get("lastError"):

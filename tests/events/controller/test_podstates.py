@@ -82,9 +82,10 @@ async def test_the_status_tells_what_the_pods_say_once(world: World, control: Co
             "resourceVersion"
         ]
 
-        state["troubles"] = ["the bus is away"]
+        state |= {"troubles": ["the bus is away"], "lastEvent": "2025-12-31T00:00:00Z"}
         await states.ask(session)
-        assert (await world.get("Sensor", "build"))["status"]["troubles"] == ["the bus is away"]
+        told = (await world.get("Sensor", "build"))["status"]
+        assert (told["troubles"], told["lastEvent"]) == (["the bus is away"], "2026-01-01T00:00:00Z")
         state["troubles"] = []
         await states.ask(session)
         assert "troubles" not in (await world.get("Sensor", "build"))["status"]
