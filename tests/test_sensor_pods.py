@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import JetStreamBus, connect
 from tests.chaos.system import Target
 from tests.support.bus import Server
+from tests.support.mounts import mount
 from tests.support.nats import event, nats
 from tests.support.sensor_pods import Deployment, SensorPod, deployment
 from tests.support.sensor_pods import sensor as manifest
@@ -249,6 +251,22 @@ async def test_a_pod_waits_for_its_bus_and_says_so(tmp_path: Path, target: Targe
             pod.signal(signal.SIGTERM)
             assert await asyncio.to_thread(pod.ended) == 0
             await server.stop()
+
+
+async def test_the_buss_password_may_come_later(
+    bus: JetStreamBus, nats: EmbeddedNats, target: Target, tmp_path: Path
+) -> None:
+    right = nats.address("default", "default")
+    with deployment(tmp_path, manifest(), replace(right, password="wrong"), target.kubeconfig) as pods:
+        pod = pods.pod("only")
+        await until(lambda: pod.ask("/readyz")[0] == 503, 20, lambda: pod.log)
+        auth = f"username: {right.user}\npassword: {right.password}\n"
+        mount(tmp_path / "secrets", "bus-auth", {"client-auth": auth.encode()})
+        assert await active(pods) is pod
+        await bus.publish(event("one"))
+        await until(lambda: made(target)["one"] == 1)
+        [shown] = await asyncio.to_thread(pod.get, "events")
+        assert shown["data"] == {"body": {}}, "who asks in the pod reads the bus with the new password, too"
 
 
 async def test_a_sensor_that_cannot_run_is_not_ready_and_takes_nothing_over(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eventbus.interface import Address
+from tests.support.pods import write_files
 from tests.support.up import ROOT
 
 __all__ = ["Deployment", "SensorPod", "deployment", "sensor"]
@@ -103,11 +104,7 @@ class Deployment:
     def __init__(self, folder: Path, sensor: dict[str, Any], address: Address, kubeconfig: Path) -> None:
         self._folder = folder
         self.pods: list[SensorPod] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "object.json").write_text(json.dumps(sensor))
-        self.reach(address)
-        for name, value in (("username", address.user), ("password", address.password)):
-            assert value, name
+        write_files(folder, sensor, address)
         self._command = [sys.executable, "-P", "-m", "events", "sensor", "--port", "0", "--host", "127.0.0.1"]
         for option, path in (
             ("object", "object.json"),
@@ -122,15 +119,6 @@ class Deployment:
             "PYTHONPATH": str(ROOT),
             "POD_NAMESPACE": "default",
         }
-
-    def reach(self, address: Address) -> None:
-        """Where the bus is."""
-        access = {"name": "bus-access", "key": "client-auth"}
-        config = {"jetstream": {"url": address.url, "accessSecret": access}}
-        (self._folder / "bus.json").write_text(json.dumps({"name": "default", "ours": True, "config": config}))
-        secret = self._folder / "secrets" / "bus-access"
-        secret.mkdir(parents=True, exist_ok=True)
-        (secret / "client-auth").write_text(f"username: {address.user}\npassword: {address.password}\n")
 
     def pod(self, name: str, **environment: str) -> SensorPod:
         pod = SensorPod(name, self._folder, self._command, {**self._environment, **environment})
