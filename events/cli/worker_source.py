@@ -48,7 +48,8 @@ class _Serving:
         telling = asyncio.create_task(self._redelivered.run(), name="redeliveries")
         async with self._hooks:
             await self._ended.wait()
-        await self._server.drain(_DRAIN_SECONDS)
+            # The next process may tell the forges of a new secret only when nothing comes here any more.
+            await self._server.drain(_DRAIN_SECONDS)
         telling.cancel()
 
     async def drain(self) -> None:
