@@ -24,23 +24,21 @@ async def test_sources_sensors_and_secrets_change_under_traffic(ours: Space) -> 
     await run(ours.apply, PUSH.replace("replicas: 3", "replicas: 1"))
     for workload in ("github-eventsource", "ci-sensor"):
         await run(ours.rolled_out, f"deployment/{workload}")
-    async with Traffic(
-        f"http://{ours.address('github-eventsource-svc')}:12000/push", "open-sesame", rate=10
-    ) as traffic:
+    events = {"github": {"push": {"events": ["push", "release"]}}}
+    triggers = ours.find("sensors")[0]["spec"]["triggers"]
+    triggers[0]["template"]["argoWorkflow"]["source"]["resource"]["metadata"]["labels"] = {"generation": "second"}
+    url = f"http://{ours.address('github-eventsource-svc')}:12000/push"
+    async with Traffic(url, "open-sesame", rate=10) as traffic:
         await traffic.flows(10)
-
-        events = {"github": {"push": {"events": ["push", "release"]}}}
-        await run(changed, ours, "eventsource/github", events, "deployment/github-eventsource")
-        await traffic.flows(10)
-
-        triggers = ours.find("sensors")[0]["spec"]["triggers"]
-        triggers[0]["template"]["argoWorkflow"]["source"]["resource"]["metadata"]["labels"] = {"generation": "second"}
-        await run(changed, ours, "sensor/ci", {"triggers": triggers}, "deployment/ci-sensor")
+        await asyncio.gather(
+            run(changed, ours, "eventsource/github", events, "deployment/github-eventsource"),
+            run(changed, ours, "sensor/ci", {"triggers": triggers}, "deployment/ci-sensor"),
+        )
         await traffic.flows(10)
 
         both = {"webhook-secret": "simsalabim", "webhook-secret-previous": "open-sesame"}
         await run(ours.kubectl, "patch", "secret/github-secret", "-p", json.dumps({"stringData": both}))
-        await traffic.flows(40)
+        await traffic.flows(30)
         traffic.secret = "simsalabim"
         await traffic.flows(10)
 

@@ -68,7 +68,7 @@ class Faults:
     def _leader(self) -> str:
         lease = self._system.get("lease", "pointsman-controller")
         holder = (lease or {}).get("spec", {}).get("holderIdentity") or ""
-        names = [pod["metadata"]["name"] for pod in self._system.find("pods", CONTROLLER)]
+        names: list[str] = [pod["metadata"]["name"] for pod in self._system.find("pods", CONTROLLER)]
         return next((name for name in names if holder.startswith(name)), names[0])
 
     def _kill_controller(self, leading: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +95,10 @@ class Bed:
     node: Kubelet
 
     @contextmanager
-    def space(self, name: str = "") -> Iterator[Space]:
+    def space(self, labels: Mapping[str, str] | None = None) -> Iterator[Space]:
         """A new namespace, which enforces the Pod Security Standard ``restricted``. It is removed at the end."""
-        name = name or f"t{secrets.token_hex(3)}"
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        name = f"t{secrets.token_hex(3)}"
+        labels = {"pod-security.kubernetes.io/enforce": "restricted", **(labels or {})}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         self.server.kubectl("create", "-f", "-", stdin=json.dumps(namespace))
         space = Space(self.server, self.node, name)
