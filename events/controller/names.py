@@ -19,6 +19,7 @@ __all__ = [
     "Key",
     "bus_object",
     "bus_secrets",
+    "label_value",
     "labels",
     "owner_reference",
     "selector",
@@ -63,7 +64,7 @@ class Key(NamedTuple):
 def selector(kind: str, name: str) -> dict[str, str]:
     """The three labels of the reference that select the pods of an object; never changed, as selectors cannot be."""
     word = kind.lower()
-    return {"controller": f"{word}-controller", f"{word}-name": _label(name), "owner-name": _label(name)}
+    return {"controller": f"{word}-controller", f"{word}-name": label_value(name), "owner-name": label_value(name)}
 
 
 def labels(kind: str, name: str, inherited: dict[str, str] | None = None) -> dict[str, str]:
@@ -71,7 +72,7 @@ def labels(kind: str, name: str, inherited: dict[str, str] | None = None) -> dic
     return {**(inherited or {}), **selector(kind, name), MANAGED[0]: MANAGED[1]}
 
 
-def _label(name: str) -> str:
+def label_value(name: str) -> str:
     """A name as value of a label: as it is where it is short enough, else cut, with a hash that keeps it apart."""
     return name if len(name) <= _MAX_LABEL else f"{name[:52].rstrip('-.')}-{_digest(name)}"
 

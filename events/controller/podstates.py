@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
+import orjson
 import structlog
 
 from events.controller import names
@@ -57,7 +58,7 @@ class PodStates:
 
     async def ask(self, session: aiohttp.ClientSession) -> None:
         """Ask once."""
-        addresses = await self._addresses(set(self._manager.parents()))
+        addresses = await self._addresses(self._manager.parents())
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def one(key: Key, hosts: list[str]) -> None:
@@ -70,24 +71,26 @@ class PodStates:
             for key, hosts in addresses.items():
                 tasks.create_task(_logged(one(key, hosts)))
 
-    async def _addresses(self, wanted: set[Key]) -> dict[Key, list[str]]:
+    async def _addresses(self, keys: Iterable[Key]) -> dict[Key, list[str]]:
         found: dict[Key, list[str]] = defaultdict(list)
+        wanted = {(key.kind, key.namespace, names.label_value(key.name)): key for key in keys}
         if not wanted:
             return found
         ours = f"{names.MANAGED[0]}={names.MANAGED[1]}"
         for namespace in self._scope.watched:
             for pod in await self._control.find(Selection("v1", "Pod", namespace, ours)):
-                key, address = _owner(pod), (pod.get("status") or {}).get("podIP")
-                if key in wanted and address and (pod.get("status") or {}).get("phase") == "Running":
+                key, address = wanted.get(_owner(pod)), (pod.get("status") or {}).get("podIP")
+                if key is not None and address and (pod.get("status") or {}).get("phase") == "Running":
                     found[key].append(f"[{address}]" if ":" in address else address)
         return found
 
     async def _state(self, session: aiohttp.ClientSession, host: str) -> dict[str, Any] | None:
         try:
-            async with session.get(f"http://{host}:{self._port}/status") as answer:
-                if answer.status != 200 or (answer.content_length or 0) > _MAX_ANSWER:
-                    return None
-                state = await answer.json(content_type=None)
+            async with session.get(f"http://{host}:{self._port}/status", allow_redirects=False) as answer:
+                text = b""
+                while answer.status == 200 and len(text) <= _MAX_ANSWER and (more := await answer.content.readany()):
+                    text += more
+            state = orjson.loads(text) if len(text) <= _MAX_ANSWER else None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return None
         return state if isinstance(state, dict) else None
@@ -100,13 +103,14 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         log.warning("state not told", reason=problem.message)
 
 
-def _owner(pod: dict[str, Any]) -> Key | None:
+def _owner(pod: dict[str, Any]) -> tuple[str, str, str]:
+    """Kind, namespace, and name as it is in labels, of the object that a pod runs."""
     labels = pod["metadata"].get("labels") or {}
     for kind in (names.EVENT_SOURCE, names.SENSOR):
         name = labels.get(f"{kind.lower()}-name")
         if name:
-            return Key(kind, pod["metadata"]["namespace"], name)
-    return None
+            return kind, pod["metadata"]["namespace"], name
+    return "", "", ""
 
 
 def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         if isinstance(error, str) and error:
             found.setdefault("lastError", error[:_MAX_TEXT])
         troubles |= dict.fromkeys(text[:_MAX_TEXT] for text in _troubles(state))
-        if hooks := [hook for hook in state.get("hooks") or () if isinstance(hook, dict)]:  # one pod looks after them
+        if hooks := [hook for hook in _list(state, "hooks") if isinstance(hook, dict)]:  # one pod looks after them
             wrong = sum(hook.get("state") in _BAD for hook in hooks)
             found["hooks"] = {"right": len(hooks) - wrong, "wrong": wrong}
     found["troubles"] = list(troubles)[:_MOST_TROUBLES] or None
@@ -133,9 +137,15 @@ def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _troubles(state: Mapping[str, Any]) -> Iterator[str]:
-    for text in state.get("troubles") or ():
+    for text in _list(state, "troubles"):
         if isinstance(text, str):
             yield text
-    for hook in state.get("hooks") or ():
+    for hook in _list(state, "hooks"):
         if isinstance(hook, dict) and hook.get("state") in _BAD:
             yield f"hook of event '{hook.get('event')}' at {hook.get('target')}: {hook.get('message')}"
+
+
+def _list(state: Mapping[str, Any], name: str) -> list[Any]:
+    """A list of the answer; whoever may make a pod may make it answer anything."""
+    found = state.get(name)
+    return found if isinstance(found, list) else []

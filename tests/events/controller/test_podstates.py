@@ -22,9 +22,11 @@ pytestmark = [pytest.mark.kube, needs_kube, needs_control_plane]
 
 
 @asynccontextmanager
-async def _pod(state: dict[str, Any]) -> AsyncIterator[int]:
+async def _pod(state: dict[str, Any] | bytes, elsewhere: str = "") -> AsyncIterator[int]:
     async def told(_: web.Request) -> web.Response:
-        return web.json_response(state)
+        if elsewhere:
+            raise web.HTTPFound(elsewhere)
+        return web.Response(body=state) if isinstance(state, bytes) else web.json_response(state)
 
     app = web.Application()
     app.router.add_get("/status", told)
@@ -102,3 +104,39 @@ async def test_a_pod_that_does_not_answer_changes_nothing(world: World, control:
         await _states(controller, control, world.namespace, 1).ask(session)
 
         assert await world.get("Sensor", "build") == before
+
+
+async def test_what_a_hostile_pod_answers_changes_nothing_and_ends_nothing(world: World, control: Control) -> None:
+    known = b'{"lastEvent": "2026-01-01T00:00:00Z"}'
+    answers = [b"[" * 200_000, b"{", b"5", b'{"hooks": 5, "troubles": 7}', known + b" " * (256 << 10)]
+    async with running(control, namespaces=(world.namespace,)) as controller, aiohttp.ClientSession() as session:
+        await world.apply(exotic_bus(), sensor())
+        await world.condition("Sensor", "build", "Deployed", "True")
+        await _running_pod(world)
+        await settled(controller)
+        before = await world.get("Sensor", "build")
+
+        for answer in answers:
+            async with _pod(answer) as port:
+                await _states(controller, control, world.namespace, port).ask(session)
+        async with _pod(known) as inner, _pod({}, f"http://127.0.0.1:{inner}/status") as port:
+            await _states(controller, control, world.namespace, port).ask(session)
+
+        assert await world.get("Sensor", "build") == before
+
+
+async def test_the_state_of_an_object_with_a_long_name_is_told(world: World, control: Control) -> None:
+    name = "n" * 80
+    async with (
+        _pod({"lastEvent": "2026-01-01T00:00:00Z"}) as port,
+        running(control, namespaces=(world.namespace,)) as controller,
+        aiohttp.ClientSession() as session,
+    ):
+        await world.apply(exotic_bus(), sensor(name))
+        await world.condition("Sensor", name, "Deployed", "True")
+        await _running_pod(world)
+        await settled(controller)
+
+        await _states(controller, control, world.namespace, port).ask(session)
+
+        assert (await world.get("Sensor", name))["status"]["lastEvent"] == "2026-01-01T00:00:00Z"

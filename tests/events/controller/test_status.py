@@ -120,6 +120,9 @@ def test_what_pods_say_is_put_together() -> None:
         "hooks": {"right": 1, "wrong": 1},
     }
     assert combined([{"lastEvent": None, "lastError": 5, "hooks": ["x"], "troubles": [1]}]) == {"troubles": None}
+    assert combined([{"lastEvent": [], "hooks": 5, "troubles": 5}, {"hooks": {"a": 1}, "troubles": "text"}]) == {
+        "troubles": None
+    }
 
 
 def _placed(obj: Json) -> Json:
