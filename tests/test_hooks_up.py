@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,14 +109,25 @@ async def deliver(stage: Stage, secret: str) -> int:
         return answer.status
 
 
-async def test_a_changed_secret_goes_to_the_hook_and_the_old_one_is_still_good(tmp_path: Path, fake: GitHub) -> None:
-    stage = Stage(tmp_path, fake.url)
-    async with up_with(stage, "--register-hooks", "--watch"):
+async def test_a_secret_changes_under_traffic_and_no_delivery_is_refused(tmp_path: Path, fake: GitHub) -> None:
+    """The forge signs with the secret that its hook has."""
+    stage, statuses, done = Stage(tmp_path, fake.url), Counter[int](), asyncio.Event()
+
+    async def traffic() -> None:
+        while not done.is_set():
+            statuses[await deliver(stage, fake.ours[0]["config"]["secret"])] += 1
+
+    async with up_with(stage, "--register-hooks", "--watch"), asyncio.TaskGroup() as tasks:
         await until(lambda: fake.ours)
-        assert fake.ours[0]["config"]["secret"] == "first"
-        stage.secret.write_text("second")
-        await until(lambda: fake.ours[0]["config"]["secret"] == "second")
-        assert [await deliver(stage, secret) for secret in ("first", "second", "another")] == [200, 200, 401]
+        senders = [tasks.create_task(traffic()) for _ in range(3)]
+        for secret in ("second", "third"):
+            stage.secret.write_text(secret)
+            await until(lambda secret=secret: fake.ours[0]["config"]["secret"] == secret)
+            await asyncio.sleep(0.5)
+        done.set()
+        await asyncio.gather(*senders)
+        assert set(statuses) == {200}
+        assert [await deliver(stage, secret) for secret in ("first", "second", "third", "another")] == [200] * 3 + [401]
 
 
 async def test_a_hook_goes_with_its_source_and_stays_when_up_ends(tmp_path: Path, fake: GitHub) -> None:
