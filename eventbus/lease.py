@@ -45,10 +45,20 @@ class Lease:
 
     ``async with Lease(bus, name, owner) as lease:`` waits for it, renews it and releases it; ``await lease.lost()`` raises Superseded when
     another has taken it. Or step by step: ``acquire``, ``keep`` as a task, ``release``. A ``patient`` one is for work that may rest for
-    half a minute when its holder dies, and that many processes wait for: they look seldom.
+    half a minute when its holder dies, and that many processes wait for: they look seldom. ``unique``: no two processes have this owner's
+    name at the same time, so that what it held before it was restarted is its own at once.
     """
 
-    def __init__(self, bus: Bus, name: str, owner: str, *, expiry: float = EXPIRY, patient: bool = False) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        name: str,
+        owner: str,
+        *,
+        expiry: float = EXPIRY,
+        patient: bool = False,
+        unique: bool = False,
+    ) -> None:
         self.name = name
         self.owner = owner
         self.holder = ""
@@ -62,6 +72,7 @@ class Lease:
         self._trust = expiry * TRUST / EXPIRY
         self._renewal = expiry * RENEWAL / EXPIRY
         self._patient = patient
+        self._unique = unique
         self._until = 0.0
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -92,7 +103,8 @@ class Lease:
                         expired = False
                     else:
                         expired = began - since >= self._expiry
-                    if found.value is None or writer == self._me or expired:
+                    ours = writer == self._me or (self._unique and self.holder == self.owner)
+                    if found.value is None or ours or expired:
                         if await self._write(found.number):
                             log.info("lease %s is held by %s", self.name, self.owner)
                             return

@@ -79,7 +79,7 @@ class PodBus:
         while True:
             self.changed.clear()
             try:
-                lease = Lease(control, KEEPER, owner, patient=True)
+                lease = Lease(control, KEEPER, owner, patient=True, unique=True)
                 async with lease, self._open_keeper(retention) as self._keeper:
                     await either(self.changed.wait(), lease.lost(), self._look_for_gone(control))
             except SpecError as error:

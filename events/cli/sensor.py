@@ -56,7 +56,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, retention: float) 
         state = stack.enter_context(StateFolder(options.state).opened())
         mounts = options.mounts(namespace)
         bus = PodBus(where, stream, mounts, namespace)
-        owner = os.environ.get("POD_NAME") or socket.gethostname()
+        owner = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         kube = await _kube(stack)
         pod = SensorPod(sensor, namespace, bus, mounts.vault, kube, state, retention=retention, owner=owner)
         port = await stack.enter_async_context(open_health(pod, options.port, options.host))

@@ -50,7 +50,7 @@ _ACTIVE = Gauge("pointsman_sensor_active", "Whether this pod works (1) or stands
 
 
 class SensorPod:
-    """``run`` until told to end. ``retention`` of records in seconds; ``owner`` is the pod's name."""
+    """``run`` until told to end. ``retention`` of records in seconds; ``owner`` is the pod's name, which no other has."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class SensorPod:
             copy = LedgerCopy(self._state.path, LedgerLog(control.api, *self._name))
             copy.open()
             try:
-                lease = self._lease = Lease(control, subjects.durable(*self._name), self._owner)
+                lease = self._lease = Lease(control, subjects.durable(*self._name), self._owner, unique=True)
                 while await self._stand_by(control, copy, lease):
                     await self._hold_lease(control, copy, lease)
             finally:

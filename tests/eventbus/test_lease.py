@@ -45,6 +45,17 @@ async def test_one_that_is_not_renewed_is_taken_after_its_expiry_and_never_befor
     assert await second.renew(), "who has lost it takes nothing away by releasing it"
 
 
+async def test_who_alone_has_its_name_takes_at_once_what_it_held_before(bus: JetStreamBus) -> None:
+    await Lease(bus, "work", "a").acquire()
+    began = time.monotonic()
+    again = Lease(bus, "work", "a", unique=True)
+    await again.acquire()
+    assert time.monotonic() - began < 1
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await Lease(bus, "work", "b", unique=True).acquire()
+
+
 async def test_a_patient_one_is_taken_too(bus: JetStreamBus) -> None:
     first, second = Lease(bus, "work", "a", expiry=0.5), Lease(bus, "work", "b", expiry=0.5, patient=True)
     await first.acquire()
