@@ -14,7 +14,7 @@ from events.controller import names
 from events.controller.children import Children
 from events.controller.conditions import Condition, false
 from events.controller.desired import Json
-from events.controller.hook_job import hook_job, job_name, outcome
+from events.controller.hook_job import DEADLINE, hook_job, job_name, outcome
 from events.controller.names import selector
 from events.controller.recorder import Recorder
 from events.errors import Refused, Unavailable
@@ -61,14 +61,27 @@ async def delete_hooks(
 ) -> None:
     """Returns when the hooks of an EventSource are deleted, or cannot be, which is told. Raises Unavailable while that is under way.
 
-    ``workload``: the ConfigMap and the Deployment that run it.
+    ``workload``: the ConfigMap and the Deployment that run it. What the API server refuses is tried again for as long as the forges get, but
+    not in a namespace that is being deleted: nothing can be made there any more, and it waits for us.
     """
+    try:
+        why_not = await _run_job(control, children, obj, workload)
+    except Refused as problem:
+        if not (problem.status == 422 or "being terminated" in problem.message or _waited(obj)):
+            raise
+        why_not = problem.message
+    if why_not:
+        await recorder.warn(obj, "HooksNotDeleted", f"Hooks may be left at the forges: {why_not}")
+
+
+async def _run_job(control: Control, children: Children, obj: Json, workload: tuple[Json, ...]) -> str:
+    """Why the Job failed, or nothing. Raises Unavailable until it ended."""
     config_map, deployment = workload
     namespace = obj["metadata"]["namespace"]
     job = await control.get("batch/v1", "Job", namespace, job_name(obj))
     if job is None:
         await children.settle(obj, [config_map])  # no pod may make the hooks again
-        if await control.find(_selected("Pod", obj)):
+        if await control.find(_selected("Pod", obj)) and not _waited(obj):  # those of a lost node end never
             raise Unavailable("its pods are still ending", retry_after=1)
         log.info("deleting hooks", namespace=namespace, eventsource=obj["metadata"]["name"])
         try:
@@ -79,8 +92,13 @@ async def delete_hooks(
     why_not = outcome(job, datetime.datetime.now(datetime.UTC))
     if why_not is None:
         raise Unavailable("its hooks are being deleted", retry_after=2)
-    if why_not:
-        await recorder.warn(obj, "HooksNotDeleted", f"Hooks may be left at the forges: {why_not}")
+    return why_not
+
+
+def _waited(obj: Json) -> bool:
+    """Whether its end was asked for so long ago that the hooks must not hold it any longer."""
+    asked = datetime.datetime.fromisoformat(obj["metadata"]["deletionTimestamp"])
+    return (datetime.datetime.now(datetime.UTC) - asked).total_seconds() > DEADLINE
 
 
 def _selected(kind: str, obj: Json) -> Selection:

@@ -9,6 +9,7 @@ import datetime
 from typing import Any
 
 from events.controller.desired import Json
+from events.controller.names import label_value
 from events.controller.workload import child
 
 __all__ = ["DEADLINE", "hook_job", "job_name", "outcome"]
@@ -20,8 +21,8 @@ _NOT_OF_A_JOB = ("livenessProbe", "readinessProbe", "ports")
 
 
 def job_name(obj: Json) -> str:
-    """Beside the Deployment's name."""
-    return f"{obj['metadata']['name']}-eventsource-hooks"
+    """Beside the Deployment's name; a Job's is a label of its pods."""
+    return label_value(f"{obj['metadata']['name']}-eventsource-hooks")
 
 
 def hook_job(obj: Json, deployment: Json) -> Json:

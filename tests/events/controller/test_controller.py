@@ -388,13 +388,42 @@ async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, contro
         await until(told)
 
 
-async def test_hooks_are_deleted_by_a_job_before_an_eventsource_goes(world: World, control: Control) -> None:
-    github = {
-        "webhook": {"port": "12000", "endpoint": "/gh", "method": "POST"}, "events": ["*"], "contentType": "json",
-        "repositories": [{"owner": "o", "names": ["r"]}], "deleteHookOnFinish": True,
-    }  # fmt: skip
+GITHUB = {
+    "webhook": {"port": "12000", "endpoint": "/gh", "method": "POST"}, "events": ["*"], "contentType": "json",
+    "repositories": [{"owner": "o", "names": ["r"]}], "deleteHookOnFinish": True,
+}  # fmt: skip
+
+
+async def test_a_namespace_can_be_deleted_with_an_eventsource_whose_hooks_are_to_go(
+    world: World, control: Control
+) -> None:
     async with running(control, namespaces=(world.namespace,)):
-        await world.apply(exotic_bus(), source(github={"a": github}))
+        await world.apply(exotic_bus(), source(github={"a": GITHUB}))
+        await world.condition("EventSource", "hooks", "Deployed", "True")
+        world.server.kubectl("delete", "namespace", world.namespace, "--wait=false")
+
+        async def gone() -> bool:
+            return not await world.find("EventSource") and not await world.find("EventBus")
+
+        await until(gone, 30)
+
+
+async def test_the_job_for_the_hooks_has_a_name_that_kubernetes_takes(world: World, control: Control) -> None:
+    name = "n" * 60
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), source(name, service={}, github={"a": GITHUB}))
+        await world.condition("EventSource", name, "Deployed", "True")
+        await world.delete("EventSource", name)
+
+        async def made() -> bool:
+            return len(await world.find("Job", "batch/v1")) == 1
+
+        await until(made)
+
+
+async def test_hooks_are_deleted_by_a_job_before_an_eventsource_goes(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), source(github={"a": GITHUB}))
         await world.condition("EventSource", "hooks", "Deployed", "True")
         await world.delete("EventSource", "hooks")
 
@@ -462,3 +491,30 @@ async def test_none_of_the_forbidden_fields_gets_past_and_all_of_the_allowed_one
             return len(await world.find("Pod", "v1")) == len(ALLOWED)
 
         await until(made)  # the namespace enforces `restricted`
+
+
+async def test_a_fight_over_a_child_is_told_and_fought_slowly(world: World, control: Control, plane: ApiServer) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), sensor())
+        await world.condition("Sensor", "build", "Deployed", "True")
+        deployment = await world.get("Deployment", "build-sensor", "apps/v1")
+        since = time.time()
+        theirs = {
+            **{name: deployment[name] for name in ("apiVersion", "kind")},
+            "metadata": {"name": "build-sensor", "namespace": world.namespace},
+            "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "theirs"}]}}},
+        }
+
+        async def fight() -> None:
+            while True:
+                await world.admin.apply(theirs, force=True)
+                await asyncio.sleep(0.05)
+
+        fighting = asyncio.create_task(fight())
+        condition = await world.condition("Sensor", "build", "Deployed", "False")
+        await asyncio.sleep(2)
+        fighting.cancel()
+
+        assert "somebody else keeps changing Deployment 'build-sensor'" in condition["message"]
+        ours = [words for words in said(plane.writes("controller", since)) if "deployments" in words]
+        assert len(ours) == 5
