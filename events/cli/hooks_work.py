@@ -66,7 +66,8 @@ class Work:
             name = f"{namespace}/{source.metadata.name}"
             self._broken += [Row("refused", name, event, "", "", str(error)) for event, error in errors]
             if forges:
-                self._reconcilers.append((name, Reconciler(name_of(source, namespace), forges, self._memory)))
+                work = Reconciler(name_of(source, namespace), forges, self._memory, complete=not errors)
+                self._reconcilers.append((name, work))
         return self
 
     async def __aexit__(self, *exception: object) -> None:

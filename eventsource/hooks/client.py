@@ -22,7 +22,7 @@ import orjson
 from events.errors import Refused, SpecError, Unavailable
 from events.version import __version__
 
-__all__ = ["Answer", "Call", "Client", "Page", "Transport", "by_link", "http_transport"]
+__all__ = ["Answer", "Call", "Client", "Page", "SharedLimits", "Transport", "by_link", "http_transport"]
 
 _TIMEOUT = 15.0
 _LARGEST_ANSWER = 16 << 20
@@ -102,8 +102,26 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
+class SharedLimits:
+    """Until when (seconds since 1970) forges are to be left alone, by their address and the credentials: events that share a token
+    share its budget.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[int, float] = {}
+
+    def close(self, key: int, until: float, now: float) -> None:
+        """Send nothing before this moment."""
+        self._until = {one: moment for one, moment in self._until.items() if moment > now}
+        self._until[key] = max(until, self._until.get(key, until))
+
+    def until(self, key: int) -> float:
+        """The moment; 0 for any."""
+        return self._until.get(key, 0.0)
+
+
 class Client:
-    """One forge with one set of credentials. ``calls`` counts what was sent."""
+    """One forge with one set of credentials. ``calls`` counts what was sent; ``limits`` are those of others, too."""
 
     def __init__(
         self,
@@ -112,6 +130,7 @@ class Client:
         authorize: Authorize,
         *,
         headers: Mapping[str, str] | None = None,
+        limits: SharedLimits | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(base)
@@ -125,6 +144,7 @@ class Client:
         self._now = now
         self._seen: OrderedDict[str, Answer] = OrderedDict()
         self._closed_until = 0.0
+        self._limits = limits or SharedLimits()
 
     async def call(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, expect: int = 0
@@ -133,10 +153,12 @@ class Client:
 
         ``expect``: a status besides 2xx that is no error. Raises Unavailable, Refused, SpecError (the credentials cannot be used).
         """
-        if (wait := self._closed_until - self._now()) > 0:
-            raise Unavailable("the forge asks us to wait", retry_after=wait)
+        self._check(self._closed_until)
+        credentials = await self._authorize()
+        key = hash((self.base, *sorted(credentials.items())))
+        self._check(self._limits.until(key))
         url = self._url(path, query)
-        headers = {**self._headers, **await self._authorize()}
+        headers = {**self._headers, **credentials}
         if body is not None:
             headers["Content-Type"] = "application/json"
         seen = self._seen.get(url) if method == "GET" else None
@@ -144,7 +166,7 @@ class Client:
             headers["If-None-Match"] = seen.headers["etag"]
         self.calls += 1
         answer = await self._transport(Call(method, url, headers, None if body is None else orjson.dumps(body)))
-        self._heed(answer)
+        self._heed(answer, key)
         if answer.status == 304 and seen is not None:
             return seen
         if 200 <= answer.status < 300 or answer.status == expect:
@@ -182,11 +204,16 @@ class Client:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
-    def _heed(self, answer: Answer) -> None:
+    def _check(self, until: float) -> None:
+        if (wait := until - self._now()) > 0:
+            raise Unavailable("the forge asks us to wait", retry_after=wait)
+
+    def _heed(self, answer: Answer, key: int) -> None:
         """Send nothing more until the forge wants to hear of us again."""
         wait = _wait(answer, self._now())
         if wait is not None:
             self._closed_until = max(self._closed_until, self._now() + wait)
+            self._limits.close(key, self._closed_until, self._now())
 
     def _error(self, method: str, url: str, answer: Answer) -> Refused | Unavailable:
         status = answer.status

@@ -6,8 +6,8 @@ then each secret is sent to its forge once more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,10 @@ class Store(Protocol):
 
 @dataclass(slots=True)
 class Hook:
-    """``secret``: fingerprint of the one that was set, confirmed by the forge at ``at`` (seconds since 1970)."""
+    """``secret``: fingerprint of the one that was set, confirmed by the forge at ``at`` (seconds since 1970).
+
+    ``told``: the URL as the forge tells it, where it does not tell the one that it was given.
+    """
 
     url: str
     secret: str
@@ -44,6 +47,7 @@ class Hook:
     """All deliveries before this moment have come, or are given up."""
     asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Deliveries that were asked for again: how often, and when last."""
+    told: str = ""
 
 
 @dataclass(slots=True)
@@ -63,7 +67,20 @@ class Remembered:
         same = before is not None and before.secret == wish.fingerprint and before.url == wish.url
         at = before.at if before is not None and same else now
         log = (before.settled, before.asked) if before is not None else (0.0, {})
-        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log)
+        told = before.told if before is not None else ""
+        if hook.url not in ("", wish.url):
+            told = hook.url
+        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log, told)
+
+    def recognised(self, instance: str, hooks: Iterable[Existing]) -> list[Existing]:
+        """The same, with the URL that we gave where the forge tells it in another form: as it is not ours by that, we would make
+        another one at each look.
+        """
+        found = []
+        for hook in hooks:
+            ours = self.hooks.get((instance, hook.target, hook.id))
+            found.append(replace(hook, url=ours.url) if ours is not None and ours.told == hook.url else hook)
+        return found
 
     def forget(self, instance: str, hook: Existing) -> None:
         """Remember no more of a hook that is gone."""
@@ -75,12 +92,16 @@ class Remembered:
             del self.hooks[key]
 
     def left_over(self, wanted: set[tuple[str, Target, str]]) -> list[tuple[str, Target, str, str]]:
-        """Hooks to be deleted because they are not wanted any more: instance, target, id, URL."""
-        return [
-            (instance, target, id, hook.url)
-            for (instance, target, id), hook in self.hooks.items()
-            if hook.finish and (instance, target, hook.url) not in wanted
-        ]
+        """Hooks to be deleted because they are not wanted any more: instance, target, id, URL.
+
+        Forgets those that are not wanted but stay: they were not made under ``deleteHookOnFinish``, or their target has another name now.
+        """
+        stay = {key: hook for key, hook in self.hooks.items() if (key[0], key[1], hook.url) in wanted}
+        gone = {key: hook for key, hook in self.hooks.items() if key not in stay}
+        for key, hook in gone.items():
+            if not hook.finish or any(_is_same(key, other) and hook.url == stay[other].url for other in stay):
+                del self.hooks[key]
+        return [(*key, hook.url) for key, hook in gone.items() if key in self.hooks]
 
     def confirmed(self, instance: str, url: str, secret: Sealed) -> float | None:
         """Since when all hooks with this URL have this secret; None: they have not, as far as we know."""
@@ -105,6 +126,7 @@ class Remembered:
                     "finish": hook.finish,
                     "settled": hook.settled,
                     "asked": hook.asked,
+                    "told": hook.told,
                 }
                 for (instance, target, id), hook in self.hooks.items()
             ]
@@ -125,7 +147,16 @@ def _entries(items: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, Target, s
         key = (str(item["forge"]), Target(str(kind), str(name)), str(item["id"]))
         asked = {str(name): (int(times), float(last)) for name, (times, last) in item.get("asked", {}).items()}
         settled = float(item.get("settled", 0))
-        yield key, Hook(str(item["url"]), str(item["secret"]), float(item["at"]), bool(item["finish"]), settled, asked)
+        told = str(item.get("told", ""))
+        at, finish = float(item["at"]), bool(item["finish"])
+        yield key, Hook(str(item["url"]), str(item["secret"]), at, finish, settled, asked, told)
+
+
+def _is_same(one: tuple[str, Target, str], other: tuple[str, Target, str]) -> bool:
+    """Whether these are one hook, by two names of its target: GitLab's projects have a number and a path, and case often does not count."""
+    (instance, target, id), (where, place, number) = one, other
+    names = target.name.isdigit() != place.name.isdigit() or target.name.lower() == place.name.lower()
+    return (instance, target.kind, id) == (where, place.kind, number) and names
 
 
 class Memory:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import structlog
@@ -20,7 +20,7 @@ from eventsource.hooks import Desired, Existing, Forge, Target
 from eventsource.hooks.memory import Memory, Remembered
 from eventsource.hooks.plan import Step, plan
 
-__all__ = ["Reconciler", "Result"]
+__all__ = ["Reconciler", "Result", "Wanted"]
 
 log = structlog.get_logger("hooks")
 
@@ -60,67 +60,112 @@ class Result:
         }
 
 
+Wanted = Callable[[str, Target, str], bool]
+"""Whether somebody wants a hook: the instance of its forge, its target and URL."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """At the hooks of one event: what it wants (None: that could not be found out), and what became of it by target."""
+
+    wishes: list[Desired] | None = None
+    trouble: list[Result] = field(default_factory=list)
+    results: dict[Target, list[Result]] = field(default_factory=dict)
+
+    @property
+    def well(self) -> bool:
+        return self.wishes is not None and all(one.well for some in self.results.values() for one in some)
+
+
 class Reconciler:
-    """The hooks of one EventSource. ``memory`` keeps what forges do not tell: fingerprints of secrets, which hooks were ours."""
+    """The hooks of one EventSource. ``memory`` keeps what forges do not tell: fingerprints of secrets, which hooks were ours.
+
+    ``complete``: ``forges`` are those of all its events; where one is missing, as its configuration is wrong, nothing counts as not wanted.
+    ``elsewhere``: what others want is not deleted. ``changed`` are the events where the last run has made or deleted a hook, by their place.
+    """
 
     def __init__(
-        self, name: str, forges: Sequence[Forge[Any]], memory: Memory, *, now: Callable[[], float] = time.time
+        self,
+        name: str,
+        forges: Sequence[Forge[Any]],
+        memory: Memory,
+        *,
+        complete: bool = True,
+        elsewhere: Wanted = lambda instance, target, url: False,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.forges = forges
+        self.changed: set[int] = set()
+        self._complete = complete
+        self._elsewhere = elsewhere
         self._memory = memory
         self._now = now
+        self._looks = [_Look() for _ in forges]
+        self._pruned: list[Result] = []
 
     async def plan(self) -> tuple[list[tuple[Forge[Any], Step]], list[Result]]:
         """What ``run`` would do, and what could not be found out."""
         record = await self._memory.load(self.name)
         steps: list[tuple[Forge[Any], Step]] = []
-        failures: list[Result] = []
-        wanted: set[tuple[str, Target, str]] = set()
-        for forge in self.forges:
-            try:
-                wishes = await forge.desired()
-            except PointsmanError as error:
-                failures.append(_failure(forge.event, "", forge.url, error))
-                continue
-            for target, some in _by_target(wishes).items():
-                wanted |= {(forge.instance, wish.target, wish.url) for wish in some}
+        await self._ask(range(len(self.forges)))
+        failures = [one for look in self._looks for one in look.trouble]
+        for forge, wishes in zip(self.forges, self._assigned(), strict=True):
+            for target, some in wishes.items():
                 try:
-                    hooks = await forge.hooks(target)
+                    hooks = record.recognised(forge.instance, await forge.hooks(target))
                 except PointsmanError as error:
                     failures += [
                         _failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in some
                     ]
                 else:
                     steps += [(forge, step) for step in plan(some, hooks, record.secrets(forge.instance))]
-        if not failures:
-            by_instance = {forge.instance: forge for forge in self.forges}
-            for instance, target, identifier, url in record.left_over(wanted):
-                if instance in by_instance:
-                    hook = Existing(target, identifier, url, frozenset())
-                    steps.append((by_instance[instance], Step("delete", target, url, _UNWANTED, hook=hook)))
+        if not failures and self._complete:
+            for forge, target, identifier, url in self._unwanted(record):
+                hook = Existing(target, identifier, url, frozenset())
+                steps.append((forge, Step("delete", target, url, _UNWANTED, hook=hook)))
         return steps, failures
 
-    async def run(self) -> list[Result]:
-        """Bring all hooks to what is wanted. Raises nothing of the forges'."""
+    async def run(self, due: Collection[int] | None = None, *, retry: bool = True) -> list[Result]:
+        """Bring all hooks to what is wanted; gives what became of each. Raises nothing of the forges'.
+
+        ``due``: the events that are looked at, by their place (None: all), except for what did not go well before: it is tried
+        again with ``retry``, whatever is due.
+        """
         record = await self._memory.load(self.name)
-        results: list[Result] = []
-        wanted: set[tuple[str, Target, str]] = set()
-        complete = True
-        for forge in self.forges:
-            try:
-                wishes = await forge.desired()
-            except PointsmanError as error:
-                results.append(_failure(forge.event, "", forge.url, error))
-                complete = False
-                continue
-            for target, some in _by_target(wishes).items():
-                wanted |= {(forge.instance, wish.target, wish.url) for wish in some}
-                results += await self._target(forge, target, some, record)
-        if complete:
-            results += await self._prune(record, wanted)
+        self.changed = set()
+
+        def is_due(index: int, well: bool) -> bool:
+            return due is None or index in due if well else retry
+
+        looks = enumerate(self._looks)
+        await self._ask([i for i, look in looks if is_due(i, look.wishes is not None) or (retry and not look.well)])
+        for index, wishes in enumerate(self._assigned()):
+            look = self._looks[index]
+            before, look.results = look.results, {}
+            for target, some in wishes.items():
+                results = before.get(target, [])
+                if not results or is_due(index, all(one.well for one in results)):
+                    results = await self._target(self.forges[index], target, some, record)
+                    if any(one.state in ("created", "deleted") for one in results):
+                        self.changed.add(index)
+                look.results[target] = results
+        results = [one for look in self._looks for some in (look.trouble, *look.results.values()) for one in some]
+        if self._complete and all(look.wishes is not None for look in self._looks):
+            if retry or all(one.well for one in self._pruned):
+                self._pruned = await self._prune(record)
+            results += self._pruned
         await self._memory.save(self.name, record)
         return results
+
+    def wants(self, instance: str, target: Target, url: str) -> bool:
+        """Whether this hook is one of those that it looks after; before it knows which, all with such a URL are."""
+        return any(
+            forge.instance == instance
+            and forge.url == url
+            and (look.wishes is None or any(wish.target == target for wish in look.wishes))
+            for forge, look in zip(self.forges, self._looks, strict=True)
+        )
 
     async def delete(self, forges: Iterable[Forge[Any]]) -> list[Result]:
         """Delete the hooks of these events, which are those with their URL."""
@@ -137,7 +182,10 @@ class Reconciler:
                 return hook.url == url
 
             for target in targets:
-                if reason := forge.lasting(target):
+                reason = forge.lasting(target)
+                if self._elsewhere(forge.instance, target, forge.url):
+                    reason = "another EventSource wants it"
+                if reason:
                     results.append(Result(forge.event, str(target), forge.url, "kept", reason))
                 else:
                     results += await self._delete(forge, target, is_ours, record)
@@ -145,6 +193,46 @@ class Reconciler:
         return results
 
     # -- parts -----------------------------------------------------------------------------------------------------------
+
+    async def _ask(self, indices: Iterable[int]) -> None:
+        """Find out what these events want."""
+        for index in indices:
+            forge, look = self.forges[index], self._looks[index]
+            try:
+                look.wishes, look.trouble = await forge.desired(), []
+            except PointsmanError as error:
+                look.wishes, look.trouble = None, [_failure(forge.event, "", forge.url, error)]
+
+    def _assigned(self) -> list[dict[Target, list[Desired]]]:
+        """What each event wants, by target. A hook that several want, on the same URL, is the first one's, with the events of all."""
+        wishes = [
+            (forge.instance, index, wish)
+            for index, (forge, look) in enumerate(zip(self.forges, self._looks, strict=True))
+            for wish in look.wishes or ()
+        ]
+        first: dict[tuple[str, Target, str], int] = {}
+        for instance, index, wish in wishes:
+            first.setdefault((instance, wish.target, wish.url), index)
+        found: list[dict[Target, list[Desired]]] = [defaultdict(list) for _ in self.forges]
+        for instance, _, wish in wishes:
+            found[first[instance, wish.target, wish.url]][wish.target].append(wish)
+        return found
+
+    def _unwanted(self, record: Remembered) -> Iterator[tuple[Forge[Any], Target, str, str]]:
+        """What this EventSource had under ``deleteHookOnFinish`` and wants no more: who deletes it, target, id, URL.
+
+        Nothing of events whose forge has no credentials any more.
+        """
+        by_instance = {forge.instance: forge for forge in self.forges}
+        wanted = {
+            (forge.instance, wish.target, wish.url)
+            for forge, look in zip(self.forges, self._looks, strict=True)
+            for wish in look.wishes or ()
+        }
+        for instance, target, identifier, url in record.left_over(wanted):
+            forge = by_instance.get(instance)
+            if forge is not None and not forge.lasting(target) and not self._elsewhere(instance, target, url):
+                yield forge, target, identifier, url
 
     async def _target(
         self, forge: Forge[Any], target: Target, wishes: list[Desired], record: Remembered
@@ -154,6 +242,7 @@ class Reconciler:
         except PointsmanError as error:
             return [_failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in wishes]
         record.keep_only(forge.instance, target, {hook.id for hook in hooks})
+        hooks = record.recognised(forge.instance, hooks)
         results: list[Result] = []
         for step in plan(wishes, hooks, record.secrets(forge.instance)):
             if step.action == "delete" and not all(result.well for result in results):
@@ -194,14 +283,10 @@ class Reconciler:
             )
         return Result(event, str(step.target), step.url, _DONE[step.action], step.reason)
 
-    async def _prune(self, record: Remembered, wanted: set[tuple[str, Target, str]]) -> list[Result]:
-        """Delete hooks that this EventSource had under ``deleteHookOnFinish`` and wants no more: another URL, a repository less."""
+    async def _prune(self, record: Remembered) -> list[Result]:
+        """Delete what is not wanted any more: of another URL, or a repository that is not named now."""
         results: list[Result] = []
-        by_instance = {forge.instance: forge for forge in self.forges}
-        for instance, target, identifier, url in record.left_over(wanted):
-            forge = by_instance.get(instance)
-            if forge is None or forge.lasting(target):
-                continue  # there are no credentials any more, or it cannot be done
+        for forge, target, identifier, url in list(self._unwanted(record)):
 
             def is_it(hook: Existing, identifier: str = identifier, url: str = url) -> bool:
                 return hook.id == identifier and hook.url == url
@@ -219,6 +304,7 @@ class Reconciler:
                 return [_failure(forge.event, str(target), forge.url, error)]
             hooks = []  # with the repository its hooks are gone
         record.keep_only(forge.instance, target, {hook.id for hook in hooks})
+        hooks = record.recognised(forge.instance, hooks)
         steps = [Step("delete", target, hook.url, _UNWANTED, hook=hook) for hook in hooks if is_ours(hook)]
         return [await self._act(forge, step, record) for step in steps]
 

@@ -1,7 +1,6 @@
 """Hooks looked after for as long as a source process runs. Shell.
 
-At the start, after each change of a Secret, and every twelve minutes; after trouble sooner, with growing pauses, and never before the
-forge wants to hear of us again. Of several processes the one with the lease acts. The others follow what it remembers, so that all
+At the start, after each change of a Secret, and every twelve minutes; after trouble sooner (``schedule``). Of several processes the one with the lease acts. The others follow what it remembers, so that all
 of them accept a secret's old value until ten minutes after the forge has the new one. Hooks are deleted when their EventSource is,
 never because a process ends.
 """
@@ -9,7 +8,6 @@ never because a process ends.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,21 +18,21 @@ import aiohttp
 import structlog
 
 from eventbus import subjects
-from events.backoff import jittered
 from events.errors import SpecError
 from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Key, Vault
-from eventsource.hooks import INTERVAL, Connect
-from eventsource.hooks.client import Authorize, Client, http_transport
+from eventsource.hooks import Connect, Target
+from eventsource.hooks.client import Authorize, Client, SharedLimits, http_transport
 from eventsource.hooks.found import configuration, forges_of
 from eventsource.hooks.memory import Memory, Store
 from eventsource.hooks.missed import MISSED_INTERVAL, Redeliverer
 from eventsource.hooks.overlap import Overlap
-from eventsource.hooks.reconcile import Reconciler, Result, titled
+from eventsource.hooks.reconcile import Reconciler, Result, Wanted, titled
+from eventsource.hooks.schedule import Schedule, pause_after
 from eventsource.hooks.tls import client_context
 
-__all__ = ["Holder", "connecting", "hold_secrets", "name_of", "pause_after", "run_hooks"]
+__all__ = ["Holder", "connecting", "hold_secrets", "name_of", "run_hooks"]
 
 log = structlog.get_logger("hooks")
 
@@ -42,9 +40,6 @@ SPREAD = 90.0
 """Seconds within which a changed Secret is in all pods of a cluster: each kubelet looks once a minute."""
 
 _TICK = 1.0
-_SOON = 30.0
-"""Seconds until the next look after a hook was made: somebody else may have made one at the same moment."""
-_FIRST_PAUSE = 15.0
 
 Report = Callable[[list[dict[str, Any]]], None]
 
@@ -58,16 +53,16 @@ class Holder(Protocol):
 
 
 @asynccontextmanager
-async def connecting(vault: Vault, namespace: str) -> AsyncIterator[Connect]:
-    """Makes clients over the network; their connections end with this."""
+async def connecting(vault: Vault, namespace: str, limits: SharedLimits | None = None) -> AsyncIterator[Connect]:
+    """Makes clients over the network; their connections end with this. ``limits`` are shared with others of this process."""
+    shared = limits or SharedLimits()
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
 
         def connect(
             base: str, authorize: Authorize, *, headers: Mapping[str, str] | None = None, tls: TLSConfig | None = None
         ) -> Client:
-            return Client(
-                http_transport(session, client_context(vault, namespace, tls)), base, authorize, headers=headers
-            )
+            transport = http_transport(session, client_context(vault, namespace, tls))
+            return Client(transport, base, authorize, headers=headers, limits=shared)
 
         yield connect
 
@@ -96,11 +91,22 @@ async def run_hooks(
     overlap = Overlap(vault, memory)
     states: dict[str, list[dict[str, Any]]] = {}
     told: set[tuple[str, str]] = set()
+    limits = SharedLimits()
+    present: dict[str, _Keeper] = {}
 
     async def look_after(source: EventSource, *, gone: bool) -> None:
         where = source.metadata.namespace or namespace
-        async with connecting(vault, where) as over_network:
-            keeper = _Keeper(source, where, vault, memory, overlap, connect or over_network, lease, has, spread)
+        name = name_of(source, where)
+
+        def elsewhere(instance: str, target: Target, url: str) -> bool:
+            return any(one.wants(instance, target, url) for other, one in present.items() if other != name)
+
+        async with connecting(vault, where, limits) as over_network:
+            keeper = _Keeper(
+                source, where, vault, memory, overlap, connect or over_network, lease, has, spread, elsewhere
+            )
+            if not gone:
+                present[name] = keeper
 
             def tell(results: list[Result] | None) -> None:
                 if results is None:  # another process looks after them now
@@ -159,6 +165,7 @@ class _Keeper:
         lease: Holder | None,
         has: Callable[[str, str, str], bool] | None,
         spread: float,
+        elsewhere: Wanted,
     ) -> None:
         self.name = name_of(source, namespace)
         self._namespace = namespace
@@ -168,7 +175,9 @@ class _Keeper:
         self._spread = spread
         self._forges, errors = forges_of(source, vault, connect, namespace=namespace)
         self._errors = [Result(event, "", "", "refused", str(error)) for event, error in errors]
-        self._reconciler = Reconciler(self.name, self._forges, memory)
+        complete = not errors
+        self._reconciler = Reconciler(self.name, self._forges, memory, complete=complete, elsewhere=elsewhere)
+        self.wants = self._reconciler.wants
         self._redeliverer = Redeliverer(self.name, self._forges, memory, has and partial(has, self.name))
 
     @property
@@ -181,20 +190,22 @@ class _Keeper:
             return
         for forge in self._forges:
             self._overlap.add(self.name, self._namespace, forge)
-        failures = 0
+        schedule = Schedule([forge.interval for forge in self._forges])
         while True:
             generation = self._vault.generation
             pause = _TICK
             if self._acts:
-                results = await self._guarded(self._reconciler.run())
+                now = time.monotonic()
+                due, retry = schedule.due(now)
+                results = await self._guarded(self._reconciler.run(due, retry=retry))
                 tell([*self._errors, *results])
-                failures = 0 if all(result.well for result in results) else failures + 1
-                interval = min((forge.interval for forge in self._forges), default=INTERVAL)
-                pause = pause_after(results, failures, interval)
+                pause = schedule.looked(now, self._reconciler.changed, results)
             else:
+                schedule.begin()
                 tell(None)
             await self._wait(pause, generation)
             if self._vault.generation != generation:
+                schedule.begin()
                 await asyncio.sleep(self._spread)
 
     async def _guarded(self, work: Awaitable[list[Result]]) -> list[Result]:
@@ -232,17 +243,7 @@ class _Keeper:
                 if not any(result.state == "failing" for result in results):
                     return
                 failures += 1
-            await asyncio.sleep(pause_after([], failures, INTERVAL) if failures else _TICK)
-
-
-def pause_after(results: Sequence[Result], failures: int, interval: float) -> float:
-    """Seconds until the next look. ``failures``: looks in a row that did not go well."""
-    wait = max((result.wait or 0.0 for result in results), default=0.0)
-    if failures:
-        return max(wait, jittered(failures, random.random, first=_FIRST_PAUSE, cap=max(interval, INTERVAL)))
-    if any(result.state in ("created", "deleted") for result in results):
-        return min(_SOON, interval)
-    return interval
+            await asyncio.sleep(pause_after([], failures) if failures else _TICK)
 
 
 def name_of(source: EventSource, namespace: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from events.errors import Refused, SpecError, Unavailable
-from eventsource.hooks.client import LONGEST_WAIT, Answer, Call, Client, http_transport
+from eventsource.hooks.client import LONGEST_WAIT, Answer, Call, Client, SharedLimits, http_transport
 
 API = "https://forge.example/api"
 
@@ -35,6 +35,10 @@ class Scripted:
 
 async def credentials() -> Mapping[str, str]:
     return {"Authorization": "Bearer t"}
+
+
+async def other_credentials() -> Mapping[str, str]:
+    return {"Authorization": "Bearer u"}
 
 
 def answer(status: int = 200, json: Any = None, **headers: str) -> Answer:
@@ -69,6 +73,19 @@ async def test_nothing_is_sent_before_the_forge_wants_it(refusal: Answer, wait: 
     assert len(forge.calls) == 1
     forge.now += 1
     assert (await client.call("GET", "/hooks")).status == 200
+
+
+async def test_clients_with_the_same_credentials_share_their_limits() -> None:
+    forge, limits = Scripted(answer(429, retry_after="30")), SharedLimits()
+    one, same, other = (
+        Client(forge.send, API, authorize, limits=limits, now=lambda: forge.now)
+        for authorize in (credentials, credentials, other_credentials)
+    )
+    for client in (one, same, other):
+        with pytest.raises(Unavailable):
+            await client.call("GET", "/hooks")
+
+    assert [call.headers["Authorization"] for call in forge.calls] == ["Bearer t", "Bearer u"]
 
 
 async def test_a_used_up_budget_is_heeded_before_it_is_refused() -> None:

@@ -14,7 +14,7 @@ from events.models.base import parse
 from events.models.eventsource import EventSource
 from events.models.shared import SecretKeySelector
 from events.secrets import Vault
-from eventsource.hooks import running
+from eventsource.hooks import running, schedule
 from tests.support.forges.base import Answer, Request
 from tests.support.forges.gitlab import FakeGitLab
 from tests.support.forges.managed import WEBHOOK, Store, selector
@@ -106,7 +106,7 @@ async def test_through_a_rolling_update_there_is_one_hook_at_every_moment(bus: J
 
 async def test_without_a_lease_two_that_start_together_leave_one_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     """As two installations on one forge would: each makes one, and the next look deletes the younger."""
-    monkeypatch.setattr(running, "_SOON", 0.1)
+    monkeypatch.setattr(schedule, "SOON", 0.1)
     fake = Watched(hooks={"projects/7": []})
     tasks = [asyncio.create_task(running.run_hooks([SOURCE], vault(), Store(), connect=fake.connect)) for _ in range(2)]
     async with asyncio.timeout(30):
