@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -20,6 +22,8 @@ __all__ = ["ChildRefused", "Children"]
 
 log = structlog.get_logger("controller")
 
+_MOST_REPAIRED = 1000
+
 
 class ChildRefused(Refused):
     """A child cannot be written; ``kind`` is its kind, and ``made`` whether there is one already."""
@@ -37,6 +41,7 @@ class Children:
         self._control = control
         self._stores = stores
         self._written: dict[Key, tuple[str, str]] = {}
+        self._repairs = _Repairs()
 
     async def settle(self, obj: Json, desired: Sequence[Json]) -> int:
         """Make the children of an object those that are desired; returns how many writes that took."""
@@ -85,6 +90,8 @@ class Children:
             self._written.get(key) == (wish(child), seen.print) or contains(observed, child)
         ):
             return 0
+        if wish(observed) == wish(child):
+            self._repairs.note(key)
         if recreate(observed, child):
             await self._remove(seen)
         log.info("applying", kind=child["kind"], namespace=key.namespace, name=key.name)
@@ -141,3 +148,25 @@ class Children:
         metrics.WRITES.labels(key.kind).inc()
         self._stores[key.kind].drop(obj)
         self.forget(key)
+
+
+class _Repairs:
+    """How often a child was put right lately: two controllers that correct each other would never end."""
+
+    def __init__(self, most: int = 5, seconds: float = 60) -> None:
+        self._most, self._seconds = most, seconds
+        self._times: dict[Key, deque[float]] = {}
+
+    def note(self, key: Key) -> None:
+        """One more. Raises Refused where it is too often."""
+        now = time.monotonic()
+        times = self._times.setdefault(key, deque())
+        while times and now - times[0] > self._seconds:
+            times.popleft()
+        if len(times) >= self._most:
+            raise Refused(
+                f"somebody else keeps changing {key.kind} '{key.name}'", hint="see its managedFields", status=409
+            )
+        times.append(now)
+        if len(self._times) > _MOST_REPAIRED:
+            del self._times[next(iter(self._times))]
