@@ -56,7 +56,8 @@ ELSEWHERE = {"publish.again": "what publishes without a spool, as posted events 
 class Size:
     seeds: int
     rate: float = 25.0
-    seconds: float = 240.0
+    patience: float = 90.0
+    """Seconds in which at least one more point must be hit."""
 
 
 TIERS = {"short": Size(1), "nightly": Size(25)}
@@ -117,18 +118,21 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
         write(b.up.manifests, manifests(b.port, f"{b.target.url}/hook"))
         over = asyncio.Event()
         ids = itertools.takewhile(lambda _: not over.is_set(), names("push", 10**9))
-        deadline = asyncio.get_running_loop().time() + size.seconds
+        loop = asyncio.get_running_loop()
         arm(b, {name: count for name, count in counts.items() if name.startswith(AT_START)})
         await _start_until_it_stays(b)
         arm(b, counts)
         await b.up.stop()
         work = [_keep_up(b, over), b.generator.stream(ids, size.rate, run.rng, path="/push")]
         tasks = [asyncio.create_task(each) for each in (*work, *(_pairs(b, over, lane) for lane in LANES))]
+        known, since = hit(once), loop.time()
         try:
             while not over.is_set():
                 for task in tasks:
                     assert not task.done(), f"a helper of the row ended: {task.exception()!r}"
-                if hit(once) >= placed() or asyncio.get_running_loop().time() > deadline:
+                if hit(once) > known:
+                    known, since = hit(once), loop.time()
+                if known >= placed() or loop.time() - since > size.patience:
                     over.set()
                 elif _plain() <= hit(once):
                     await _errands(b, once)
