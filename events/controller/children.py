@@ -10,13 +10,13 @@ import structlog
 
 from events.controller import metrics, names
 from events.controller.desired import Json
-from events.controller.diff import contains, fingerprint, recreate, stamped, wish
+from events.controller.diff import common, contains, fingerprint, recreate, stamped, wish
 from events.controller.names import Key
 from events.controller.status import owner_of
 from events.controller.store import Seen, Store, key_of
 from events.errors import Refused, Unavailable
 from events.kube import AlreadyExists
-from events.kube.control import Control, Selection
+from events.kube.control import UNKNOWN_FIELD, Control, Selection
 
 __all__ = ["ChildRefused", "Children"]
 
@@ -95,7 +95,7 @@ class Children:
         if recreate(observed, child):
             await self._remove(seen)
         log.info("applying", kind=child["kind"], namespace=key.namespace, name=key.name)
-        self._remember(await self._control.apply(child, force=True))
+        self._remember(await self._apply(child, force=True))
         return 1
 
     async def _create(self, obj: Json, child: Json) -> None:
@@ -103,7 +103,7 @@ class Children:
         key = key_of(child)
         log.info("creating", kind=child["kind"], namespace=key.namespace, name=key.name)
         try:
-            made = await self._control.apply(child, force=False)
+            made = await self._apply(child, force=False)
         except Refused as error:
             if error.status != 409:
                 raise
@@ -119,10 +119,23 @@ class Children:
             if (there["metadata"].get("labels") or {}).get(names.MANAGED[0]) != names.MANAGED[1]:
                 # Argo Events made it for this object: fields of its own would stay under ours.
                 await self._control.delete(there, uid=there["metadata"]["uid"])
-            made = await self._control.apply(child, force=True)
+            made = await self._apply(child, force=True)
         self._remember(made)
         if child["kind"] == "Deployment":
             await self._remove_generated(obj, child)
+
+    async def _apply(self, child: Json, *, force: bool) -> Json:
+        """Fields that this cluster does not know are left out, as in the reference; an apply with them would be refused."""
+        try:
+            return await self._control.apply(child, force=force)
+        except Refused as error:
+            if UNKNOWN_FIELD not in error.message:
+                raise
+            log.warning(
+                "leaving out what the cluster does not know", name=child["metadata"]["name"], fields=error.message
+            )
+        known = await self._control.rehearse(child)
+        return await self._control.apply({**child, "spec": common(child["spec"], known["spec"])}, force=force)
 
     async def _remove_generated(self, obj: Json, child: Json) -> None:
         """Deployments that Argo Events made for this object, under names that it generates: both would do the same work."""

@@ -15,7 +15,7 @@ import orjson
 
 from events.controller.names import APPLIED
 
-__all__ = ["contains", "fingerprint", "merge_patch", "recreate", "stamped", "wish"]
+__all__ = ["common", "contains", "fingerprint", "merge_patch", "recreate", "stamped", "wish"]
 
 Json = dict[str, Any]
 
@@ -62,6 +62,15 @@ def contains(observed: Any, desired: Any) -> bool:
     if observed is None:  # the server leaves out what is empty
         return desired in (None, "", False) or (type(desired) is int and desired == 0)
     return _same_quantity(observed, desired)
+
+
+def common(desired: Any, known: Any) -> Any:
+    """What of ``desired`` the server ``known``: its fields at any depth; values stay as they are."""
+    if isinstance(desired, Mapping) and isinstance(known, Mapping):
+        return {name: common(value, known[name]) for name, value in desired.items() if name in known}
+    if isinstance(desired, list) and isinstance(known, list) and len(desired) == len(known):
+        return [common(one, other) for one, other in zip(desired, known, strict=True)]
+    return desired
 
 
 def _same_quantity(one: Any, other: Any) -> bool:

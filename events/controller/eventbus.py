@@ -12,7 +12,7 @@ from events.controller.desired import Desired, Json
 from events.controller.judging import Judgement
 from events.controller.names import bus_object, bus_secrets, selector
 from events.controller.nats import configuration, stream_config
-from events.controller.pods import container_security, pod_security
+from events.controller.pods import container_security, passed, pod_security
 from events.controller.restricted import check_container, check_pod
 from events.controller.settings import Settings
 from events.controller.workload import child
@@ -89,9 +89,8 @@ def _native_bus(obj: Json, native: _Native, judgement: Judgement, certificate: s
     except SpecError as error:
         return _refused(Finding("error", error.path, error.message), reason="InvalidSpec")
     findings = check_pod(native.spec, native.path, container="containerTemplate")
-    findings += check_container(
-        native.spec.get("metricsContainerTemplate") or {}, f"{native.path}.metricsContainerTemplate"
-    )
+    for other in ("reloaderContainerTemplate", "metricsContainerTemplate"):
+        findings += check_container(native.spec.get(other) or {}, f"{native.path}.{other}")
     if findings:
         return _refused(*findings, reason="JetStreamStatefulSetFailed")
     if not settings.nats_image:
@@ -154,7 +153,7 @@ def _stateful_set(obj: Json, native: _Native, marker: str, settings: Settings) -
                 {"name": "config", "projected": {"sources": _config_sources(name)}},
                 {"name": "pid", "emptyDir": {}},
             ],
-            **{field: spec[field] for field in _PASSED if spec.get(field) not in (None, "", [], {})},
+            **passed(spec, _PASSED),
         },
     }
     if spec.get("serviceAccountName"):

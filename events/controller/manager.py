@@ -223,6 +223,7 @@ class Manager:
                 metrics.FAILURES.labels(key.kind).inc()
                 self._queue.failed(key, at_least=_AFTER_REFUSAL)
                 log.exception("unexpected failure", object=key.title)
+                await self.reconciler.tell_fault(key)
             else:
                 if done:
                     self._queue.done(key)

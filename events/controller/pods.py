@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from events.controller.restricted import check_pod
 from events.models.base import Finding
 
-__all__ = ["check_template", "container_security", "merged_pod", "pod_security"]
+__all__ = ["check_template", "container_security", "merged_pod", "passed", "pod_security"]
 
 Json = dict[str, Any]
 
@@ -53,14 +54,14 @@ def check_template(template: Mapping[str, Any], container: Json, volumes: Sequen
     if findings:
         return findings
     for field, key, ours, theirs in (
-        ("volumes", "name", volumes, template.get("volumes")),
+        ("volumes", "name", volumes, _items(template.get("volumes"))),
         ("container.volumeMounts", "mountPath", container["volumeMounts"], _mounts(template)),
     ):
         taken = {item[key] for item in ours}
-        counted = Counter(item.get(key) for item in theirs or ())
-        for index, item in enumerate(theirs or ()):
+        counted = Counter(item.get(key) for item in theirs)
+        for index, item in enumerate(theirs):
             value = item.get(key)
-            if value in taken:
+            if value in taken or (key == "mountPath" and posixpath.normpath(f"/{str(value).lstrip('/')}") in taken):
                 findings.append(Finding("error", f"{path}.{field}[{index}].{key}", f"'{value}' is taken by our own"))
             elif counted[value] > 1:
                 findings.append(Finding("error", f"{path}.{field}[{index}].{key}", f"'{value}' is there twice"))
@@ -75,7 +76,7 @@ def merged_pod(template: Mapping[str, Any], metadata: Json, spec: Json, containe
     merged = {
         **container,
         "securityContext": container_security(theirs.get("securityContext")),
-        "env": _variables(container.get("env", []), theirs.get("env") or []),
+        "env": _variables(container.get("env", []), _items(theirs.get("env"))),
         "volumeMounts": [*container["volumeMounts"], *_mounts(given)],
     }
     for name in ("resources", "imagePullPolicy", "envFrom"):
@@ -89,11 +90,21 @@ def merged_pod(template: Mapping[str, Any], metadata: Json, spec: Json, containe
         },
         "spec": {
             **spec,
-            **{name: given[name] for name in _PASSED if given.get(name) not in (None, "", [], {})},
+            **passed(given, _PASSED),
             "containers": [merged],
-            "volumes": [*volumes, *(given.get("volumes") or [])],
+            "volumes": [*volumes, *_items(given.get("volumes"))],
         },
     }
+
+
+def passed(given: Mapping[str, Any], names: Sequence[str]) -> Json:
+    """The fields of a template that a pod gets as they are; a Secret that is named twice is named once, as no list that is applied may."""
+    found = {name: given[name] for name in names if given.get(name) not in (None, "", [], {})}
+    if "imagePullSecrets" in found:
+        found["imagePullSecrets"] = list(
+            {item.get("name"): item for item in _items(found["imagePullSecrets"])}.values()
+        )
+    return found
 
 
 def _variables(ours: Sequence[Json], theirs: Sequence[Json]) -> list[Json]:
@@ -109,7 +120,12 @@ def _variables(ours: Sequence[Json], theirs: Sequence[Json]) -> list[Json]:
 
 
 def _mounts(template: Mapping[str, Any]) -> list[Json]:
-    return list(_present(template.get("container")).get("volumeMounts") or [])
+    return _items(_present(template.get("container")).get("volumeMounts"))
+
+
+def _items(given: Sequence[Json | None] | None) -> list[Json]:
+    """The items of a list; null is an item that says nothing."""
+    return [item or {} for item in given or ()]
 
 
 def _present(given: Mapping[str, Any] | None) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -69,6 +70,14 @@ class Reconciler:
         if key.kind == names.EVENT_BUS:
             return await self._bus(obj, failures)
         return await self._workload(obj, failures)
+
+    async def tell_fault(self, key: Key) -> None:
+        """Say in the status that a look at an object failed unexpectedly."""
+        seen = self.stores[key.kind].get(key)
+        if seen is not None:
+            fault = false("Deployed", "InternalError", "the controller failed with this object; its log says at what")
+            with contextlib.suppress(PointsmanError):
+                await self._tell(seen.obj, Desired((fault,)))
 
     async def _workload(self, obj: Json, failures: int) -> bool:
         kind, namespace = obj["kind"], obj["metadata"]["namespace"]

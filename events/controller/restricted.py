@@ -29,7 +29,7 @@ _OTHER_POD_FIELDS = (
 )  # fmt: skip
 _OTHER_CONTAINER_FIELDS = (
     "args", "command", "image", "lifecycle", "livenessProbe", "ports", "readinessProbe", "resizePolicy", "restartPolicy",
-    "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices",
+    "restartPolicyRules", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices",
     "workingDir",
 )  # fmt: skip
 
@@ -42,9 +42,13 @@ _SYSCTLS = (
     "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
     "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
     "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
 )  # fmt: skip
-_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_PROFILES = (
+    "container.apparmor.security.beta.kubernetes.io/", "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/pod",
+)  # fmt: skip
+"""Annotations that were fields before; those of seccomp count no more, but must agree with the fields."""
 
 
 def check_pod(template: Mapping[str, Any], path: str, *, container: str = "container") -> list[Finding]:
@@ -63,7 +67,7 @@ def _pod(template: Mapping[str, Any], path: str) -> Iterator[Finding]:
     annotations = _dict(_dict(template.get("metadata")).get("annotations"))
     for name, value in annotations.items():
         if (
-            name.startswith(_APPARMOR)
+            name.startswith(_PROFILES)
             and value not in ("", "runtime/default")
             and not str(value).startswith("localhost/")
         ):
@@ -89,7 +93,14 @@ def check_container_security(security: Mapping[str, Any], path: str) -> list[Fin
             found.append(_refused(f"{path}.{name}", security[name]))
     if security.get("procMount") not in (None, "", "Default"):
         found.append(_refused(f"{path}.procMount", security["procMount"]))
-    for index, capability in enumerate(_list(_dict(security.get("capabilities")).get("add"))):
+    capabilities = security.get("capabilities")
+    if not isinstance(capabilities, dict | None):
+        found.append(Finding("error", f"{path}.capabilities", "must be a mapping with 'add' and 'drop'"))
+    for name in ("add", "drop"):
+        given = _dict(capabilities).get(name)
+        if given is not None and not (isinstance(given, list) and all(isinstance(item, str) for item in given)):
+            found.append(Finding("error", f"{path}.capabilities.{name}", "must be a list of names"))
+    for index, capability in enumerate(_list(_dict(capabilities).get("add"))):
         if capability not in _CAPABILITIES:
             found.append(_refused(f"{path}.capabilities.add[{index}]", capability))
     return found

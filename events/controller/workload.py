@@ -121,13 +121,13 @@ def _volumes(config_map: str, bus: Json, references: Sequence[Reference]) -> tup
     """Volumes and where they are mounted: each Secret and ConfigMap once, whoever names it."""
     volumes: list[Json] = [
         {"name": "tmp", "emptyDir": {}},
-        {"name": "state", "emptyDir": {}},
-        {"name": "spec", "configMap": {"name": config_map}},
+        {"name": "pointsman-state", "emptyDir": {}},
+        {"name": "pointsman-spec", "configMap": {"name": config_map}},
     ]
     mounts: list[Json] = [
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-        {"name": "state", "mountPath": _STATE},
-        {"name": "spec", "mountPath": _FILES, "readOnly": True},
+        {"name": "pointsman-state", "mountPath": _STATE},
+        {"name": "pointsman-spec", "mountPath": _FILES, "readOnly": True},
     ]
 
     def mount(volume: str, path: str, source: Json) -> None:

@@ -11,16 +11,20 @@ from typing import Any, NamedTuple
 import orjson
 import structlog
 
-from events.errors import Refused
+from events.errors import Refused, Unavailable
 from events.kube import AlreadyExists, Object
 from events.kube.client import Cluster, segment
 
-__all__ = ["Control", "Page", "Selection"]
+__all__ = ["UNKNOWN_FIELD", "Control", "Page", "Selection"]
 
 log = structlog.get_logger("kube")
 
 _SILENCE = 330.0  # bookmarks come every minute; the server ends a watch after `timeoutSeconds`
 _WATCH_SECONDS = 300
+UNKNOWN_FIELD = "field not declared in schema"
+"""Part of the server's words when an object to be applied has a field that it does not know."""
+
+_UNTYPED = "failed to create typed patch object"
 
 
 class Selection(NamedTuple):
@@ -103,10 +107,26 @@ class Control:
         """Make an object so; fields that it does not name stay. Without ``force`` raises Refused where others set what it names."""
         query = [("fieldManager", self._manager), ("force", "true" if force else "false")]
         path = await self._path(obj)
-        applied: Object = await self._cluster.request(
-            "PATCH", path, obj, query, content_type="application/apply-patch+yaml"
-        )
+        try:
+            applied: Object = await self._cluster.request(
+                "PATCH", path, obj, query, content_type="application/apply-patch+yaml"
+            )
+        except Unavailable as error:
+            if _UNTYPED not in error.message:
+                raise
+            # Said with status 500, but it is about the object.
+            words = " ".join(error.message.partition("): ")[2].split())
+            raise Refused(words.removeprefix("errors: ") or error.message, status=422) from None
         return applied
+
+    async def rehearse(self, obj: Object) -> Object:
+        """What would be created, under a name that nobody has: with the server's defaults, and without the fields that it does not know."""
+        metadata = {name: value for name, value in obj["metadata"].items() if name != "name"}
+        unnamed = {**obj, "metadata": {**metadata, "generateName": "rehearsal-"}}
+        path = await self._cluster.collection(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""))
+        query = [("dryRun", "All"), ("fieldValidation", "Ignore")]
+        made: Object = await self._cluster.request("POST", path, unnamed, query)
+        return made
 
     async def patch(self, obj: Object, patch: Object, *, part: str = "") -> Object:
         """Merge a patch (RFC 7396) into an object or, as ``part``, its ``status``."""

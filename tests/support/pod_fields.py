@@ -55,6 +55,12 @@ REFUSED: dict[str, Json] = {
     "spec.template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/main]": {
         "metadata": {"annotations": {"container.apparmor.security.beta.kubernetes.io/main": "unconfined"}}
     },
+    "spec.template.metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]": {
+        "metadata": {"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}}
+    },
+    "spec.template.container.securityContext.capabilities": _security(capabilities="ALL"),
+    "spec.template.container.securityContext.capabilities.add": _security(capabilities={"add": "SYS_ADMIN"}),
+    "spec.template.container.securityContext.capabilities.drop": _security(capabilities={"drop": [None]}),
     **{f"spec.template.volumes[0].{source}": {"volumes": [{"name": "v", source: {}}]} for source in _VOLUMES},
     # What a pod has, and no template of an EventSource or Sensor.
     "spec.template.hostNetwork": {"hostNetwork": True},
@@ -81,6 +87,7 @@ REFUSED: dict[str, Json] = {
     "spec.template.container.ports": _container(ports=[{"containerPort": 1, "hostPort": 1}]),
     "spec.template.container.volumeDevices": _container(volumeDevices=[{"name": "v", "devicePath": "/dev/sda"}]),
     "spec.template.container.workingDir": _container(workingDir="/proc"),
+    "spec.template.container.restartPolicyRules": _container(restartPolicyRules=[{"action": "Restart"}]),
     "spec.template.container.tty": _container(tty=True),
 }
 
@@ -103,4 +110,9 @@ ALLOWED: list[Json] = [
     ),
     _pod(fsGroup=0, supplementalGroups=[0], sysctls=[{"name": "net.ipv4.tcp_syncookies", "value": "1"}]),
     _pod(seLinuxOptions={"type": "container_t", "level": "s0"}),
+    _pod(sysctls=[{"name": "net.ipv4.tcp_rmem", "value": "1"}]),
+    {"volumes": [{"name": name, "emptyDir": {}} for name in ("state", "spec", "data")]},  # no names of ours
+    {"imagePullSecrets": [{"name": "a"}, {"name": "b"}, {"name": "a"}]},
+    # Unknown to Kubernetes, too, where server-side apply is strict.
+    {"affinity": {"unheardOf": 1, "nodeAffinity": {}}, **_security(unheardOf={"a": 1}, runAsUser=1000)},
 ]

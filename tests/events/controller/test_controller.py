@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from events.controller.lookups import Lookups
 from events.kube.control import Control
 from tests.support.controlled import World, bus, exotic_bus, running, said, sensor, settled, source, until
 from tests.support.kube import ApiServer, needs_control_plane, needs_kube
@@ -469,6 +470,66 @@ async def test_an_object_that_is_nested_too_deeply_hides_no_other(world: World, 
         )
         await world.apply(sensor("other"))
         await world.condition("Sensor", "other", "Deployed", "True")
+
+
+@pytest.mark.parametrize(
+    ("template", "word"),
+    [
+        ({"volumes": [None]}, "volumes[3].name"),
+        ({"container": {"env": [None]}}, "env[4].name"),
+        ({"container": {"volumeMounts": [None]}}, "volumeMounts[3].name"),
+        ({"securityContext": {"sysctls": {"name": "x"}}}, "sysctls: expected list"),
+    ],
+)
+async def test_what_the_api_server_refuses_of_a_template_is_told_at_once(
+    world: World, control: Control, template: Object, word: str
+) -> None:
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(exotic_bus(), source(template=template))
+
+        condition = await world.condition("EventSource", "hooks", "Deployed", "False", seconds=5)
+
+    assert condition["reason"] == "CreateDeploymentFailed"
+    assert word in condition["message"]
+
+
+async def test_fields_that_the_cluster_does_not_know_are_left_out_and_all_others_arrive(
+    world: World, control: Control
+) -> None:
+    template = {"affinity": {"x": 1}, "priority": 0, "container": {"securityContext": {"y": 1, "runAsUser": 7}}}
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), source(template=template))
+        await world.condition("EventSource", "hooks", "Deployed", "True")
+        await settled(controller)
+        made = await world.get("Deployment", "hooks-eventsource", "apps/v1")
+
+        await world.apply(source(template={**template, "priority": 1}))
+        await until(lambda: _has(world, "hooks-eventsource", priority=1))
+
+    pod = made["spec"]["template"]["spec"]
+    (main,) = pod["containers"]
+    assert (pod["affinity"], pod["priority"], main["securityContext"]["runAsUser"]) == ({}, 0, 7)
+    assert {mount["mountPath"] for mount in main["volumeMounts"]} >= {"/tmp", "/etc/pointsman"}
+
+
+async def test_a_fault_of_ours_with_one_object_is_told_and_the_others_are_looked_after(
+    world: World, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Lookups, "keys", fail)
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply(sensor())
+        assert (await world.condition("Sensor", "build", "Deployed", "False"))["reason"] == "InternalError"
+
+        await world.apply(exotic_bus())
+        await world.condition("EventBus", "default", "Deployed", "True")
+
+
+async def _has(world: World, name: str, **fields: Any) -> bool:
+    found = await world.get("Deployment", name, "apps/v1")
+    return fields.items() <= found["spec"]["template"]["spec"].items()
 
 
 async def test_none_of_the_forbidden_fields_gets_past_and_all_of_the_allowed_ones_make_pods(

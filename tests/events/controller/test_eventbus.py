@@ -98,6 +98,10 @@ def test_the_pods_of_a_bus_take_the_fields_of_its_manifest() -> None:
             {"jetstream": {"version": "1", "containerTemplate": {"securityContext": {"privileged": True}}}},
             ("False", "spec.jetstream.containerTemplate.securityContext.privileged"),
         ),
+        (
+            {"jetstream": {"version": "1", "reloaderContainerTemplate": {"securityContext": {"privileged": True}}}},
+            ("False", "spec.jetstream.reloaderContainerTemplate.securityContext.privileged"),
+        ),
         ({"jetstream": {"version": "1", "hostNetwork": True}}, ("False", "spec.jetstream.hostNetwork")),
         ({}, ("False", "one of")),
     ],

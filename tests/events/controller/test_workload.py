@@ -73,7 +73,7 @@ def test_the_process_reads_the_object_and_its_bus_from_files() -> None:
     assert (read["metadata"], read["spec"]) == ({"name": "build", "namespace": "ci", "generation": 3}, {"triggers": []})
     assert json.loads(config_map["data"]["bus.json"]) == {"name": "default", "ours": True, "config": BUS.config}
     mounts = {m["mountPath"]: m["name"] for m in _pod(deployment)["containers"][0]["volumeMounts"]}
-    assert mounts["/etc/pointsman"] == "spec"
+    assert mounts["/etc/pointsman"] == "pointsman-spec"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,10 @@ def test_variables_are_there_once_and_who_a_process_is_cannot_be_changed() -> No
         ({"volumes": [{"name": "a"}, {"name": "a"}]}, "spec.template.volumes[0].name"),
         (
             {"container": {"volumeMounts": [{"name": "a", "mountPath": "/etc/pointsman"}]}},
+            "spec.template.container.volumeMounts[0].mountPath",
+        ),
+        (
+            {"container": {"volumeMounts": [{"name": "a", "mountPath": "/tmp//"}]}},
             "spec.template.container.volumeMounts[0].mountPath",
         ),
         ({"hostNetwork": True}, "spec.template.hostNetwork"),
