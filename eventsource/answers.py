@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -29,6 +29,13 @@ _FORM = "application/x-www-form-urlencoded"
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", "Server": "pointsman"}
 
 
+class Asking(Protocol):
+    """Receives deliveries as a listener does, and asks a forge about them."""
+
+    async def receive(self, delivery: Delivery) -> Received:
+        """Verify, convert and filter. Raises Rejected."""
+
+
 @dataclass
 class Served:
     """A listener with what it needs at run time."""
@@ -41,6 +48,8 @@ class Served:
     told_of_form: bool = False
     recent: Recent | None = None
     """Where deliveries are noted, for who asks for missed ones."""
+    asking: Asking | None = None
+    """Receives deliveries where something has to be asked first."""
 
 
 class MethodNotAllowed(Rejected):

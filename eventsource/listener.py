@@ -5,6 +5,7 @@ What ``server`` does with each request, and ``explain`` without one.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -51,11 +52,15 @@ class Listener:
 
     def receive(self, delivery: Delivery) -> Received:
         """Verify, convert and filter. Raises Rejected."""
-        self.webhook.verify(delivery, delivery.received // 1_000_000_000)
+        self.verify(delivery)
         return self.take(delivery)
 
-    def take(self, delivery: Delivery) -> Received:
-        """Convert and filter, whoever sent it. Raises Rejected."""
+    def verify(self, delivery: Delivery) -> None:
+        """Raises Rejected(401)."""
+        self.webhook.verify(delivery, delivery.received // 1_000_000_000)
+
+    def take(self, delivery: Delivery, left_out: Container[int] = ()) -> Received:
+        """Convert and filter, whoever sent it; ``left_out`` events, by their place in the delivery, are dropped. Raises Rejected."""
         webhook = self.webhook
         data = webhook.convert(delivery)
         identifier = webhook.delivery_id(delivery)
@@ -68,7 +73,9 @@ class Listener:
         time = rfc3339(delivery.received)
         problem = ""
         events = []
-        for one, content in zip(ids, data, strict=True):
+        for index, (one, content) in enumerate(zip(ids, data, strict=True)):
+            if index in left_out:
+                continue
             try:
                 kept = self.keep is None or self.keep(content)
             except EvaluationError as error:

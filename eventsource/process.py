@@ -17,6 +17,7 @@ from events import tracing
 from events.errors import SpecError
 from eventsource import metrics
 from eventsource.answers import Served
+from eventsource.hooks.pulls import open_pulls
 from eventsource.listener import Listener
 from eventsource.recent import Recents
 from eventsource.routes import Table
@@ -36,7 +37,12 @@ def bind(
     recents = recents or Recents()
     served = {
         id(one): Served(
-            one, tracing.around_bus(bus_for(one.namespace, one.bus)), _metrics(one), redelivered, recent=recents.of(one)
+            one,
+            tracing.around_bus(bus_for(one.namespace, one.bus)),
+            _metrics(one),
+            redelivered,
+            recent=recents.of(one),
+            asking=open_pulls(one, sources.vault),
         )
         for one in sources.listeners
     }

@@ -53,7 +53,10 @@ class WebhookService:
                 delivery = Delivery(request.method, path, fields, body, query, time.time_ns())
                 if served.listener.kind == "webhook":
                     answers.tell_of_form(served, delivery)
-                received = served.listener.receive(delivery)
+                if served.asking is None:
+                    received = served.listener.receive(delivery)
+                else:
+                    received = await served.asking.receive(delivery)
                 crash_at("accept.converted", body)
                 answer = await answers.publish(served, received)
                 crash_at("accept.stored", body)

@@ -15,7 +15,7 @@ from eventsource.hooks.client import Answer, Client, Page
 from eventsource.hooks.plan import Sealed
 from eventsource.webhooks.bitbucketserver import BitbucketServerConfig
 
-__all__ = ["BitbucketServer"]
+__all__ = ["BitbucketServer", "by_start", "client_of"]
 
 API = "/api/1.0"
 NAME = "Pointsman"
@@ -49,17 +49,8 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
         """Whether it keeps secrets to itself: found out when one was set and is not in the answer."""
 
     def connect(self, connect: Connect) -> Client:
-        """``bitbucketserverBaseURL`` is the address of its REST APIs."""
-        if self.config.access_token is None:
-            raise SpecError("accessToken must be given, or no hook can be made", path="accessToken")
-        token = self.config.access_token
-
-        async def authorize() -> Mapping[str, str]:
-            return {"Authorization": f"Bearer {self.secret(token).decode('utf-8', 'replace').strip()}"}
-
-        base = self.config.bitbucketserver_base_url.rstrip("/") + API
-        headers = {"X-Atlassian-Token": "no-check", "X-Requested-With": "XMLHttpRequest"}
-        return connect(base, authorize, headers=headers, tls=self.config.tls)
+        """As ``client_of``."""
+        return client_of(self.config, self.secret, connect)
 
     @property
     def interval(self) -> float:
@@ -134,6 +125,20 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
             told = answer.json
             now = self.read(hook.target, told if isinstance(told, dict) else {})
             self._hides_secrets = self._hides_secrets or not now.has_secret
+
+
+def client_of(config: BitbucketServerConfig, secret: Secret, connect: Connect) -> Client:
+    """For ``bitbucketserverBaseURL``, the address of its REST APIs. Raises SpecError."""
+    if config.access_token is None:
+        raise SpecError("accessToken must be given, or no hook can be made", path="accessToken")
+    token = config.access_token
+
+    async def authorize() -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {secret(token).decode('utf-8', 'replace').strip()}"}
+
+    base = config.bitbucketserver_base_url.rstrip("/") + API
+    headers = {"X-Atlassian-Token": "no-check", "X-Requested-With": "XMLHttpRequest"}
+    return connect(base, authorize, headers=headers, tls=config.tls)
 
 
 def targets(config: BitbucketServerConfig) -> list[Target]:

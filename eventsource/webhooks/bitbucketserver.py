@@ -7,7 +7,8 @@ https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import Field
@@ -20,9 +21,17 @@ from eventsource import forges, signatures
 from eventsource.delivery import Delivery
 from eventsource.webhooks import ForgeConfig, Webhook, compacted, register
 
-__all__ = ["BitbucketServer", "BitbucketServerConfig"]
+__all__ = ["BitbucketServer", "BitbucketServerConfig", "Commit"]
 
 REFS_CHANGED = "repo:refs_changed"
+
+
+class Commit(NamedTuple):
+    """A commit of a repository."""
+
+    project: str
+    repository: str
+    hash: str
 
 
 class BitbucketServerRepository(Spec):
@@ -48,7 +57,7 @@ class BitbucketServerConfig(ForgeConfig):
     events: list[str] = []
     """Names of the events that the hook is for."""
     skip_branch_refs_changed_on_open_pr: bool = Field(False, alias="skipBranchRefsChangedOnOpenPR")
-    """Leave out pushes to branches with an open pull request."""
+    """Leave out pushes to branches with an open pull request; needs `accessToken`."""
     one_event_per_change: bool = False
     """Make an event of each change of a push."""
     access_token: SecretKeySelector | None = None
@@ -99,16 +108,11 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
 
     @classmethod
     def advise(cls, config: BitbucketServerConfig, path: str = "") -> list[Finding]:
-        """What the reference lets pass, and what is not built."""
+        """What the reference lets pass although it crashes there."""
         findings = super().advise(config, path)
-        if config.skip_branch_refs_changed_on_open_pr:
-            findings.append(
-                Finding(
-                    "warning",
-                    f"{path}.skipBranchRefsChangedOnOpenPR",
-                    "not built yet: pushes to branches with an open pull request make events, too",
-                )
-            )
+        if config.skip_branch_refs_changed_on_open_pr and config.access_token is None:
+            text = "nothing is left out: it takes an accessToken to ask for pull requests"
+            findings.append(Finding("warning", f"{path}.skipBranchRefsChangedOnOpenPR", text))
         return findings
 
     def verify(self, delivery: Delivery, now: int) -> None:
@@ -116,18 +120,60 @@ class BitbucketServer(Webhook[BitbucketServerConfig]):
         if self.secret is not None:
             signatures.hub_signature(delivery.header("X-Hub-Signature"), delivery.body, self.secrets(self.secret))
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether pushes of commits in open pull requests are left out."""
+        return self.config.skip_branch_refs_changed_on_open_pr and self.config.access_token is not None
+
+    def commits(self, delivery: Delivery) -> list[Commit | None] | None:
+        """Of each change of a push the commit that may be in an open pull request; None for a change that counts in any case, and
+        where it is no push. Raises Rejected(400).
+        """
+        if delivery.header("X-Event-Key") != REFS_CHANGED:
+            return None
+        event = _push(delivery)
+        project, slug = event["repository"]["project"]["key"], event["repository"]["slug"]
+        askable = not {project, slug} & {"", ".", ".."}
+        return [
+            Commit(project, slug, change["toHash"])
+            if change["ref"]["type"] == "BRANCH"
+            and change["type"] != "DELETE"
+            and askable
+            and _is_hash(change["toHash"])
+            else None
+            for change in event["changes"] or ()
+        ]
+
+    def left_out(self, commits: Sequence[Commit | None], found: Container[Commit]) -> frozenset[int]:
+        """Which events of a push with these ``commits`` are left out, when those ``found`` are in open pull requests."""
+        out = frozenset(index for index, commit in enumerate(commits) if commit is not None and commit in found)
+        if self.config.one_event_per_change:
+            return out
+        return frozenset((0,)) if len(out) == len(commits) else frozenset()
+
     def convert(self, delivery: Delivery) -> list[bytes]:
         """The data of each event of this delivery. Raises Rejected(400)."""
         if delivery.header("X-Event-Key") != REFS_CHANGED:
             return super().convert(delivery)
-        try:
-            event = _decoded(gojson.decode(delivery.body), _REFS_CHANGED, "the body")
-        except EvaluationError as error:
-            raise Rejected(400, f"the body cannot be used: {error.message}", reason=error.reason) from None
+        event = _push(delivery)
         if not self.config.one_event_per_change:
             return [self.envelope(delivery, compacted(delivery.body))]
         bodies = (orjson.dumps({**event, "changes": [change]}) for change in event["changes"] or ())
         return [self.envelope(delivery, gojson.escape_html(body)) for body in bodies]
+
+
+def _is_hash(text: str) -> bool:
+    """What is sent goes into the path of a call."""
+    return 0 < len(text) <= 64 and text.isascii() and text.isalnum()
+
+
+def _push(delivery: Delivery) -> dict[str, Any]:
+    """Raises Rejected(400)."""
+    try:
+        event: dict[str, Any] = _decoded(gojson.decode(delivery.body), _REFS_CHANGED, "the body")
+    except EvaluationError as error:
+        raise Rejected(400, f"the body cannot be used: {error.message}", reason=error.reason) from None
+    return event
 
 
 # The reference's structs: a field is a type with its zero value, a struct (dict) or a list of structs (a list of one dict).

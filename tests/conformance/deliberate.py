@@ -226,6 +226,18 @@ def _(case: Inputs) -> Any:
     return ONE_EVENT
 
 
+@rule(
+    "recordings",
+    "open-pull-requests-that-cannot-be-asked-for",
+    lambda case: any(call["response"]["status"] >= 400 for call in case.get("provider_calls", ())),
+)
+def _(case: Inputs) -> Any:
+    """All changes count, also when another one of the push could be asked for."""
+    from tests.conformance.formats import recordings
+
+    return {**ONE_EVENT, "asked": recordings.asked(case)}
+
+
 # Hooks at the forges: what is there before, and what comes out.
 
 

@@ -15,12 +15,14 @@ import socket
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import structlog.testing
+from aiohttp import web
 
 from eventbus.interface import Stored
 from eventbus.subjects import subject
@@ -32,7 +34,8 @@ from events.secrets import Key, Vault
 from eventsource import process
 
 NAME = "recordings"
-RECORDED = ("response", "messages", "note", "provider_calls", "response_seconds", "messages_total_in_window")
+RECORDED = ("response", "messages", "note", "response_seconds", "messages_total_in_window")
+"""``provider_calls`` stays: what a forge answered is in it."""
 KINDS = ("webhook", "github", "gitlab", "bitbucket", "bitbucketserver")
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
@@ -46,8 +49,6 @@ def matches(case: Case) -> bool:
 def waits(case: Case) -> str | None:
     if case["kind"] not in KINDS or "request" not in case:
         return f"event source {case['kind']}: not built yet"
-    if case.get("provider_calls"):
-        return "calls to a forge while a request is handled: not built yet"
     if case["request"].get("tls") and shutil.which("openssl") is None:
         return "TLS: the openssl command is missing"
     return None
@@ -70,7 +71,12 @@ def want(case: Case) -> Any:
         }
         for message in case["messages"]
     ]
-    return {"accepted": status is not None and 200 <= status < 300, "messages": messages}
+    return {"accepted": status is not None and 200 <= status < 300, "messages": messages, "asked": asked(case)}
+
+
+def asked(case: Case) -> list[tuple[str, str]]:
+    """The calls to a forge that were made meanwhile."""
+    return [(call["request"]["method"], call["request"]["path"]) for call in case.get("provider_calls", ())]
 
 
 def wanted_data(case: Case, message: Any) -> Any:
@@ -140,7 +146,35 @@ def run(case: Case) -> Any:
         return asyncio.run(exchange(case))
 
 
+@asynccontextmanager
+async def forge(case: Case) -> AsyncIterator[tuple[Case, list[tuple[str, str]]]]:
+    """The case with a forge that answers the recorded calls, and the calls that it gets."""
+    calls: list[tuple[str, str]] = []
+    answers = {name: call["response"] for name, call in zip(asked(case), case.get("provider_calls", ()), strict=True)}
+    if not answers:
+        yield case, calls
+        return
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        calls.append((request.method, request.raw_path))
+        response = answers.get(calls[-1], {"status": 404})
+        return web.json_response(response.get("json"), status=response["status"])
+
+    server = await asyncio.get_running_loop().create_server(web.Server(handle), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        spec = re.sub(r"http://127\.0\.0\.1:\d+", f"http://127.0.0.1:{port}", json.dumps(case["spec"]))
+        yield {**case, "spec": json.loads(spec)}, calls
+    finally:
+        server.close()
+
+
 async def exchange(case: Case) -> Any:
+    async with forge(case) as (there, calls):
+        return {**await _exchange(there), "asked": calls}
+
+
+async def _exchange(case: Case) -> Any:
     bus = RecordingBus("was stopped" in case.get("note", ""))
     source = parse(EventSource, {"metadata": {"name": case["event_source"], "namespace": "ns"}, "spec": case["spec"]})
     sources = process.Sources([source], Vault(secrets_of(case)))
@@ -202,7 +236,7 @@ def certificate() -> tuple[str, str]:
 
 
 def same(case: Case, want: Any, got: Any) -> bool:
-    if want["accepted"] != got["accepted"]:
+    if want["accepted"] != got["accepted"] or sorted(want.get("asked", ())) != sorted(got["asked"]):
         return False
     if isinstance(want["messages"], int):  # a rule: so many, whatever is in them
         return want["messages"] == len(got["messages"])

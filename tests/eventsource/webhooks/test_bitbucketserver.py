@@ -64,11 +64,12 @@ def test_fields_of_another_type_are_refused(body: bytes) -> None:
     assert caught.value.status == 400
 
 
-def test_an_option_that_is_not_built_yet_is_told_at_start() -> None:
-    config = {**SPLIT, "skipBranchRefsChangedOnOpenPR": True}
-    compiled = sources({"bitbucketserver": {"hook": config}})
+@pytest.mark.parametrize("told", [True, False])
+def test_an_option_that_can_do_nothing_is_told_at_start(told: bool) -> None:
+    token = {} if told else {"accessToken": {"name": "s", "key": "now"}}
+    compiled = sources({"bitbucketserver": {"hook": {**SPLIT, "skipBranchRefsChangedOnOpenPR": True, **token}}})
     assert compiled.errors == []
-    assert any("not built yet" in warning.message for warning in compiled.warnings)
+    assert any("nothing is left out" in warning.message for warning in compiled.warnings) is told
 
 
 async def test_a_push_without_changes_is_answered_without_an_id() -> None:

@@ -6,7 +6,7 @@ https://confluence.atlassian.com/bitbucketserver/improving-instance-stability-wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.forges.base import Answer, FakeForge, Hook, Request
@@ -16,12 +16,13 @@ from tests.support.forges.base import Answer, FakeForge, Hook, Request
 class FakeBitbucketServer(FakeForge):
     """Targets are ``<project>/<repository>``; one that is no key of ``hooks`` does not exist.
 
-    ``masks``: it does not show secrets.
+    ``masks``: it does not show secrets. ``pulls``: states of the pull requests that a commit is in.
     """
 
     prefix: str = "/rest/api/1.0"
     token: str = "bbs-token"
     masks: bool = False
+    pulls: dict[str, list[str]] = field(default_factory=dict)
 
     def refusal(self, request: Request) -> Answer | None:
         if request.headers.get("authorization") != f"Bearer {self.token}":
@@ -46,6 +47,11 @@ class FakeBitbucketServer(FakeForge):
                 )
             case ["projects", project, "repos", slug, "webhooks", *rest] if f"{project}/{slug}" in self.hooks:
                 return self._webhooks(request, self.hooks[f"{project}/{slug}"], rest)
+            case ["projects", project, "repos", slug, "commits", commit, "pull-requests"] if (
+                f"{project}/{slug}" in self.hooks
+            ):
+                states = enumerate(self.pulls.get(commit, []))
+                return self._list(request, [{"id": number, "state": state} for number, state in states], most=self.page)
         return self.missing()
 
     def _webhooks(self, request: Request, hooks: list[Hook], rest: list[str]) -> Answer:
