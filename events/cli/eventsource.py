@@ -112,6 +112,7 @@ async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spo
             owner=os.environ.get("POD_NAME") or socket.gethostname(),
             recents=pod.recents,
             report=pod.hooks_are,
+            read=lambda: read_object(options.object, EventSource),
         )
         await stack.enter_async_context(hooks)
         collect_rarely()

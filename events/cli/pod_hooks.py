@@ -6,8 +6,8 @@ With the bus away nobody has the lease, and hooks stay as they are. When the pod
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from eventbus import subjects
 from eventbus.interface import State
 from eventbus.jetstream import JetStreamBus
 from eventbus.lease import Lease
+from events.cli.hook_fence import Fence, Turn
 from events.errors import PointsmanError, Superseded
 from events.models.eventsource import EventSource
 from events.secrets import Vault
@@ -53,7 +54,7 @@ class BusStore:
         await (await self._opened()).put(key, value)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def looking_after_hooks(
     source: EventSource,
     namespace: str,
@@ -63,20 +64,26 @@ async def looking_after_hooks(
     owner: str,
     recents: Recents,
     report: Report,
+    read: Callable[[], EventSource],
 ) -> AsyncIterator[None]:
-    """For as long as this is entered. ``owner`` names the pod; see ``run_hooks`` for the others."""
-    lease = Lease(bus, subjects.key("hooks", namespace, source.metadata.name), owner)
+    """For as long as this is entered. ``owner`` names the pod, ``read`` gives the EventSource as it is mounted now; see ``run_hooks``
+    for the others.
+    """
+    name = source.metadata.name
+    lease = Lease(bus, subjects.key("hooks", namespace, name), owner)
+    store = BusStore(bus)
+    turn, fence = Turn(lease), Fence(store, subjects.key("generation", namespace, name), source, read)
     work = run_hooks(
         [source],
         vault,
-        BusStore(bus),
+        store,
         namespace=namespace,
-        lease=lease,
+        lease=turn,
         report=report,
         has=recents.has,
         spread=SPREAD,
     )
-    tasks = [asyncio.create_task(_guarded(one)) for one in (_hold(lease, report), work)]
+    tasks = [asyncio.create_task(_guarded(one)) for one in (_hold(lease, turn, fence, report), work)]
     try:
         yield
     finally:
@@ -86,19 +93,27 @@ async def looking_after_hooks(
         await lease.release()
 
 
-async def _hold(lease: Lease, report: Report) -> None:
+async def _hold(lease: Lease, turn: Turn, fence: Fence, report: Report) -> None:
     """Have the lease, or wait for it; a bus that does not let us have it is told, and asked again."""
     while True:
         try:
             await lease.acquire()
-            await lease.keep()
+            turn.passed = await fence.passes()
+            if turn.passed:
+                await lease.keep()
+            log.info("a pod of a later generation looks after the hooks")
         except Superseded as error:
             log.info("another pod looks after the hooks", error=str(error))
+            continue
         except PointsmanError as error:
             text = f"the bus lets nobody have the lease: {error}"
             log.warning("hooks are not looked after", error=text)
             report([{"event": "", "target": "", "url": "", "state": "failing", "message": text}])
-            await asyncio.sleep(_PAUSE)
+        finally:
+            turn.passed = False
+        with contextlib.suppress(PointsmanError):  # then it expires
+            await lease.release()
+        await asyncio.sleep(_PAUSE)
 
 
 async def _guarded(work: Any) -> None:

@@ -169,6 +169,7 @@ def _files(obj: Json, bus: Bus) -> dict[str, str]:
         "metadata": {
             "name": metadata["name"],
             "namespace": metadata["namespace"],
+            "uid": metadata.get("uid", ""),
             "generation": metadata.get("generation", 0),
         },
         "spec": obj["spec"],

@@ -70,7 +70,8 @@ def test_the_process_reads_the_object_and_its_bus_from_files() -> None:
 
     assert config_map["metadata"]["name"] == "build-sensor-spec"
     read = json.loads(config_map["data"]["object.json"])
-    assert (read["metadata"], read["spec"]) == ({"name": "build", "namespace": "ci", "generation": 3}, {"triggers": []})
+    metadata = {"name": "build", "namespace": "ci", "uid": "u1", "generation": 3}
+    assert (read["metadata"], read["spec"]) == (metadata, {"triggers": []})
     assert json.loads(config_map["data"]["bus.json"]) == {"name": "default", "ours": True, "config": BUS.config}
     mounts = {m["mountPath"]: m["name"] for m in _pod(deployment)["containers"][0]["volumeMounts"]}
     assert mounts["/etc/pointsman"] == "pointsman-spec"
