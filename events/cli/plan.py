@@ -141,9 +141,6 @@ def _add_sensors(plan: Plan, checked: Checked, has_cluster: bool) -> None:
         plan.sensor_buses.add((manifest.namespace, sensor.bus))
         for index, trigger in enumerate(compiled.triggers):
             path = f"spec.triggers[{index}]"
-            if trigger.spec.dlq_trigger is not None:
-                message = "dlqTrigger is not run yet; what is refused for good is recorded"
-                plan.findings.append(Located.of(manifest, Finding("warning", f"{path}.dlqTrigger", message)))
             kind = trigger.kind_name
             if kind == "k8s" and not has_cluster and trigger.object_kind != "Workflow":
                 message = f"creating a {trigger.object_kind} needs a cluster"
