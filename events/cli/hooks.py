@@ -104,12 +104,13 @@ def status(paths: tuple[str, ...], output: str, **options: Any) -> None:
 @click.argument("paths", nargs=-1, metavar="[FILE|DIR|-...]")
 @_options
 @click.option("--on-finish", is_flag=True, help="Only of events with deleteHookOnFinish.")
-def delete(paths: tuple[str, ...], on_finish: bool, output: str, **options: Any) -> None:
+@click.option("--keep-url", "kept", multiple=True, metavar="URL", help="Not the hooks with this URL.")
+def delete(paths: tuple[str, ...], on_finish: bool, kept: tuple[str, ...], output: str, **options: Any) -> None:
     """Delete the hooks of these EventSources. Without manifests that of the pod (POINTSMAN_OBJECT), as its controller asks.
 
     Exit codes: 0 none is left, 1 not all could be deleted, 2 what was asked for is wrong.
     """
-    rows = _run(paths, options, lambda work: work.delete(on_finish=on_finish))
+    rows = _run(paths, options, lambda work: work.delete(on_finish=on_finish, kept=kept))
     _show(rows, output)
     sys.exit(1 if _bad(rows) else 0)
 

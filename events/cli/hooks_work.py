@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,12 +89,14 @@ class Work:
             rows += [_result(name, result) for result in await reconciler.run()]
         return rows
 
-    async def delete(self, *, on_finish: bool) -> list[Row]:
-        """Delete the hooks; ``on_finish``: where ``deleteHookOnFinish`` is set."""
+    async def delete(self, *, on_finish: bool, kept: Collection[str] = ()) -> list[Row]:
+        """Delete the hooks; ``on_finish``: where ``deleteHookOnFinish`` is set. Those with ``kept`` URLs stay."""
         rows = list(self._broken)
         for name, reconciler in self._reconcilers:
             forges = [one for one in reconciler.forges if one.config.delete_hook_on_finish or not on_finish]
-            rows += [_result(name, result) for result in await reconciler.delete(forges)]
+            rows += [Row("kept", name, one.event, "", one.url, "as was asked for") for one in forges if one.url in kept]
+            going = [one for one in forges if one.url not in kept]
+            rows += [_result(name, result) for result in await reconciler.delete(going)]
         return rows
 
     async def status(self) -> list[Row]:

@@ -7,6 +7,7 @@ deleted, or could not be. All else goes at once; its children are collected by K
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -57,15 +58,20 @@ async def release(control: Control, obj: Json) -> None:
 
 
 async def delete_hooks(
-    control: Control, children: Children, recorder: Recorder, obj: Json, workload: tuple[Json, ...]
+    control: Control,
+    children: Children,
+    recorder: Recorder,
+    obj: Json,
+    workload: tuple[Json, ...],
+    kept: Callable[[], Iterable[str]] = tuple,
 ) -> None:
     """Returns when the hooks of an EventSource are deleted, or cannot be, which is told. Raises Unavailable while that is under way.
 
-    ``workload``: the ConfigMap and the Deployment that run it. What the API server refuses is tried again for as long as the forges get, but
+    ``workload``: the ConfigMap and the Deployment that run it; ``kept`` gives the URLs of hooks that stay. What the API server refuses is tried again for as long as the forges get, but
     not in a namespace that is being deleted: nothing can be made there any more, and it waits for us.
     """
     try:
-        why_not = await _run_job(control, children, obj, workload)
+        why_not = await _run_job(control, children, obj, workload, kept)
     except Refused as problem:
         if not (problem.status == 422 or "being terminated" in problem.message or _waited(obj)):
             raise
@@ -74,7 +80,9 @@ async def delete_hooks(
         await recorder.warn(obj, "HooksNotDeleted", f"Hooks may be left at the forges: {why_not}")
 
 
-async def _run_job(control: Control, children: Children, obj: Json, workload: tuple[Json, ...]) -> str:
+async def _run_job(
+    control: Control, children: Children, obj: Json, workload: tuple[Json, ...], kept: Callable[[], Iterable[str]]
+) -> str:
     """Why the Job failed, or nothing. Raises Unavailable until it ended."""
     config_map, deployment = workload
     namespace = obj["metadata"]["namespace"]
@@ -85,7 +93,7 @@ async def _run_job(control: Control, children: Children, obj: Json, workload: tu
             raise Unavailable("its pods are still ending", retry_after=1)
         log.info("deleting hooks", namespace=namespace, eventsource=obj["metadata"]["name"])
         try:
-            await control.create(hook_job(obj, deployment))
+            await control.create(hook_job(obj, deployment, kept()))
         except AlreadyExists:
             pass
         raise Unavailable("its hooks are being deleted", retry_after=1)

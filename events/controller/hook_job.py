@@ -6,13 +6,14 @@ The Job is what its pods were, with other arguments: the same files, variables a
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from events.controller.desired import Json
 from events.controller.names import label_value
 from events.controller.workload import child
 
-__all__ = ["DEADLINE", "hook_job", "job_name", "outcome"]
+__all__ = ["DEADLINE", "hook_job", "hook_urls", "job_name", "outcome"]
 
 DEADLINE = 300
 """Seconds that the forges get."""
@@ -25,11 +26,12 @@ def job_name(obj: Json) -> str:
     return label_value(f"{obj['metadata']['name']}-eventsource-hooks")
 
 
-def hook_job(obj: Json, deployment: Json) -> Json:
-    """``deployment``: the one that ran the EventSource."""
+def hook_job(obj: Json, deployment: Json, kept: Iterable[str] = ()) -> Json:
+    """``deployment``: the one that ran the EventSource; ``kept``: URLs of hooks that another EventSource wants."""
     pod = deployment["spec"]["template"]
     (container,) = pod["spec"]["containers"]
-    kept = {name: value for name, value in container.items() if name not in _NOT_OF_A_JOB}
+    main = {name: value for name, value in container.items() if name not in _NOT_OF_A_JOB}
+    keep = [f"--keep-url={url}" for url in kept]
     of_service = ("eventsource-name", "owner-name")
     labels = {name: value for name, value in pod["metadata"]["labels"].items() if name not in of_service}
     template = {
@@ -38,11 +40,28 @@ def hook_job(obj: Json, deployment: Json) -> Json:
         "spec": {
             **pod["spec"],
             "restartPolicy": "OnFailure",
-            "containers": [{**kept, "args": ["hooks", "delete", "--on-finish"]}],
+            "containers": [{**main, "args": ["hooks", "delete", "--on-finish", *keep]}],
         },
     }
     spec = {"backoffLimit": 4, "activeDeadlineSeconds": DEADLINE, "template": template}
     return child(obj, "batch/v1", "Job", job_name(obj), spec=spec)
+
+
+def hook_urls(spec: Json) -> set[str]:
+    """The URLs that deliveries of an EventSource are sent to (spec §3.3), which make hooks its own."""
+    contexts = [
+        config["webhook"]
+        for events in spec.values()
+        if isinstance(events, dict)
+        for config in events.values()
+        if isinstance(config, dict) and isinstance(config.get("webhook"), dict)
+    ]
+    pairs = [(context.get("url"), context.get("endpoint")) for context in contexts]
+    return {
+        f"{url.rstrip('/')}/{path.removeprefix('/')}"
+        for url, path in pairs
+        if isinstance(url, str) and isinstance(path, str) and url
+    }
 
 
 def outcome(job: Json, now: datetime.datetime) -> str | None:

@@ -16,6 +16,7 @@ from events.controller.children import ChildRefused, Children
 from events.controller.conditions import Condition, false, in_words, true
 from events.controller.desired import Bus, Desired, Json
 from events.controller.finalizing import add_finalizer, connected, delete_hooks, release
+from events.controller.hook_job import hook_urls
 from events.controller.judging import Judge, Judgement
 from events.controller.lookups import Lookups
 from events.controller.names import Key
@@ -206,7 +207,22 @@ class Reconciler:
             text = f"Hooks may be left at the forges: {in_words(made.findings)}"
             await self.recorder.warn(obj, "HooksNotDeleted", text)
             return
-        await delete_hooks(self.control, self.children, self.recorder, obj, made.children)
+        await delete_hooks(
+            self.control, self.children, self.recorder, obj, made.children, lambda: self._wanted_elsewhere(obj)
+        )
+
+    def _wanted_elsewhere(self, obj: Json) -> list[str]:
+        """Those URLs of its hooks that another EventSource has, too: the same one by another name, say."""
+        urls = hook_urls(obj["spec"])
+        found: set[str] = set()
+        store = self.stores[names.EVENT_SOURCE]
+        for seen in map(store.get, store.keys()):
+            if seen is None or seen.uid == obj["metadata"]["uid"]:
+                continue
+            other = seen.obj
+            if not other["metadata"].get("deletionTimestamp") and isinstance(other.get("spec"), dict):
+                found |= hook_urls(other["spec"])
+        return sorted(found & urls)
 
 
 def _with(desired: Desired, condition: Condition) -> Desired:

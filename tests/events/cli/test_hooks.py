@@ -121,6 +121,15 @@ async def test_delete_on_finish_leaves_hooks_that_are_to_stay(
     assert [hook["id"] for hook in fake.hooks["repos/octo/hello"]] == [9]
 
 
+async def test_hooks_that_are_to_be_kept_are_not_deleted(tmp_path: Path, fake: FakeGitHub) -> None:
+    await run(tmp_path, fake, "apply")
+    kept = await run(tmp_path, fake, "delete", "--keep-url", URL)
+    assert (kept.exit_code, len(fake.hooks["repos/octo/hello"])) == (0, 1), kept.output
+    assert "kept" in kept.output
+    await run(tmp_path, fake, "delete", "--keep-url", f"{URL}/")
+    assert not fake.hooks["repos/octo/hello"]
+
+
 async def test_delete_without_manifests_is_for_the_pod(
     tmp_path: Path, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
