@@ -25,7 +25,7 @@ async def ensure_secrets(control: Control, obj: Json) -> str:
     found: list[dict[str, str]] = []
     for secret in names.bus_secrets(name):
         there = await control.get("v1", "Secret", namespace, secret)
-        if there is not None and owner_of(there)[2] != uid:
+        if there is not None and owner_of(there)[2] != uid and not names.is_left_behind(there):
             raise Refused(f"there is a Secret '{secret}' already, and it is not of this EventBus", status=409)
         found.append((there or {}).get("data") or {})
     server, client = found

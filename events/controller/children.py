@@ -84,7 +84,7 @@ class Children:
             return 1
         observed = seen.obj
         _, _, owner = owner_of(observed)
-        if owner != obj["metadata"]["uid"]:
+        if owner != obj["metadata"]["uid"] and not names.is_left_behind(observed):
             raise Unavailable(f"{child['kind']} {key.name} still belongs to another object of this name")
         if wish(observed) == wish(child) and (
             self._written.get(key) == (wish(child), seen.print) or contains(observed, child)

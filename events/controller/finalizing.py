@@ -16,7 +16,7 @@ from events.controller.children import Children
 from events.controller.conditions import Condition, false
 from events.controller.desired import Json
 from events.controller.hook_job import DEADLINE, hook_job, job_name, outcome
-from events.controller.names import selector
+from events.controller.names import bus_object, is_left_behind, selector
 from events.controller.recorder import Recorder
 from events.errors import Refused, Unavailable
 from events.kube import AlreadyExists
@@ -47,7 +47,7 @@ async def release(control: Control, obj: Json) -> None:
     ours, given = names.FINALIZERS[obj["kind"]], obj["metadata"].get("finalizers") or []
     if ours not in given:
         return
-    if obj["kind"] == names.EVENT_BUS:
+    if obj["kind"] == names.EVENT_BUS and not await _stays(control, obj):
         for claim in await control.find(_selected("PersistentVolumeClaim", obj)):
             await control.delete(claim, uid=claim["metadata"]["uid"])
     try:
@@ -55,6 +55,15 @@ async def release(control: Control, obj: Json) -> None:
     except Refused as error:
         if error.status != 404:
             raise
+
+
+async def _stays(control: Control, bus: Json) -> bool:
+    """Whether the servers of the bus are to outlive it (``--cascade=orphan``): then their volumes are, too."""
+    metadata = bus["metadata"]
+    if "orphan" in metadata["finalizers"]:
+        return True
+    made = await control.get("apps/v1", "StatefulSet", metadata["namespace"], bus_object(metadata["name"]))
+    return made is not None and is_left_behind(made)
 
 
 async def delete_hooks(

@@ -19,6 +19,7 @@ __all__ = [
     "Key",
     "bus_object",
     "bus_secrets",
+    "is_left_behind",
     "label_value",
     "labels",
     "owner_reference",
@@ -98,6 +99,13 @@ def owner_reference(obj: dict[str, Any]) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def is_left_behind(obj: dict[str, Any]) -> bool:
+    """Whether we made it for an object that was deleted without it (``--cascade=orphan``): nobody owns it now."""
+    metadata = obj["metadata"]
+    ours = (metadata.get("labels") or {}).get(MANAGED[0]) == MANAGED[1]
+    return ours and not any(reference.get("controller") for reference in metadata.get("ownerReferences") or ())
 
 
 def bus_object(name: str, suffix: str = "") -> str:

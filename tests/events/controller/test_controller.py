@@ -389,6 +389,39 @@ async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, contro
         await until(told)
 
 
+async def test_what_outlives_its_object_on_purpose_is_taken_up_by_the_next_one(world: World, control: Control) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    labels = {"controller": "eventbus-controller", "eventbus-name": "default", "owner-name": "default"}
+    kinds = (("StatefulSet", "apps/v1"), ("Deployment", "apps/v1"), ("Secret", "v1"), ("PersistentVolumeClaim", "v1"))
+
+    async def uids() -> set[str]:
+        found = [await world.find(*kind) for kind in kinds]
+        return {obj["metadata"]["uid"] for objs in found for obj in objs}
+
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        volume = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "v", "labels": labels}}
+        await world.apply(bus(), sensor(), {**volume, "spec": claim})
+        await world.condition("Sensor", "build", "Deployed", "True")
+        before = await uids()
+        for name in ("sensor/build", "eventbus/default"):
+            world.server.kubectl("delete", name, "-n", world.namespace, "--cascade=orphan", "--wait=false")
+
+        async def gone() -> bool:
+            return not await world.find("Sensor") and not await world.find("EventBus")
+
+        await until(gone, 60)  # the garbage collector looks for new kinds twice a minute
+        await settled(controller)
+        assert await uids() == before
+
+        await world.apply(bus(), sensor())
+        await world.condition("Sensor", "build", "Deployed", "True")
+
+        assert await uids() == before
+        (deployment,) = await world.find("Deployment", "apps/v1")
+        new = await world.get("Sensor", "build")
+        assert deployment["metadata"]["ownerReferences"][0]["uid"] == new["metadata"]["uid"]
+
+
 GITHUB = {
     "webhook": {"port": "12000", "endpoint": "/gh", "method": "POST"}, "events": ["*"], "contentType": "json",
     "repositories": [{"owner": "o", "names": ["r"]}], "deleteHookOnFinish": True,
