@@ -11,8 +11,9 @@ from __future__ import annotations
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -29,6 +30,8 @@ _LARGEST_ANSWER = 16 << 20
 _MOST_PAGES = 500
 _REMEMBERED = 1_000
 _WORDS = 300
+_SHORTEST_SECRET = 4
+"""Characters of what is masked: less is in too many words."""
 _SHORT = 10
 """Items of a list that fit any page. A longer one is read anew each time: a full page stays the same, and so does its ETag, when another
 one has come behind it."""
@@ -41,13 +44,14 @@ LONGEST_WAIT = 3900.0
 """Seconds after which a forge is asked again whatever it said: GitHub's budgets are for an hour."""
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A request as it is sent."""
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def json(self) -> Any:
@@ -173,7 +177,7 @@ class Client:
             if method == "GET" and answer.status == 200 and "etag" in answer.headers:
                 self._remember(url, answer)
             return answer
-        raise self._error(method, url, answer)
+        raise self._error(method, url, answer, [*credentials.values(), *_secrets(body)])
 
     async def items(
         self, path: str, query: Mapping[str, str] | None = None, read: Callable[[Answer], Page] = by_link
@@ -215,9 +219,9 @@ class Client:
             self._closed_until = max(self._closed_until, self._now() + wait)
             self._limits.close(key, self._closed_until, self._now())
 
-    def _error(self, method: str, url: str, answer: Answer) -> Refused | Unavailable:
+    def _error(self, method: str, url: str, answer: Answer, secrets: Iterable[str]) -> Refused | Unavailable:
         status = answer.status
-        text = f"{method} {url.partition('?')[0]}: {status} {words(answer.body)}".rstrip()
+        text = f"{method} {url.partition('?')[0]}: {status} {masked(words(answer.body), secrets)}".rstrip()
         if (wait := _wait(answer, self._now())) is not None and status in (403, 429, 503):
             return Unavailable(text, retry_after=wait)
         if status in (408, 425, 429) or status >= 500:
@@ -231,6 +235,22 @@ class Client:
         return Refused(text, status=status, hint=hint.get(status, ""))
 
 
+def _secrets(body: Any) -> Iterator[str]:
+    """The secrets in what is sent: a forge that refuses it may repeat it."""
+    for name, value in body.items() if isinstance(body, dict) else ():
+        if isinstance(value, str) and name in ("secret", "token", "signing_token"):
+            yield value
+        yield from _secrets(value)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Without these, whole or the words of them (``Bearer`` and the token)."""
+    for secret in secrets:
+        for part in (secret, *secret.split()):
+            text = text.replace(part, "***") if len(part) >= _SHORTEST_SECRET else text
+    return text
+
+
 def _wait(answer: Answer, now: float) -> float | None:
     """Seconds until the next call, where the answer says that there are to be none before; at most LONGEST_WAIT."""
     wait = _told_wait(answer, now)
@@ -240,13 +260,24 @@ def _wait(answer: Answer, now: float) -> float | None:
 def _told_wait(answer: Answer, now: float) -> float | None:
     headers = answer.headers
     given = _number(headers.get("retry-after"))
+    if given is None and "retry-after" in headers:
+        given = _until(headers["retry-after"], now)
     if given is not None and answer.status in (403, 429, 503):
         return given
     remaining = _number(headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining")))
     reset = _number(headers.get("x-ratelimit-reset", headers.get("ratelimit-reset")))
     if remaining is not None and remaining <= 0:
         return DEFAULT_WAIT if reset is None else max(reset - now, 1.0)
-    return DEFAULT_WAIT if answer.status == 429 else None
+    limited = answer.status == 403 and b"rate limit" in answer.body.lower()
+    return DEFAULT_WAIT if answer.status == 429 or limited else None
+
+
+def _until(date: str, now: float) -> float | None:
+    """Seconds until a date as HTTP writes it."""
+    try:
+        return max(parsedate_to_datetime(date).timestamp() - now, 1.0)
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def _number(text: str | None) -> float | None:

@@ -221,7 +221,7 @@ class Reconciler:
     def _unwanted(self, record: Remembered) -> Iterator[tuple[Forge[Any], Target, str, str]]:
         """What this EventSource had under ``deleteHookOnFinish`` and wants no more: who deletes it, target, id, URL.
 
-        Nothing of events whose forge has no credentials any more.
+        What nobody has credentials for any more is told, and forgotten.
         """
         by_instance = {forge.instance: forge for forge in self.forges}
         wanted = {
@@ -231,7 +231,13 @@ class Reconciler:
         }
         for instance, target, identifier, url in record.left_over(wanted):
             forge = by_instance.get(instance)
-            if forge is not None and not forge.lasting(target) and not self._elsewhere(instance, target, url):
+            if forge is None:
+                fields = {"source": titled(self.name), "target": str(target), "url": url, "forge": instance}
+                log.warning(
+                    "a hook that is not wanted any more stays: its event is gone, and its credentials", **fields
+                )
+                del record.hooks[instance, target, identifier]
+            elif not forge.lasting(target) and not self._elsewhere(instance, target, url):
                 yield forge, target, identifier, url
 
     async def _target(

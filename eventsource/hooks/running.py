@@ -8,6 +8,7 @@ never because a process ends.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,7 +24,7 @@ from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Key, Vault
 from eventsource.hooks import Connect, Target
-from eventsource.hooks.client import Authorize, Client, SharedLimits, http_transport
+from eventsource.hooks.client import Answer, Authorize, Call, Client, SharedLimits, http_transport
 from eventsource.hooks.found import configuration, forges_of
 from eventsource.hooks.memory import Memory, Store
 from eventsource.hooks.missed import MISSED_INTERVAL, Redeliverer
@@ -52,6 +53,22 @@ class Holder(Protocol):
         """Whether it is this one."""
 
 
+class _Contexts:
+    """How TLS is spoken with a forge, by the Secrets as they are now."""
+
+    def __init__(self, vault: Vault, namespace: str, tls: TLSConfig | None) -> None:
+        self._vault, self._namespace, self._tls = vault, namespace, tls
+        self._made: tuple[int, ssl.SSLContext | bool] = (-1, True)
+
+    def now(self) -> ssl.SSLContext | bool:
+        """Raises SpecError for certificates that cannot be used."""
+        generation, context = self._made
+        if generation != self._vault.generation:
+            context = client_context(self._vault, self._namespace, self._tls)
+            self._made = (self._vault.generation, context)
+        return context
+
+
 @asynccontextmanager
 async def connecting(vault: Vault, namespace: str, limits: SharedLimits | None = None) -> AsyncIterator[Connect]:
     """Makes clients over the network; their connections end with this. ``limits`` are shared with others of this process."""
@@ -61,8 +78,12 @@ async def connecting(vault: Vault, namespace: str, limits: SharedLimits | None =
         def connect(
             base: str, authorize: Authorize, *, headers: Mapping[str, str] | None = None, tls: TLSConfig | None = None
         ) -> Client:
-            transport = http_transport(session, client_context(vault, namespace, tls))
-            return Client(transport, base, authorize, headers=headers, limits=shared)
+            contexts = _Contexts(vault, namespace, tls)
+
+            async def send(call: Call) -> Answer:
+                return await http_transport(session, contexts.now())(call)
+
+            return Client(send, base, authorize, headers=headers, limits=shared)
 
         yield connect
 

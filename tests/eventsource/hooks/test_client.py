@@ -54,6 +54,9 @@ def answer(status: int = 200, json: Any = None, **headers: str) -> Answer:
         (answer(503, retry_after="30"), 30),
         (answer(429), 60),
         (answer(429, retry_after="soon"), 60),
+        (answer(503, retry_after="Mon, 12 Jan 1970 13:48:10 GMT"), 90),
+        (answer(429, retry_after="Mon, 12 Jan 1970 13:00:00 GMT"), 1),
+        (answer(403, {"message": "You have exceeded a secondary rate limit."}), 60),
         (answer(429, retry_after="999999999"), LONGEST_WAIT),
         (answer(403, x_ratelimit_remaining="0", x_ratelimit_reset="1000090"), 90),
         (answer(429, ratelimit_remaining="0", ratelimit_reset="1000090"), 90),
@@ -123,6 +126,21 @@ async def test_what_will_not_pass_is_refused_in_the_forges_words(status: int, js
     assert words in caught.value.message
     assert len(caught.value.message) < 500
     assert "Bearer" not in str(caught.value)
+
+
+async def test_a_forge_that_repeats_secrets_tells_nobody() -> None:
+    body = {"config": {"secret": "hunter2 again"}, "token": "glpat-1", "name": "web"}
+    said = {"message": "Bearer t-0123 may not set hunter2 again or glpat-1 of web"}
+
+    async def authorize() -> Mapping[str, str]:
+        return {"Authorization": "Bearer t-0123"}
+
+    forge = Scripted(answer(422, said))
+    with pytest.raises(Refused) as caught:
+        await Client(forge.send, API, authorize, now=lambda: forge.now).call("POST", "/hooks", body=body)
+    assert caught.value.message.endswith("*** may not set *** or *** of web")
+    assert "t-0123" not in repr(forge.calls)
+    assert "hunter2" not in repr(forge.calls)
 
 
 async def test_what_was_told_is_asked_for_with_its_etag() -> None:

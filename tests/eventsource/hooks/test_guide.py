@@ -17,6 +17,7 @@ from events.models.base import parse
 from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Vault
+from eventsource.hooks import running
 from eventsource.hooks.running import run_hooks
 from eventsource.hooks.tls import client_context
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
@@ -99,6 +100,23 @@ async def test_the_forge_may_have_a_certificate_of_its_own_authority(known: bool
 
     assert states == (["created"] if known else ["failing"])
     assert len(fake.hooks["P/r"]) == known
+
+
+async def test_another_authority_needs_no_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_TICK", 0.05)
+    authority, other = trustme.CA(), trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    fake, states = FakeBitbucketServer(hooks={"P/r": []}), list[str]()
+    secrets = vault({"token": b"bbs-token", "ca": other.cert_pem.bytes()}, "forge")
+
+    def told(hooks: list[dict[str, Any]]) -> None:
+        states.extend(one["state"] for one in hooks)
+        secrets.replace(dict(vault({"token": b"bbs-token", "ca": authority.cert_pem.bytes()}, "forge").items()))
+
+    async with fake.serve(context) as url:
+        await until(lambda: "created" in states, run_hooks([server(url)], secrets, Store(), report=told))
+    assert states[0] == "failing"
 
 
 @pytest.mark.parametrize("proven", [True, False])

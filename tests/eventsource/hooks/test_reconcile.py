@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from events.models.base import parse
 from events.models.eventsource import EventSource
@@ -99,6 +100,18 @@ async def test_while_an_event_is_wrong_none_of_its_hooks_is_deleted() -> None:
 
     await Reconciler("source", two[:1], Memory(store)).run()
     assert len(fake.hooks["repos/o/r"]) == 1
+
+
+async def test_a_hook_of_an_event_that_is_gone_is_told_when_there_are_no_credentials_for_it() -> None:
+    github_, gitlab_, store = forge(), FakeGitLab(hooks={"projects/7": []}), Store()
+    await reconciler(github(github_), gitlab(gitlab_, "7", deleteHookOnFinish=True), store=store).run()
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            await reconciler(github(github_), store=store).run()
+
+    (told,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (told["target"], told["url"]) == ("project 7", URL)
+    assert len(gitlab_.hooks["projects/7"]) == 1
 
 
 async def test_a_forge_that_writes_urls_in_its_own_way_gets_one_hook() -> None:
