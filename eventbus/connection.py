@@ -23,6 +23,7 @@ from nats.aio.client import Client, Server
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from eventbus.interface import Address, Tls
+from eventbus.reaching import Transport
 from events.errors import Refused, SpecError, Unavailable
 
 __all__ = ["Connection", "Handler", "Lost", "Reply", "open_connection", "status_of"]
@@ -56,6 +57,11 @@ class _Client(Client):
         super().__init__()
         self.handlers: dict[int, Handler] = {}
         self._needs_tls = needs_tls
+
+    async def _connect_to_server(self, s: Any) -> None:
+        if not self._transport and s.uri.scheme in ("nats", "tls"):
+            self._transport = Transport()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """What the server says of itself, before we say anything: nats-py would send the password to a server without TLS."""
