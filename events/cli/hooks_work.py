@@ -21,7 +21,8 @@ from eventsource.hooks import Existing, Forge
 from eventsource.hooks.found import forges_of
 from eventsource.hooks.memory import FileStore, Memory, Store
 from eventsource.hooks.plan import AS_WANTED, UNKNOWN_SECRET, Step
-from eventsource.hooks.reconcile import Reconciler, Result
+from eventsource.hooks.reconcile import Reconciler
+from eventsource.hooks.results import Result
 from eventsource.hooks.running import connecting, name_of
 
 __all__ = ["Row", "Work", "from_manifests", "from_pod"]

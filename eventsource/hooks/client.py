@@ -2,8 +2,6 @@
 
 A call that cannot be answered now raises Unavailable with the time to wait, one that is refused Refused with the forge's words;
 nothing is tried again here. What was asked before is asked with ``If-None-Match``, which most forges do not count.
-https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-https://docs.gitlab.com/security/rate_limits/
 """
 
 from __future__ import annotations
@@ -11,9 +9,8 @@ from __future__ import annotations
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,26 +19,18 @@ import orjson
 
 from events.errors import Refused, SpecError, Unavailable
 from events.version import __version__
+from eventsource.hooks.limits import SharedLimits, wait_of
+from eventsource.hooks.words import secrets_in, words
 
-__all__ = ["Answer", "Call", "Client", "Page", "SharedLimits", "Transport", "by_link", "http_transport"]
+__all__ = ["Answer", "Call", "Client", "Page", "Transport", "by_link", "http_transport"]
 
 _TIMEOUT = 15.0
 _LARGEST_ANSWER = 16 << 20
 _MOST_PAGES = 500
 _REMEMBERED = 1_000
-_WORDS = 300
-_SHORTEST_SECRET = 4
-"""Characters of what is masked: less is in too many words."""
 _SHORT = 10
 """Items of a list that fit any page. A longer one is read anew each time: a full page stays the same, and so does its ETag, when another
 one has come behind it."""
-
-DEFAULT_WAIT = 60.0
-"""Seconds to wait when a forge says that it was asked too often, but not how long."""
-
-
-LONGEST_WAIT = 3900.0
-"""Seconds after which a forge is asked again whatever it said: GitHub's budgets are for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +95,6 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
-class SharedLimits:
-    """Until when (seconds since 1970) forges are to be left alone, by their address and the credentials: events that share a token
-    share its budget.
-    """
-
-    def __init__(self) -> None:
-        self._until: dict[int, float] = {}
-
-    def close(self, key: int, until: float, now: float) -> None:
-        """Send nothing before this moment."""
-        self._until = {one: moment for one, moment in self._until.items() if moment > now}
-        self._until[key] = max(until, self._until.get(key, until))
-
-    def until(self, key: int) -> float:
-        """The moment; 0 for any."""
-        return self._until.get(key, 0.0)
-
-
 class Client:
     """One forge with one set of credentials. ``calls`` counts what was sent; ``limits`` are those of others, too."""
 
@@ -177,7 +148,7 @@ class Client:
             if method == "GET" and answer.status == 200 and "etag" in answer.headers:
                 self._remember(url, answer)
             return answer
-        raise self._error(method, url, answer, [*credentials.values(), *_secrets(body)])
+        raise self._error(method, url, answer, [*_tokens(credentials), *secrets_in(body)])
 
     async def items(
         self, path: str, query: Mapping[str, str] | None = None, read: Callable[[Answer], Page] = by_link
@@ -214,15 +185,19 @@ class Client:
 
     def _heed(self, answer: Answer, key: int) -> None:
         """Send nothing more until the forge wants to hear of us again."""
-        wait = _wait(answer, self._now())
+        wait = wait_of(answer.status, answer.headers, answer.body, self._now())
         if wait is not None:
             self._closed_until = max(self._closed_until, self._now() + wait)
             self._limits.close(key, self._closed_until, self._now())
 
     def _error(self, method: str, url: str, answer: Answer, secrets: Iterable[str]) -> Refused | Unavailable:
         status = answer.status
-        text = f"{method} {url.partition('?')[0]}: {status} {masked(words(answer.body), secrets)}".rstrip()
-        if (wait := _wait(answer, self._now())) is not None and status in (403, 429, 503):
+        text = f"{method} {url.partition('?')[0]}: {status} {words(answer.body, secrets)}".rstrip()
+        if (wait := wait_of(answer.status, answer.headers, answer.body, self._now())) is not None and status in (
+            403,
+            429,
+            503,
+        ):
             return Unavailable(text, retry_after=wait)
         if status in (408, 425, 429) or status >= 500:
             return Unavailable(text)
@@ -235,81 +210,9 @@ class Client:
         return Refused(text, status=status, hint=hint.get(status, ""))
 
 
-def _secrets(body: Any) -> Iterator[str]:
-    """The secrets in what is sent: a forge that refuses it may repeat it."""
-    for name, value in body.items() if isinstance(body, dict) else ():
-        if isinstance(value, str) and name in ("secret", "token", "signing_token"):
-            yield value
-        yield from _secrets(value)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Without these, whole or the words of them (``Bearer`` and the token)."""
-    for secret in secrets:
-        for part in (secret, *secret.split()):
-            text = text.replace(part, "***") if len(part) >= _SHORTEST_SECRET else text
-    return text
-
-
-def _wait(answer: Answer, now: float) -> float | None:
-    """Seconds until the next call, where the answer says that there are to be none before; at most LONGEST_WAIT."""
-    wait = _told_wait(answer, now)
-    return None if wait is None else min(wait, LONGEST_WAIT)
-
-
-def _told_wait(answer: Answer, now: float) -> float | None:
-    headers = answer.headers
-    given = _number(headers.get("retry-after"))
-    if given is None and "retry-after" in headers:
-        given = _until(headers["retry-after"], now)
-    if given is not None and answer.status in (403, 429, 503):
-        return given
-    remaining = _number(headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining")))
-    reset = _number(headers.get("x-ratelimit-reset", headers.get("ratelimit-reset")))
-    if remaining is not None and remaining <= 0:
-        return DEFAULT_WAIT if reset is None else max(reset - now, 1.0)
-    limited = answer.status == 403 and b"rate limit" in answer.body.lower()
-    return DEFAULT_WAIT if answer.status == 429 or limited else None
-
-
-def _until(date: str, now: float) -> float | None:
-    """Seconds until a date as HTTP writes it."""
-    try:
-        return max(parsedate_to_datetime(date).timestamp() - now, 1.0)
-    except (ValueError, OverflowError, TypeError):
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def words(body: bytes) -> str:
-    """What the forge says was wrong, in a line."""
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ""
-    found: list[str] = []
-    _collect(said, found, depth=0)
-    return "; ".join(dict.fromkeys(found))[:_WORDS]
-
-
-def _collect(said: Any, found: list[str], depth: int) -> None:
-    """Texts of the fields that forges put their reasons into."""
-    if isinstance(said, str):
-        found.append(" ".join(said.split()))
-    elif isinstance(said, list) and depth < 5:
-        for one in said:
-            _collect(one, found, depth + 1)
-    elif isinstance(said, dict) and depth < 5:
-        for name in ("message", "error", "error_description", "errors", "detail"):
-            if name in said:
-                _collect(said[name], found, depth + 1)
-        if depth and not any(name in said for name in ("message", "error", "errors", "detail")):
-            for key, value in said.items():
-                if isinstance(value, list) and all(isinstance(one, str) for one in value):
-                    found.append(f"{key} {', '.join(value)}")
+def _tokens(credentials: Mapping[str, str]) -> list[str]:
+    """Without the scheme before them."""
+    return [value.rpartition(" ")[2] for value in credentials.values()]
 
 
 def http_transport(session: aiohttp.ClientSession, tls: ssl.SSLContext | bool = True) -> Transport:

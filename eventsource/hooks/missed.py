@@ -16,7 +16,7 @@ from events.errors import PointsmanError, Unavailable
 from eventsource.hooks import Forge, Missed
 from eventsource.hooks.memory import Hook, Memory
 from eventsource.hooks.plan import Existing
-from eventsource.hooks.reconcile import titled
+from eventsource.hooks.results import titled
 
 __all__ = ["MISSED_INTERVAL", "Has", "Redeliverer"]
 

@@ -19,7 +19,8 @@ from events.secrets import Vault
 from eventsource.delivery import Delivery
 from eventsource.hooks import Connect, part
 from eventsource.hooks.bitbucketserver import by_start, client_of
-from eventsource.hooks.client import Client, SharedLimits
+from eventsource.hooks.client import Client
+from eventsource.hooks.limits import SharedLimits
 from eventsource.hooks.running import connecting
 from eventsource.listener import Listener, Received
 from eventsource.webhooks.bitbucketserver import BitbucketServer, Commit

@@ -11,53 +11,22 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
-from events.errors import PointsmanError, Refused, Unavailable
+from events.errors import PointsmanError, Refused
 from eventsource.hooks import Desired, Existing, Forge, Target
 from eventsource.hooks.memory import Memory, Remembered
 from eventsource.hooks.plan import Step, plan
+from eventsource.hooks.results import Result, State, explained, failure, titled
 
-__all__ = ["Reconciler", "Result", "Wanted"]
+__all__ = ["Reconciler", "Wanted"]
 
 log = structlog.get_logger("hooks")
 
-State = Literal["kept", "created", "updated", "deleted", "failing", "refused"]
-
 _UNWANTED = "it is not wanted any more"
 _DONE: dict[str, State] = {"create": "created", "update": "updated", "delete": "deleted", "keep": "kept"}
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one hook. ``failing``: it is tried again; ``refused``: too, but somebody should do something.
-
-    ``wait``: seconds that the forge wants to be left alone, where it said so.
-    """
-
-    event: str
-    target: str
-    url: str
-    state: State
-    message: str = ""
-    wait: float | None = None
-
-    @property
-    def well(self) -> bool:
-        """Whether the hook is as it should be."""
-        return self.state not in ("failing", "refused")
-
-    def to_json(self) -> dict[str, Any]:
-        """For ``/status``."""
-        return {
-            "event": self.event,
-            "target": self.target,
-            "url": self.url,
-            "state": self.state,
-            "message": self.message,
-        }
 
 
 Wanted = Callable[[str, Target, str], bool]
@@ -116,7 +85,7 @@ class Reconciler:
                     hooks = record.recognised(forge.instance, await forge.hooks(target))
                 except PointsmanError as error:
                     failures += [
-                        _failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in some
+                        failure(wish.event, str(target), wish.url, explained(forge, wish, error)) for wish in some
                     ]
                 else:
                     steps += [(forge, step) for step in plan(some, hooks, record.secrets(forge.instance))]
@@ -175,7 +144,7 @@ class Reconciler:
             try:
                 targets = _by_target(await forge.desired())
             except PointsmanError as error:
-                results.append(_failure(forge.event, "", forge.url, error))
+                results.append(failure(forge.event, "", forge.url, error))
                 continue
 
             def is_ours(hook: Existing, url: str = forge.url) -> bool:
@@ -201,7 +170,7 @@ class Reconciler:
             try:
                 look.wishes, look.trouble = await forge.desired(), []
             except PointsmanError as error:
-                look.wishes, look.trouble = None, [_failure(forge.event, "", forge.url, error)]
+                look.wishes, look.trouble = None, [failure(forge.event, "", forge.url, error)]
 
     def _assigned(self) -> list[dict[Target, list[Desired]]]:
         """What each event wants, by target. A hook that several want, on the same URL, is the first one's, with the events of all."""
@@ -246,7 +215,7 @@ class Reconciler:
         try:
             hooks = await forge.hooks(target)
         except PointsmanError as error:
-            return [_failure(wish.event, str(target), wish.url, _explained(forge, wish, error)) for wish in wishes]
+            return [failure(wish.event, str(target), wish.url, explained(forge, wish, error)) for wish in wishes]
         record.keep_only(forge.instance, target, {hook.id for hook in hooks})
         hooks = record.recognised(forge.instance, hooks)
         results: list[Result] = []
@@ -271,7 +240,7 @@ class Reconciler:
                 assert hook is not None
                 await forge.delete(hook)
         except PointsmanError as error:
-            return _failure(event, str(step.target), step.url, _explained(forge, step.desired, error))
+            return failure(event, str(step.target), step.url, explained(forge, step.desired, error))
         assert hook is not None
         if step.desired is None:
             record.forget(forge.instance, hook)
@@ -307,7 +276,7 @@ class Reconciler:
             hooks = await forge.hooks(target)
         except PointsmanError as error:
             if not (isinstance(error, Refused) and error.status == 404):
-                return [_failure(forge.event, str(target), forge.url, error)]
+                return [failure(forge.event, str(target), forge.url, error)]
             hooks = []  # with the repository its hooks are gone
         record.keep_only(forge.instance, target, {hook.id for hook in hooks})
         hooks = record.recognised(forge.instance, hooks)
@@ -315,23 +284,8 @@ class Reconciler:
         return [await self._act(forge, step, record) for step in steps]
 
 
-def titled(name: str) -> str:
-    """``ns.source``, as it is remembered, as it is told: ``ns/source``. A namespace has no dots."""
-    return name.replace(".", "/", 1)
-
-
 def _by_target(wishes: Iterable[Desired]) -> dict[Target, list[Desired]]:
     found: dict[Target, list[Desired]] = defaultdict(list)
     for wish in wishes:
         found[wish.target].append(wish)
     return found
-
-
-def _explained(forge: Forge[Any], wish: Desired | None, error: PointsmanError) -> PointsmanError:
-    return forge.explain(wish, error) if isinstance(error, Refused) and wish is not None else error
-
-
-def _failure(event: str, target: str, url: str, error: PointsmanError) -> Result:
-    later = isinstance(error, Unavailable)
-    wait = error.retry_after if isinstance(error, Unavailable) else None
-    return Result(event, target, url, "failing" if later else "refused", str(error), wait)

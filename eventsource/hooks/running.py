@@ -24,12 +24,14 @@ from events.models.eventsource import EventSource
 from events.models.shared import TLSConfig
 from events.secrets import Key, Vault
 from eventsource.hooks import Connect, Target
-from eventsource.hooks.client import Answer, Authorize, Call, Client, SharedLimits, http_transport
+from eventsource.hooks.client import Answer, Authorize, Call, Client, http_transport
 from eventsource.hooks.found import configuration, forges_of
+from eventsource.hooks.limits import SharedLimits
 from eventsource.hooks.memory import Memory, Store
 from eventsource.hooks.missed import MISSED_INTERVAL, Redeliverer
 from eventsource.hooks.overlap import Overlap
-from eventsource.hooks.reconcile import Reconciler, Result, Wanted, titled
+from eventsource.hooks.reconcile import Reconciler, Wanted
+from eventsource.hooks.results import Result, titled
 from eventsource.hooks.schedule import Schedule, pause_after
 from eventsource.hooks.tls import client_context
 

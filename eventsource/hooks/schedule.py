@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from events.backoff import jittered
 from eventsource.hooks import INTERVAL
-from eventsource.hooks.reconcile import Result
+from eventsource.hooks.results import Result
 
 __all__ = ["SOON", "Schedule", "pause_after"]
 

@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 
 from events.errors import Refused, SpecError, Unavailable
-from eventsource.hooks.client import LONGEST_WAIT, Answer, Call, Client, SharedLimits, http_transport
+from eventsource.hooks.client import Answer, Call, Client, http_transport
+from eventsource.hooks.limits import LONGEST_WAIT, SharedLimits
 
 API = "https://forge.example/api"
 
@@ -138,7 +139,7 @@ async def test_a_forge_that_repeats_secrets_tells_nobody() -> None:
     forge = Scripted(answer(422, said))
     with pytest.raises(Refused) as caught:
         await Client(forge.send, API, authorize, now=lambda: forge.now).call("POST", "/hooks", body=body)
-    assert caught.value.message.endswith("*** may not set *** or *** of web")
+    assert caught.value.message.endswith("Bearer *** may not set *** or *** of web")
     assert "t-0123" not in repr(forge.calls)
     assert "hunter2" not in repr(forge.calls)
 

@@ -18,7 +18,8 @@ from events.models.base import parse
 from eventsource import kinds
 from eventsource.hooks import Desired, Forge, registry
 from eventsource.hooks.memory import Memory
-from eventsource.hooks.reconcile import Reconciler, Result
+from eventsource.hooks.reconcile import Reconciler
+from eventsource.hooks.results import Result
 from tests.support.forges.base import Answer, FakeForge, Fault, Hook, Request
 from tests.support.forges.bitbucket import FakeBitbucket
 from tests.support.forges.bitbucketserver import FakeBitbucketServer

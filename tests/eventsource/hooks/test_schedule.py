@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from eventsource.hooks.reconcile import Result, State
+from eventsource.hooks.results import Result, State
 from eventsource.hooks.schedule import SOON, Schedule, pause_after
 
 WELL, REFUSED = "kept", "refused"
