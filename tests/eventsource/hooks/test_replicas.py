@@ -15,6 +15,9 @@ from events.models.eventsource import EventSource
 from events.models.shared import SecretKeySelector
 from events.secrets import Vault
 from eventsource.hooks import running, schedule
+from eventsource.hooks.found import forges_of
+from eventsource.hooks.memory import Memory
+from eventsource.hooks.reconcile import Reconciler
 from tests.support.forges.base import Answer, Request
 from tests.support.forges.gitlab import FakeGitLab
 from tests.support.forges.managed import WEBHOOK, Store, selector
@@ -118,6 +121,26 @@ async def test_without_a_lease_two_that_start_together_leave_one_hook(monkeypatc
     await asyncio.gather(*tasks, return_exceptions=True)
 
     assert (fake.created, fake.gaps, len(fake.hooks["projects/7"])) == (2, 0, 1)
+
+
+async def test_a_hook_that_another_process_deletes_as_it_ends_is_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of the reference does with ``deleteHookOnFinish``, after its successor has started."""
+    monkeypatch.setattr(schedule, "SOON", 0.1)
+    fake, store, looks = Watched(hooks={"projects/7": []}), Store(), list[str]()
+    await Reconciler("ns.source", forges_of(SOURCE, vault(), fake.connect)[0], Memory(store)).run()
+
+    def told(results: list[dict[str, str]]) -> None:
+        looks.extend(one["state"] for one in results)
+        if looks == ["kept"]:
+            fake.hooks["projects/7"].clear()
+
+    task = asyncio.create_task(running.run_hooks([SOURCE], vault(), store, connect=fake.connect, report=told))
+    async with asyncio.timeout(30):
+        while len(looks) < 2:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (looks[:2], len(fake.hooks["projects/7"])) == (["kept", "created"], 1)
 
 
 async def test_a_forge_gets_a_new_secret_when_all_processes_accept_it() -> None:
