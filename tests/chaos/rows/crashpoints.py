@@ -30,6 +30,8 @@ LEAST = 40
 """So many points must be hit."""
 LATEST = 4
 """A point fires at one of its first so many passages in a process."""
+LOOK = 15.0
+"""Seconds without another point after which somebody looks, and retries what counts as poison: a set may wait for it."""
 SELDOM = (
     "up.",
     "bind.",
@@ -126,15 +128,20 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
         work = [_keep_up(b, over), b.generator.stream(ids, size.rate, run.rng, path="/push")]
         tasks = [asyncio.create_task(each) for each in (*work, *(_pairs(b, over, lane) for lane in LANES))]
         known, since = hit(once), loop.time()
+        looked = since
         try:
             while not over.is_set():
                 for task in tasks:
                     assert not task.done(), f"a helper of the row ended: {task.exception()!r}"
                 if hit(once) > known:
                     known, since = hit(once), loop.time()
+        looked = since
                 if known >= placed() or loop.time() - since > size.patience:
                     over.set()
-                elif _plain() <= hit(once):
+                elif loop.time() - max(since, looked) > LOOK:
+                    looked = loop.time()
+                    await asyncio.to_thread(b.up.say, "retry", "--all", "--no-wait")
+                elif _plain() <= known:
                     await _errands(b, once)
                 await asyncio.sleep(0.2)
             await asyncio.gather(*tasks)
