@@ -135,7 +135,6 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
                     assert not task.done(), f"a helper of the row ended: {task.exception()!r}"
                 if hit(once) > known:
                     known, since = hit(once), loop.time()
-        looked = since
                 if known >= placed() or loop.time() - since > size.patience:
                     over.set()
                 elif loop.time() - max(since, looked) > LOOK:
