@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from eventbus.api import ApiError, JetStreamApi
+from eventbus.api import ApiError, JetStreamApi, NoStream
 from eventbus.connection import Lost
 from eventbus.interface import Revision
 from eventbus.messages import header
@@ -74,7 +74,7 @@ class JetStreamState:
     async def create(self, key: str, value: bytes) -> bool:
         """Set the value only if the key never had one; says whether it did so. After Unavailable nobody knows: ``get`` it."""
         try:
-            await self._api.store(self._stream, self._subject(key), value, {_EXPECTED_LAST: "0"})
+            await self._stored(self._subject(key), value, {_EXPECTED_LAST: "0"})
         except ApiError as error:
             if error.outdated:
                 return False
@@ -88,12 +88,11 @@ class JetStreamState:
         """
         headers = {_EXPECTED_LAST: str(revision)} | ({_OPERATION: "DEL"} if value is None else {})
         try:
-            number, _ = await self._api.store(self._stream, self._subject(key), value or b"", headers)
+            return await self._stored(self._subject(key), value or b"", headers)
         except ApiError as error:
             if error.outdated:
                 return None
             raise
-        return number
 
     async def watch(self, key: str, changed: Callable[[], None]) -> None:
         """Call ``changed`` soon after the value may have changed. A hint: it may come too often, and while the bus is away it does not come."""
@@ -111,9 +110,18 @@ class JetStreamState:
         """What has the same effect when it is done twice, so a broken connection is no obstacle."""
         subject = self._subject(key)
         try:
-            await self._api.store(self._stream, subject, value, headers)
+            await self._stored(subject, value, headers)
         except Lost:
-            await self._api.store(self._stream, subject, value, headers)
+            await self._stored(subject, value, headers)
+
+    async def _stored(self, subject: str, value: bytes, headers: dict[str, str] | None) -> int:
+        """The revision of what was written, in a new bucket when a bus without a volume has come back without ours."""
+        try:
+            number, _ = await self._api.store(self._stream, subject, value, headers)
+        except NoStream:
+            await self.ensure()
+            number, _ = await self._api.store(self._stream, subject, value, headers)
+        return number
 
     def _subject(self, key: str) -> str:
         if not _KEY.fullmatch(key):

@@ -9,7 +9,7 @@ import pytest
 
 from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import JetStreamBus, connect
-from eventbus.lease import Lease, rested
+from eventbus.lease import BUCKET, Lease, rested
 from events.errors import Superseded
 from tests.support.nats import bus, kill, nats, until_up
 
@@ -102,6 +102,16 @@ async def test_a_restart_of_the_bus_takes_it_from_nobody(nats: EmbeddedNats, bus
         async with asyncio.timeout(10):
             while not lease.held or not await lease.renew():
                 await asyncio.sleep(0.1)
+
+
+async def test_on_a_bus_that_has_lost_everything_it_can_be_taken_again(bus: JetStreamBus) -> None:
+    lease = Lease(bus, "work", "a")
+    await lease.acquire()
+    await bus.api.call(f"STREAM.DELETE.KV_{BUCKET}")
+    with pytest.raises(Superseded):  # nobody knows who was faster
+        await lease.renew()
+    async with asyncio.timeout(5):
+        await lease.acquire()
 
 
 async def test_a_write_whose_answer_was_lost_still_counts(bus: JetStreamBus) -> None:

@@ -29,6 +29,20 @@ async def test_create_wins_once(bus: JetStreamBus) -> None:
     assert await state.get("a") == b"first"
 
 
+async def test_a_bucket_that_the_bus_has_lost_is_made_anew(bus: JetStreamBus) -> None:
+    state = await bus.state("b")
+    writes = (
+        lambda: state.put("key", b"new"),
+        lambda: state.create("key", b"new"),
+        lambda: state.update("key", b"new", 0),
+    )
+    for write in writes:
+        await bus.api.call("STREAM.DELETE.KV_b")
+        assert await state.get("key") is None
+        await write()
+        assert await state.get("key") == b"new"
+
+
 async def test_values_survive_kill_9_and_other_connections_see_them(nats: EmbeddedNats, bus: JetStreamBus) -> None:
     state = await bus.state("b")
     await state.put("key", b"value")
