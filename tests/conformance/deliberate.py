@@ -257,7 +257,7 @@ def _wanted_hook(case: Inputs) -> Inputs:
         return {**hook, "events": sorted(SWITCHES.get(e, e) for e in events), "ssl": ssl, "signing": None}
     hook |= {"events": sorted(events), "active": True}
     if kind == "github":
-        events = ["*"] if "*" in events else sorted(events)
+        events = ["*"] if "*" in events else sorted({*events})
         form = {
             "content_type": event.get("contentType") or "form",
             "insecure_ssl": str(int(event.get("insecure", False))),
@@ -306,7 +306,9 @@ def _unlike_the_reference(case: Inputs) -> dict[str, list[Inputs]]:
         if call["response"]["status"] >= 400
     }
     found = {}
-    for target, hooks in recorded.state(forge, case["kind"]).items():
+    for target, there in forge.hooks.items():
+        oldest_first = sorted(there, key=lambda hook: (len(str(hook.get("id"))), str(hook.get("id"))))
+        hooks = [recorded.essence(case["kind"], hook) for hook in oldest_first]
         ours = [hook for hook in hooks if hook["url"] == wanted["url"]]
         wanted = _wanted_instead(case, ours)
         told = [{**wanted, **{name: value for name, value in hook.items() if value is not None}} for hook in ours]

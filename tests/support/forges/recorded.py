@@ -179,7 +179,8 @@ def essence(kind: str, hook: Hook) -> dict[str, Any]:
             "secret": hook.get("token"),
             "signing": hook.get("signing_token"),
         }
-    common = {"events": sorted(hook["events"]), "active": hook["active"]}
+    events = ["*"] if "*" in hook["events"] else sorted(set(hook["events"]))
+    common = {"events": events, "active": hook["active"]}
     if kind == "github":
         config = hook["config"]
         return {**common, **{name: config.get(name) for name in ("url", "content_type", "insecure_ssl", "secret")}}
