@@ -89,10 +89,10 @@ class SensorPod:
             return ["it has been told to end"]
         if not self._bus.is_up:
             return ["the bus is away"]
+        if self._process is not None:  # whatever there was before it took over
+            return self._process.unready()
         if self._trouble:
             return [self._trouble]
-        if self._process is not None:
-            return self._process.unready()
         # A pod that is ready promises that what comes from now on is read: by itself, or by the one for which it stands by.
         stands_by = self._lease is not None and self._lease.holder not in ("", self._owner)
         return [] if stands_by else ["no pod of this sensor works yet"]

@@ -25,7 +25,7 @@ def test_a_pod_is_ready_when_it_or_another_reads_what_comes(
     bus: Any = SimpleNamespace(is_up=True)
     kube: Any = None
     pod: Any = SensorPod(sensor, "ns", bus, Vault(), kube, StateFolder(tmp_path), retention=1.0, owner="pod-1")
-    pod._trouble = ""
+    pod._trouble = "the bus gave no answer" if working else ""
     pod._lease = None if holder is None else SimpleNamespace(holder=holder)
     pod._process = SimpleNamespace(unready=list) if working else None
 
