@@ -74,8 +74,8 @@ class ControllerOptions:
     "--context", metavar="NAME", help="Context of the kubeconfig.  [default: the pod's account, or the current one]"
 )
 @click.option(
-    "--log-level", envvar="LOG_LEVEL", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
-    show_default=True,
+    "--log-level", envvar="LOG_LEVEL", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info", show_default=True,
 )  # fmt: skip
 @click.option(
     "--log-format", "log_style", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True

@@ -84,15 +84,22 @@ def pod_options(command: Any) -> Any:
             option("host", "Address to listen on.", str),
             click.option(
                 "--log-level",
-                type=click.Choice(["debug", "info", "warn", "warning", "error"], case_sensitive=False),
                 default="info",
                 envvar="LOG_LEVEL",
                 show_default=True,
+                metavar="[debug|info|warning|error]",
+                callback=_level,
             ),
         ]
     ):
         command = decorate(command)
     return command
+
+
+def _level(_: click.Context, __: click.Parameter, value: str) -> str:
+    """One that nobody knows is ``info``: a template may set the variable, and what it says must not keep a pod from running."""
+    level = {"warn": "warning"}.get(value.lower(), value.lower())
+    return level if level in ("debug", "info", "warning", "error") else "info"
 
 
 def read_object(path: Path, model: type[S]) -> S:
@@ -154,7 +161,7 @@ def run_pod(service: str, serve: Callable[[asyncio.Event], Awaitable[int]], log_
     """Run a pod's process, a ``service`` such as ``eventsource``, until SIGTERM sets the event, and exit with what it returns; an error ends it with a line that says why."""
     import uvloop
 
-    logs.configure("warning" if log_level == "warn" else log_level)
+    logs.configure(log_level)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     allow_many_connections()
     tracing.start(service)

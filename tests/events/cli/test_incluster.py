@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from eventbus.interface import Address, Tls
 from eventbus.stream import OURS, THEIRS
-from events.cli.incluster import BusFile, read_bus, read_object
+from events.cli.incluster import BusFile, pod_options, read_bus, read_object
 from events.errors import SpecError
 from events.models.eventsource import EventSource
 from events.secrets import Vault
@@ -31,6 +33,18 @@ def bus_file(tmp_path: Path, **fields: Any) -> BusFile:
     path = tmp_path / "bus.json"
     path.write_text(json.dumps({"name": "default", "ours": True, "config": {"jetstream": CONFIG}, **fields}))
     return read_bus(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [("debug", "debug"), ("WARN", "warning"), ("Error", "error"), ("trace", "info"), ("", "info")]
+)
+def test_a_level_that_nobody_knows_keeps_no_pod_from_running(said: str, level: str) -> None:
+    @click.command
+    @pod_options
+    def command(log_level: str, **_: Any) -> None:
+        click.echo(log_level)
+
+    assert CliRunner().invoke(command, env={"LOG_LEVEL": said}).output == f"{level}\n"
 
 
 def test_a_bus_of_ours_is_reached_with_the_credentials_of_the_mounted_secret(tmp_path: Path) -> None:
