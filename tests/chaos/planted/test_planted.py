@@ -15,7 +15,7 @@ import pytest
 
 from tests.chaos.suite import carry_out
 
-DEADLINE = 90.0
+DEADLINE = 240.0
 
 
 def size(row: str, **fields: Any) -> tuple[str, Any]:
