@@ -14,11 +14,12 @@ from events.controller import names
 from events.controller.judging import Judge, Judgement
 from events.controller.references import references
 from events.errors import SpecError
-from events.models.base import Finding, Spec, decode
+from events.models.base import Finding, Spec, decode, walk
 from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from eventsource import kinds
 from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
+from eventsource.webhooks import WebhookContext
 from sensor.advice import advise_sensor
 from sensor.plan import CompiledSensor
 from sensor.scripts import ScriptWorker
@@ -48,9 +49,19 @@ def _event_source(obj: Json, _: Json | None) -> Judgement:
         *_advice([] if errors else advise_event_source(source)),
         tuple(references(models)),
         needs_token=any(kind.kind == "resource" for kind in found),
+        low_ports=any(_is_low(part.port) for part in _contexts(models)),
         deletes_hooks=any(getattr(config, "delete_hook_on_finish", False) for config, _ in models),
         alone=any(kind.exclusive for kind in found),
     )
+
+
+def _contexts(models: list[tuple[Spec, str]]) -> Iterator[WebhookContext]:
+    for model, path in models:
+        yield from (part for part, _ in walk(model, path) if isinstance(part, WebhookContext))
+
+
+def _is_low(port: str) -> bool:
+    return port.isascii() and port.isdigit() and int(port[:6]) < 1024
 
 
 def _source_models(source: EventSource) -> Iterator[tuple[Spec, str]]:

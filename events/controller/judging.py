@@ -34,6 +34,8 @@ class Judgement:
     references: tuple[Reference, ...] = ()
     needs_token: bool = False
     """Whether its process talks to the API server."""
+    low_ports: bool = False
+    """Whether it listens on a port below 1024, which only root may, unless its pod says otherwise."""
     deletes_hooks: bool = False
     """Whether its hooks are to be deleted with it."""
     alone: bool = False

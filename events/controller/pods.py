@@ -22,6 +22,9 @@ _PASSED = (
 )  # fmt: skip
 
 
+_LOWEST_PORT = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
+
+
 def container_security(given: Mapping[str, Any] | None = None) -> Json:
     """The security context of a container: no privileges, nothing to write on but volumes."""
     security = _present(given)
@@ -36,8 +39,8 @@ def container_security(given: Mapping[str, Any] | None = None) -> Json:
     }
 
 
-def pod_security(given: Mapping[str, Any] | None, user: int) -> Json:
-    """The security context of a pod, whose processes are this user's."""
+def pod_security(given: Mapping[str, Any] | None, user: int, *, low_ports: bool = False) -> Json:
+    """The security context of a pod, whose processes are this user's. ``low_ports``: they may listen on any port of the pod."""
     ours = {
         "runAsNonRoot": True,
         "runAsUser": user,
@@ -45,7 +48,12 @@ def pod_security(given: Mapping[str, Any] | None, user: int) -> Json:
         "fsGroup": user,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    return {**ours, **_present(given)}
+    security = {**ours, **_present(given)}
+    sysctls = security.get("sysctls", [])
+    if low_ports and isinstance(sysctls, list):
+        named = [item.get("name") for item in sysctls if isinstance(item, dict)]
+        security["sysctls"] = sysctls if _LOWEST_PORT["name"] in named else [*sysctls, _LOWEST_PORT]
+    return security
 
 
 def check_template(template: Mapping[str, Any], container: Json, volumes: Sequence[Json], path: str) -> list[Finding]:

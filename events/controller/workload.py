@@ -64,7 +64,9 @@ def workload(obj: Json, bus: Bus, judgement: Judgement, settings: Settings) -> W
             "automountServiceAccountToken": judgement.needs_token,
             "enableServiceLinks": False,  # their variables would grow with each Service of the namespace
             "terminationGracePeriodSeconds": _GRACE_SECONDS,
-            "securityContext": pod_security(template.get("securityContext"), settings.user),
+            "securityContext": pod_security(
+                template.get("securityContext"), settings.user, low_ports=judgement.low_ports
+            ),
         },
         container,
         volumes,

@@ -13,6 +13,7 @@ from events.controller.podstates import combined
 from events.controller.references import missing
 from events.controller.settings import Settings
 from events.controller.status import bus_state, failures, news, status_patch
+from events.controller.workload import workload
 from events.models.base import Finding
 from tests.support import controlled
 
@@ -197,6 +198,20 @@ def test_a_judge_finds_what_a_manifest_names() -> None:
 
     assert judgement.references == (Reference("Secret", "gh", "k", "spec.github.a.webhookSecret"),)
     assert (judgement.deletes_hooks, judgement.needs_token, judgement.alone) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("port", "low"), [("80", True), ("1023", True), ("1024", False), ("12000", False), ("x", False)]
+)
+def test_a_pod_may_listen_on_the_low_ports_that_its_manifest_names(port: str, low: bool) -> None:
+    webhook = {"port": port, "endpoint": "/", "method": "POST"}
+    for spec in ({"webhook": {"a": webhook}}, {"stripe": {"a": {"webhook": webhook}}}):
+        obj = _placed({**controlled.source(), "spec": spec})
+        made = workload(obj, READY, JUDGES["EventSource"](obj, None), Settings("i"))
+
+        security = made.children[1]["spec"]["template"]["spec"]["securityContext"]
+        sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}] if low else None
+        assert security.get("sysctls") == sysctls
 
 
 def test_a_trigger_of_somebody_elses_workload_gets_a_token_and_a_webhook_does_not() -> None:
