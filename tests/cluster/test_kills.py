@@ -49,17 +49,23 @@ class Faults:
         self._system.kubectl("delete", "pod", self._leader(), "--wait=false")
 
     def bus_server_dies(self) -> None:
-        self._kill(self._space, "controller=eventbus-controller")
+        self._kill("eventbus")
 
     def bus_server_is_evicted(self) -> None:
-        pods = self._space.find("pods", "controller=eventbus-controller")
-        self._space.kubectl("delete", "pod", self._chance.choice(pods)["metadata"]["name"], "--wait=false")
+        self._evict("eventbus")
+
+    def whole_bus_dies(self) -> None:
+        for pod in self._pods("eventbus"):
+            self._end(self._space, pod)
 
     def source_dies(self) -> None:
-        self._kill(self._space, "controller=eventsource-controller")
+        self._kill("eventsource")
 
     def sensor_dies(self) -> None:
-        self._kill(self._space, "controller=sensor-controller")
+        self._kill("sensor")
+
+    def sensor_is_evicted(self) -> None:
+        self._evict("sensor")
 
     def all(self) -> list[Callable[[], None]]:
         """Each of them, by name."""
@@ -77,8 +83,15 @@ class Faults:
             if (pod["metadata"]["name"] == leader) is leading:
                 self._end(self._system, pod)
 
-    def _kill(self, space: Space, labels: str) -> None:
-        self._end(space, self._chance.choice(space.find("pods", labels)))
+    def _pods(self, role: str) -> list[Object]:
+        return self._space.find("pods", f"controller={role}-controller")
+
+    def _kill(self, role: str) -> None:
+        self._end(self._space, self._chance.choice(self._pods(role)))
+
+    def _evict(self, role: str) -> None:
+        name = self._chance.choice(self._pods(role))["metadata"]["name"]
+        self._space.kubectl("delete", "pod", name, "--wait=false")
 
     def _end(self, space: Space, pod: Object) -> None:
         if process := space.process(pod):
@@ -101,7 +114,7 @@ async def test_whatever_dies_nothing_is_lost_or_done_twice(installed: Bed, ours:
         for fault in faults:
             print(f"{time.strftime('%T')} {fault.__name__}, {len(traffic.taken)} taken")
             await asyncio.to_thread(fault)
-            await asyncio.sleep(chance.uniform(0, 4))
+            await asyncio.sleep(chance.uniform(0, 3))
         await traffic.flows(10)
 
     await asyncio.to_thread(eventually, lambda: healthy(ours), 90)

@@ -116,7 +116,7 @@ class Proxy:
             assert task is not None
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            with contextlib.suppress(OSError, TimeoutError):
+            with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):  # the last: the node ends
                 await self._pass(key, port, reader, writer)
             writer.transport.abort()
 
