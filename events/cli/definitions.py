@@ -144,7 +144,7 @@ def _schema(wanted: Definition) -> Schema:
         "apiVersion": {"description": "`argoproj.io/v1alpha1`.", "type": "string"},
         "kind": {"description": f"`{wanted.kind}`.", "type": "string"},
         "metadata": {"type": "object"},
-        "spec": whole["properties"]["spec"],
+        "spec": {name: value for name, value in whole["properties"]["spec"].items() if name != "nullable"},
     }
     if wanted.status is not None:
         properties["status"] = schema_of(wanted.status)

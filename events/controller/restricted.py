@@ -73,8 +73,8 @@ def _pod(template: Mapping[str, Any], path: str) -> Iterator[Finding]:
         ):
             yield _refused(f"{path}.metadata.annotations[{name}]", value)
     for index, volume in enumerate(_list(template.get("volumes"))):
-        for source in _dict(volume):
-            if source != "name" and source not in _VOLUMES:
+        for source, said in _dict(volume).items():
+            if source not in ("name", *_VOLUMES) and said is not None:
                 text = f"volumes of type {source} are not allowed here"
                 yield Finding("error", f"{path}.volumes[{index}].{source}", text, f"allowed: {', '.join(_VOLUMES)}")
     security = _dict(template.get("securityContext"))

@@ -1,7 +1,7 @@
 """Structural OpenAPI schemas of the models, for CustomResourceDefinitions. Pure.
 
 A schema refuses only what Go refuses to decode: a value of the wrong type. Unknown fields are kept at every level, since manifests
-that work today carry them; ``null`` is absence, and in lists and mappings a value. Descriptions come from the sources: the docstring
+that work today carry them; ``null`` is allowed everywhere, as server-side apply would refuse it else. Descriptions come from the sources: the docstring
 under a field, else that of the field's model.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 """
@@ -47,7 +47,8 @@ def schema_of(model: type[Spec], extra: Extra | None = None, within: Sequence[ty
             value = {**value, "description": texts[name]}
         properties[field.alias or name] = _ordered(value)
     properties |= (extra or {}).get(model, {})
-    found: Schema = {"description": _summary(model), "type": "object", "properties": dict(sorted(properties.items()))}
+    ordered = {name: _nullable(value) for name, value in sorted(properties.items())}
+    found: Schema = {"description": _summary(model), "type": "object", "properties": ordered}
     if model.rules:
         found["x-kubernetes-validations"] = [{"rule": rule, "message": message} for rule, message in model.rules]
     return found | KEEP_UNKNOWN
@@ -77,9 +78,17 @@ def _value(annotation: Any, metadata: Sequence[Any], extra: Extra, within: Seque
 
 
 def _item(annotation: Any, extra: Extra, within: Sequence[type[Spec]]) -> Schema:
-    """What stands in a list or mapping. A ``null`` there is the empty value; among fields it would be dropped, here it counts."""
-    item = _value(get_args(annotation)[-1], (), extra, within)
-    return item if item == KEEP_UNKNOWN else _ordered({**item, "nullable": True})
+    """What stands in a list or mapping. A ``null`` there is the empty value; among fields it is absence, here it counts."""
+    return _ordered(_nullable(_value(get_args(annotation)[-1], (), extra, within)))
+
+
+def _nullable(value: Schema) -> Schema:
+    """The same or ``null``."""
+    if "type" not in value and "x-kubernetes-int-or-string" not in value:
+        return value
+    return {**value, "nullable": True} | (
+        {"enum": [*value["enum"], None]} if None not in value.get("enum", [None]) else {}
+    )
 
 
 def _integer(metadata: Sequence[Any]) -> Schema:

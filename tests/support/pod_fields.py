@@ -112,6 +112,10 @@ ALLOWED: list[Json] = [
     _pod(seLinuxOptions={"type": "container_t", "level": "s0"}),
     _pod(sysctls=[{"name": "net.ipv4.tcp_rmem", "value": "1"}]),
     {"volumes": [{"name": name, "emptyDir": {}} for name in ("state", "spec", "data")]},  # no names of ours
+    {
+        "volumes": [{"name": "v", "hostPath": None, "emptyDir": {}}],
+        "container": {"env": None, "resources": {"limits": None}},
+    },
     {"imagePullSecrets": [{"name": "a"}, {"name": "b"}, {"name": "a"}]},
     # Unknown to Kubernetes, too, where server-side apply is strict.
     {"affinity": {"unheardOf": 1, "nodeAffinity": {}}, **_security(unheardOf={"a": 1}, runAsUser=1000)},

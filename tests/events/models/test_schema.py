@@ -26,6 +26,9 @@ class Nested(Inner):
     """Said of the field, not of its model."""
 
 
+NULL = {"nullable": True}
+
+
 class Fields(Spec):
     """All kinds of fields."""
 
@@ -49,22 +52,22 @@ class Fields(Spec):
 @pytest.mark.parametrize(
     ("field", "schema"),
     [
-        ("text", {"type": "string"}),
-        ("flag", {"type": "boolean"}),
-        ("ratio", {"type": "number"}),
-        ("small", {"type": "integer", "format": "int32"}),
-        ("large", {"type": "integer", "format": "int64"}),
-        ("count", {"type": "integer", "minimum": 0}),
-        ("port", {"x-kubernetes-int-or-string": True}),
-        ("choice", {"type": "string", "enum": ["a", "b"]}),
+        ("text", {"type": "string", **NULL}),
+        ("flag", {"type": "boolean", **NULL}),
+        ("ratio", {"type": "number", **NULL}),
+        ("small", {"type": "integer", "format": "int32", **NULL}),
+        ("large", {"type": "integer", "format": "int64", **NULL}),
+        ("count", {"type": "integer", "minimum": 0, **NULL}),
+        ("port", {"x-kubernetes-int-or-string": True, **NULL}),
+        ("choice", {"type": "string", "enum": ["a", "b", None], **NULL}),
         ("anything", KEEP_UNKNOWN),
-        ("texts", {"type": "array", "items": {"type": "string", "nullable": True}}),
+        ("texts", {"type": "array", "items": {"type": "string", **NULL}, **NULL}),
         (
             "numbers",
-            {"type": "object", "additionalProperties": {"type": "integer", "format": "int32", "nullable": True}},
+            {"type": "object", "additionalProperties": {"type": "integer", "format": "int32", **NULL}, **NULL},
         ),
-        ("free", {"type": "object", **KEEP_UNKNOWN}),
-        ("oddName", {"type": "string"}),
+        ("free", {"type": "object", **KEEP_UNKNOWN, **NULL}),
+        ("oddName", {"type": "string", **NULL}),
     ],
 )
 def test_a_type_becomes_what_go_would_decode(field: str, schema: dict[str, Any]) -> None:
@@ -87,7 +90,7 @@ def test_rules_become_validations() -> None:
 def test_a_model_within_itself_ends_there() -> None:
     again = schema_of(Nested)["properties"]["again"]
 
-    assert again == {"description": "The same once more.", "type": "object", **KEEP_UNKNOWN}
+    assert again == {"description": "The same once more.", "type": "object", **KEEP_UNKNOWN, **NULL}
 
 
 def test_a_field_is_described_by_its_docstring_or_by_its_model() -> None:
