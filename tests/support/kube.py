@@ -74,7 +74,7 @@ class ApiServer:
 
     def kubeconfig_of(self, user: str) -> Path:
         """A kubeconfig of one of the users."""
-        return _kubeconfig(self.folder, self.url, self.tokens[user], user)
+        return _kubeconfig_path(self.folder, user)
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, user: str = "admin") -> str:
         """Run kubectl and return what it prints; fails with its words."""
@@ -176,8 +176,9 @@ def api_server(
         ],
     ]  # fmt: skip
     url = f"https://127.0.0.1:{port}"
-    kubeconfig = _kubeconfig(folder, url, tokens["admin"])
-    server = ApiServer(url, tokens["admin"], kubeconfig, folder, tokens, network)
+    for user, token in tokens.items():
+        _write_kubeconfig(_kubeconfig_path(folder, user), url, user, token)
+    server = ApiServer(url, tokens["admin"], _kubeconfig_path(folder, "admin"), folder, tokens, network)
     with contextlib.ExitStack() as stack:
         for command in commands:
             name = Path(command[0]).name
@@ -240,7 +241,11 @@ def _until(ready: Callable[[], bool], name: str, folder: Path) -> None:
         time.sleep(0.2)
 
 
-def _kubeconfig(folder: Path, url: str, token: str, user: str = "admin") -> Path:
+def _kubeconfig_path(folder: Path, user: str) -> Path:
+    return folder / ("kubeconfig" if user == "admin" else f"kubeconfig-{user}")
+
+
+def _write_kubeconfig(path: Path, url: str, user: str, token: str) -> None:
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -249,9 +254,7 @@ def _kubeconfig(folder: Path, url: str, token: str, user: str = "admin") -> Path
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
         "current-context": "test",
     }
-    path = folder / ("kubeconfig" if user == "admin" else f"kubeconfig-{user}")
     path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def crd(kind: str, plural: str) -> dict[str, object]:
