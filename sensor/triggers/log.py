@@ -1,11 +1,14 @@
 """Step 9 · ``log``: write the event to the log (spec §2.13).
 
+The token of a GitLab delivery is the secret itself, and logs are read by many: it is masked.
+
 Where an event sets off several of a sensor's log triggers, one line names them all: it may be large.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -21,6 +24,9 @@ from sensor.triggers.specs import LogConfig, validate_log
 __all__ = ["Log"]
 
 log = structlog.get_logger("sensor.trigger")
+
+_TOKEN = re.compile(rb'("X-Gitlab-Token":\[)(?:,?"(?:[^"\\]|\\.)*+")*+')
+"""That header field in the data of an event, as sources write it. Within a text its quotes would be escaped."""
 
 _WRITTEN = Outcome(OutcomeKind.SUBMITTED, "log")
 
@@ -58,6 +64,8 @@ def _lines(events: Mapping[str, Event]) -> list[dict[str, object]]:
     for dependency, event in events.items():
         data = event.data or b""
         is_text = event.datacontenttype in ("application/json", "text/plain")
+        if b'"X-Gitlab-Token"' in data:
+            data = _TOKEN.sub(rb'\1"***"', data)
         text = data.decode("utf-8", "replace") if is_text else base64.b64encode(data).decode()
         lines.append(
             {

@@ -16,6 +16,7 @@ from events.kube import Object
 from events.models.values import OutcomeKind
 from sensor import metrics
 from sensor import settling as settling_module
+from sensor.naming import Origin
 from sensor.plan import CompiledSensor
 from sensor.triggers.log import Log
 from tests.support.nats import bus, event, nats, until
@@ -59,6 +60,14 @@ async def test_log_triggers_write_one_line_together_and_are_recorded_each(bus: J
         ("push", "default/ci", "e1")
     }
     assert sorted(row["trigger"] for row in read_outcomes(tmp_path)) == ["limited", "note-0", "note-1", "note-2"]
+
+
+@pytest.mark.parametrize("tokens", ['"s3cr3t"', '"s3\\"],cr3t"', '"s3cr3t","s3cr3t"'])
+def test_a_log_line_does_not_hold_the_token_of_a_delivery(tokens: str) -> None:
+    text = '{"headers":{"X-A":["s"],"X-Gitlab-Token":[%s]},"body":{"text":"\\"X-Gitlab-Token\\":[\\"x\\"]"}}'
+    with structlog.testing.capture_logs() as lines:
+        Log.submit_at_once({"push": event("e1", data=(text % tokens).encode())}, [Origin("default", "ci", "note")])
+    assert [line["event"] for line in lines] == [text % '"***"']
 
 
 async def test_what_was_submitted_at_once_is_not_submitted_again(bus: JetStreamBus, tmp_path: Path) -> None:
