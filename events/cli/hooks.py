@@ -66,9 +66,10 @@ def plan(paths: tuple[str, ...], exit_code: bool, output: str, **options: Any) -
     _show(rows, output)
     if output == "text":
         counts = {action: sum(row.state == action for row in rows) for action in _SIGNS}
+        unknown = sum(row.state not in _SIGNS for row in rows)
         click.echo(
             f"Plan: {counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, "
-            f"{counts['keep']} as they should be."
+            f"{counts['keep']} as they should be{f'; of {unknown} nothing is known' if unknown else ''}."
         )
     changes = any(row.state in ("create", "update", "delete") for row in rows)
     sys.exit(1 if _bad(rows) else 2 if changes and exit_code else 0)
@@ -87,7 +88,7 @@ def apply(paths: tuple[str, ...], output: str, **options: Any) -> None:
     sys.exit(1 if _bad(rows) else 0)
 
 
-@command.command("status")
+@command.command("status", short_help="Show the hooks: whether they are there, right, and get through.")
 @_paths
 @_options
 def status(paths: tuple[str, ...], output: str, **options: Any) -> None:

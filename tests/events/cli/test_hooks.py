@@ -88,6 +88,7 @@ async def test_a_forge_that_says_no_is_an_error(tmp_path: Path, fake: FakeGitHub
         assert shown.exit_code == 1, name
         assert "are the credentials right" in shown.output
         assert "t0k3n" not in shown.output
+        assert ("0 as they should be; of 1 nothing is known." in shown.output) is (name == "plan")
 
 
 @pytest.mark.parametrize(("answered", "state", "code"), [(200, "ok", 0), (502, "failing", 1), (0, "failing", 1)])
