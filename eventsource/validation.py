@@ -89,6 +89,8 @@ def advise_event_source(source: EventSource) -> list[Finding]:
             findings.append(Finding("warning", f"spec.{name}", f"is written '{kind.kind}'"))
         elif raw == {}:
             findings.append(Finding("warning", f"spec.{name}", "has no events"))
+    if not findings and not any(_events(source)):
+        findings.append(Finding("warning", "spec", "names no event: nothing is served"))
     for event in _events(source):
         if not event.kind.built:
             text = f"event source '{event.kind.kind}' is not built yet: `up` refuses it"

@@ -87,7 +87,7 @@ def validate_sensor(sensor: Sensor, bus: EventBus | None) -> list[Finding]:
     for index, trigger in enumerate(sensor.spec.triggers):
         name = trigger.template.name if trigger.template else ""
         if name and seen.setdefault(name, index) != index:
-            text = f"there is a trigger '{name}' already: the {_ordinal(seen[name])}"
+            text = f"there is a trigger '{name}' already, the {_ordinal(seen[name])}"
             findings.append(Finding("error", f"spec.triggers[{index}].template.name", text))
     return findings
 
@@ -121,7 +121,7 @@ def _check_dependencies(dependencies: list[Dependency], streaming: bool) -> list
 def _check_operator(operator: str, path: str) -> list[Finding]:
     if operator in LOGICAL_OPERATORS:
         return []
-    return [Finding("error", path, f"must be and or or, not '{operator}'")]
+    return [Finding("error", path, f"must be 'and' or 'or', not '{operator}'")]
 
 
 def _check_filters(filters: Filters, path: str) -> list[Finding]:

@@ -17,6 +17,7 @@ from events.cli.paths import check_paths
 from events.cli.references import Names, check_bus, check_dependencies
 from events.errors import SpecError
 from events.expressions.scripts import Scripts
+from events.kube.rules import is_name
 from events.manifests import Bundle, Located, Manifest
 from events.models.base import Finding, parse
 from events.models.binding import WorkflowEventBinding
@@ -98,6 +99,13 @@ def check(
     ``has_cluster``: templates may be kept there.
     """
     checked = Checked(list(bundle.findings))
+    if bundle.skipped:
+        checked.notes.append("skipped: " + ", ".join(f"{n} × {kind}" for kind, n in sorted(bundle.skipped.items())))
+    for manifest in bundle.manifests:
+        if not is_name(manifest.name):
+            text = f"an API server does not take '{manifest.name[:80]}' as a name"
+            hint = "small letters, digits, - and ., at most 253"
+            checked.tell(manifest, [Finding("warning", "metadata.name", text, hint)])
     for manifest, bus in _decoded(bundle.of("EventBus"), decode_event_bus, checked):
         checked.buses[manifest.namespace, manifest.name] = bus
         checked.add(manifest, validate_event_bus(bus), advise_event_bus(bus), starts=starts)

@@ -86,8 +86,6 @@ def make_plan(
     with ScriptWorker() as scripts:  # its process starts with the first script that there is
         checked = check(bundle, vault, scripts, starts=True, has_cluster=has_cluster)
     plan = Plan(findings=checked.findings, vault=vault)
-    if bundle.skipped:
-        plan.notes.append("skipped: " + ", ".join(f"{n} × {kind}" for kind, n in sorted(bundle.skipped.items())))
     if not bundle.errors and not bundle.of("EventSource", "Sensor", "WorkflowEventBinding"):
         names = ", ".join(str(f) for f in bundle.files) or "these files"
         plan.findings.append(

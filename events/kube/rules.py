@@ -10,7 +10,7 @@ from typing import Any
 
 from events.errors import Refused
 
-__all__ = ["check_metadata", "generated_base"]
+__all__ = ["check_metadata", "generated_base", "is_name"]
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -22,12 +22,17 @@ def generated_base(generate_name: str, suffix_length: int = 5) -> str:
     return generate_name[: _MAX_GENERATED_BASE + 5 - suffix_length]
 
 
+def is_name(name: str) -> bool:
+    """Whether an API server takes it as the name of an object of most kinds."""
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
 def check_metadata(kind: str, metadata: dict[str, Any]) -> None:
     """Raises Refused in the words of the API server when name, labels or annotations are not allowed."""
     name = metadata.get("name")
     if not isinstance(name, str) or not name:
         raise Refused(f"{kind}: metadata.name: Required value: name or generateName is required", status=422)
-    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+    if not is_name(name):
         raise Refused(
             f'{kind} "{name[:80]}" is invalid: metadata.name: Invalid value: a lowercase RFC 1123 subdomain must consist of '
             "lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",

@@ -213,6 +213,22 @@ def test_manifests_come_from_stdin(lint):
     assert done.output.startswith("<stdin>:8:7: error: Sensor argo/ci: spec.triggers[0].template: names no kind")
 
 
+def test_what_is_not_looked_at_is_counted(lint):
+    result = lint("f.yaml", f="knd: Sensor\n---\napiVersion: apps/v1\nkind: Deployment\n")
+    assert result.output.splitlines()[0] == "note: skipped: 1 × Deployment, 1 × document that is no Kubernetes object"
+    assert result.exit_code == 0
+
+
+def test_a_source_without_events_and_a_name_that_no_cluster_takes_are_told(lint):
+    text = "apiVersion: argoproj.io/v1alpha1\nkind: EventSource\nmetadata: {name: A_b}\nspec: {template: {}}\n"
+    result = lint("f.yaml", f=text)
+    assert (
+        "warning: EventSource default/A_b: metadata.name: an API server does not take 'A_b' as a name" in result.output
+    )
+    assert "warning: EventSource default/A_b: spec: names no event: nothing is served" in result.output
+    assert result.exit_code == 0
+
+
 @pytest.mark.parametrize("spec", ["spec:", "spec: 5", "spec: []", "spec: {triggers: {}}", "spec: {dependencies: [x]}"])
 def test_no_object_makes_a_traceback(lint, spec):
     for kind in ("Sensor", "EventSource", "EventBus"):
