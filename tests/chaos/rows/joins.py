@@ -47,7 +47,7 @@ async def run(size: Size, run: Run) -> Report:
         bench(run, make=manifests, path="") as b,
         Striker(b, run.folder / "strikes.jsonl", longest_stop=2.0, pause=0.7, parts=size.parts) as striker,
     ):
-        striking = asyncio.create_task(_strike(striker))
+        striking = asyncio.create_task(_strike(striker, b))
         share = -(-size.rounds // len(WIDTHS))
         seeds = [random.Random(f"{run.seed} {width}") for width in WIDTHS]
         lanes = [_lane(b, width, share, rng) for width, rng in zip(WIDTHS, seeds, strict=True)]
@@ -63,9 +63,15 @@ async def run(size: Size, run: Run) -> Report:
     return report
 
 
-async def _strike(striker: Striker) -> None:
+async def _strike(striker: Striker, b: Bench) -> None:
+    """Again when something has come of it, or after a while: what is struck before it has begun would never get anywhere."""
     while True:
         await striker.strike()
+        before = len(b.taken())
+        for _ in range(60):
+            if len(b.taken()) > before:
+                break
+            await asyncio.sleep(0.1)
 
 
 async def _lane(b: Bench, width: int, rounds: int, rng: random.Random) -> list[str]:
