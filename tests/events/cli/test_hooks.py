@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from click.testing import CliRunner, Result
 
@@ -34,6 +35,13 @@ spec:
       githubUploadURL: BASE
       deleteHookOnFinish: FINISH
 """
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """The command sets up logging of its process, which is that of all tests."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
