@@ -133,7 +133,11 @@ def _root(scratch: Path) -> list[str]:
 def _mounted(mount: Mount, root: Path) -> list[str]:
     """Where links of the path lead is up to the container's root, not to ours."""
     source, target = shlex.quote(str(mount.source)), shlex.quote(mount.target)
-    made = f"mkdir -p {target}" if mount.source.is_dir() else f"mkdir -p $(dirname {target}) && rm -f {target} && touch {target}"
+    made = (
+        f"mkdir -p {target}"
+        if mount.source.is_dir()
+        else f"mkdir -p $(dirname {target}) && rm -f {target} && touch {target}"
+    )
     lines = [
         f"target={root}$(chroot {root} sh -c {shlex.quote(f'{made} && realpath {target}')})",
         f"mount --bind {source} $target",
