@@ -163,4 +163,6 @@ def _object(kind: str, name: str, spec: Object) -> Object:
 def said(requests: Iterable[Object]) -> list[str]:
     """Requests of the audit log in words."""
     fields = ("resource", "subresource", "name")
-    return [" ".join((one["verb"], *(one.get("objectRef", {}).get(field, "-") for field in fields))) for one in requests]
+    return [
+        " ".join((one["verb"], *(one.get("objectRef", {}).get(field, "-") for field in fields))) for one in requests
+    ]
