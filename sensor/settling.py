@@ -215,15 +215,21 @@ class Settling:
             await telling
 
     async def _tell(self, works: Sequence[Work]) -> None:
-        """These count from now on, with all of their parts, so that the accounts add up at each moment."""
+        """These count from now on, with all of their parts, so that the accounts add up at each moment.
+
+        Kept rounds that are at their end go only when all has settled: until then a dead letter that is offered again is all there is of it.
+        """
+        gone = [work.settled.gone for work in works]
         settled = self._taken(works)
+        for work, keys in zip(works, gone, strict=True):
+            work.settled.gone = keys
         crash_at("tell.before")
         under_way = [
             Entry(work.event.id, self._sensor.id, *part, "submitting", "", "no answer yet", work.message.sequence)
             for work in works
             for part in work.open
         ]
-        written = Settled([*settled.entries, *under_way], settled.kept, settled.gone)
+        written = Settled([*settled.entries, *under_way], settled.kept)
         await self._write([self._record(work) for work in works], written, [])
         crash_at("tell.written")
         if settled.kept:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import read_events, read_outcomes
-from eventbus.rounds import RoundState, read_rounds
+from eventbus.ledger import open_ledger, read_events, read_outcomes
+from eventbus.rounds import KeptRound, RoundState, read_rounds
 from eventbus.tally import read_accounts
 from events.errors import Unavailable
 from events.kube import Object
-from sensor import settling
+from sensor import kept, settling
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor, trigger
 
@@ -117,6 +117,24 @@ async def test_an_event_that_was_under_way_when_the_process_ended_counts_once(
     assert len(target.created) == 1
     [account] = read_accounts(tmp_path)
     assert (account.stored, account.submitted, account.difference) == (1, 1, 0)
+
+
+async def test_a_dead_letter_that_is_offered_again_stays_until_all_has_settled(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensor.runner.DRAIN", 0.1)
+    letter = KeptRound(
+        "key", "default/ci", "", RoundState.AGAIN, 0.0, "Poison", "", "", 3, 0, 1.0, 1.0, "e1", "",
+        kept.write_round({"": event("e1")}, {"": ""}),
+    )  # fmt: skip
+    async with open_ledger(tmp_path) as ledger:
+        await ledger.record([], [], kept=[letter])
+    async with run(sensor(), bus, Hanging(), tmp_path):
+        await until(lambda: outcomes(tmp_path) == {"start": "submitting"})
+    target = Target()
+    async with run(sensor(), bus, target, tmp_path):
+        await until(lambda: bool(target.created))
+        await until(lambda: not read_rounds(tmp_path, states=RoundState))
 
 
 async def test_while_a_join_cannot_write_its_state_its_event_is_seen(
