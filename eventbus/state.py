@@ -13,7 +13,7 @@ from eventbus.connection import Lost
 from eventbus.interface import Revision
 from eventbus.messages import header
 from eventbus.stream import nanoseconds
-from events.errors import SpecError
+from events.errors import SpecError, Unavailable
 
 __all__ = ["JetStreamState"]
 
@@ -121,6 +121,12 @@ class JetStreamState:
         except NoStream:
             await self.ensure()
             number, _ = await self._api.store(self._stream, subject, value, headers)
+        except Lost:
+            raise
+        except Unavailable:
+            # Where somebody watches this key, the server does not say that no stream takes it: nothing answers. The next try finds a bucket.
+            await self.ensure()
+            raise
         return number
 
     def _subject(self, key: str) -> str:

@@ -17,6 +17,7 @@ from eventsource.delivery import Delivery
 from eventsource.endpoint.explain import PostIntake
 from eventsource.explain import Intake, Step
 from sensor.bindings.explain import BindingExplanation, BindingParameterExplanation
+from sensor.bindings.records import ledger_name
 from sensor.explain import (
     DependencyExplanation,
     ParameterExplanation,
@@ -117,7 +118,6 @@ def _event(explanation: EventExplanation) -> Object:
 
 def _binding(binding: BindingExplanation, explanation: EventExplanation) -> Object:
     wants = binding.template
-    owner = f"{binding.namespace}/{binding.name}"
     return {
         "namespace": binding.namespace,
         "name": binding.name,
@@ -128,7 +128,7 @@ def _binding(binding: BindingExplanation, explanation: EventExplanation) -> Obje
         "parameters": [_binding_parameter(parameter) for parameter in binding.parameters],
         "problem": _text(binding.problem),
         "submission": submitted(binding.submission) if binding.submission is not None else None,
-        "recorded": _recorded(explanation, owner),
+        "recorded": _recorded(explanation, ledger_name(binding.namespace), binding.name),
     }
 
 
@@ -142,12 +142,12 @@ def _binding_parameter(parameter: BindingParameterExplanation) -> Object:
     }
 
 
-def _recorded(explanation: EventExplanation, owner: str, trigger: str | None = None) -> list[Object]:
-    """What the ledger has of a binding (``namespace/name``), or of a trigger of a sensor."""
+def _recorded(explanation: EventExplanation, owner: str, trigger: str) -> list[Object]:
+    """What the ledger has of a trigger of a sensor, or of a binding."""
     return [
         {key: _text(row[key]) for key in ("dependency", "outcome", "target", "detail")}
         for row in explanation.recorded
-        if row["sensor"] == owner and trigger in (None, row["trigger"])
+        if (row["sensor"], row["trigger"]) == (owner, trigger)
     ]
 
 
