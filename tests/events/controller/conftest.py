@@ -44,7 +44,7 @@ def world(plane: ApiServer, admin: Control) -> Iterator[World]:
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "test": name}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
     plane.kubectl("create", "-f", "-", stdin=json.dumps(namespace))
-    plane.kubectl("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=30s")  # no pod without
+    plane.kubectl("wait", "-n", name, "--for=create", "serviceaccount/default", "--timeout=100s")  # no pod without
     yield World(admin, plane, name)
     for kind in ("eventsources", "sensors", "eventbus"):  # nobody takes their finalizers away after the test
         for found in plane.kubectl("get", kind, "-n", name, "-o", "name").split():
