@@ -233,7 +233,7 @@ def _final_timeout(module: ModuleType, _: str) -> None:
     """What the API server did not answer is given up."""
     from events.errors import Refused, Unavailable
 
-    old = module.Cluster._call
+    old = module.Cluster.request
 
     async def call(self: Any, *args: Any, **options: Any) -> Any:
         try:
@@ -241,7 +241,7 @@ def _final_timeout(module: ModuleType, _: str) -> None:
         except Unavailable as error:
             raise Refused(str(error)) from error
 
-    replace(module.Cluster, "_call", call)
+    replace(module.Cluster, "request", call)
 
 
 @patch("forget_the_ledger", "eventbus.ledger")

@@ -52,7 +52,7 @@ FOUND_BY = {
     "drop_the_409_check": (size("collisions", events=5), "became dead letters"),
     "409_is_a_failure": (AMBIGUOUS, "unrecorded"),
     "random_workflow_name": (AMBIGUOUS, TWICE),
-    "a_timeout_is_final": (AMBIGUOUS, "dead"),
+    "a_timeout_is_final": (AMBIGUOUS, "not every create was repeated"),
     "forget_the_ledger": (AMBIGUOUS, "unrecorded"),
     "keep_joins_in_memory": (JOINS, "started nothing"),
     "a_join_keeps_its_matches": (JOINS, "of no set"),
