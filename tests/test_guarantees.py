@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import json
 import os
 import signal
 import subprocess
@@ -16,21 +13,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.support.traffic import BODY, signature
 from tests.support.up import ROOT, RunningUp, eventually, moved, running
 
 SECRET = b"open-sesame"
-BODY = json.dumps(
-    {
-        "ref": "refs/heads/main",
-        "after": "0" * 40,
-        "deleted": False,
-        "repository": {"clone_url": "https://git.example.com/acme/rocket.git"},
-    }
-).encode()
 HEADERS = {
     "Content-Type": "application/json",
     "X-GitHub-Event": "push",
-    "X-Hub-Signature-256": "sha256=" + hmac.new(SECRET, BODY, hashlib.sha256).hexdigest(),
+    "X-Hub-Signature-256": signature(SECRET.decode()),
 }
 
 

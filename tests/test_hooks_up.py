@@ -7,7 +7,7 @@ import contextlib
 import hmac
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from tests.support.forges.base import Hook
 from tests.support.forges.github import FakeGitHub
 from tests.support.up import RunningUp, free_port, running
+from tests.support.waiting import until
 
 TARGET = "repos/octo/hello"
 SOURCE = """
@@ -86,12 +87,6 @@ async def up_with(stage: Stage, *options: str) -> AsyncIterator[RunningUp]:
         up = await asyncio.to_thread(stack.enter_context, context)
         yield up
         await asyncio.to_thread(stack.close)
-
-
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def deliver(stage: Stage, secret: str) -> int:

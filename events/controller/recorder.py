@@ -1,7 +1,4 @@
-"""Kubernetes Events about the objects that we look after: as ``kubectl describe`` shows them. Shell.
-
-https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-"""
+"""Kubernetes Events about the objects that we look after (``events.kube.notices``). Shell."""
 
 from __future__ import annotations
 
@@ -13,18 +10,17 @@ import structlog
 
 from events.controller import names
 from events.errors import Refused, Unavailable
+from events.kube import notices
 from events.kube.control import Control
 
 __all__ = ["Recorder", "timestamp"]
 
 log = structlog.get_logger("controller")
 
-_MAX_MESSAGE = 1024
-
 
 def timestamp() -> str:
     """Now, as Kubernetes writes it."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return notices.timestamp(datetime.datetime.now(datetime.UTC))
 
 
 class Recorder:
@@ -45,23 +41,11 @@ class Recorder:
             "uid": metadata["uid"],
             "resourceVersion": metadata.get("resourceVersion", ""),
         }
+        name = f"{metadata['name'][:200]}.{secrets.token_hex(8)}"
         event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "namespace": metadata["namespace"],
-                "name": f"{metadata['name'][:200]}.{secrets.token_hex(8)}",
-            },
-            "involvedObject": about,
-            "type": "Warning",
-            "reason": reason[:128] or "Refused",
-            "message": message[:_MAX_MESSAGE],
-            "source": {"component": names.MANAGER},
+            **notices.warning(about, name, reason[:128] or "Refused", message, now, names.MANAGER),
             "reportingComponent": names.MANAGER,
             "reportingInstance": self._identity[:128],
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
         }
         try:
             await self._control.create(event)

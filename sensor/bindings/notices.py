@@ -7,7 +7,7 @@ import datetime
 import structlog
 
 from events.errors import PointsmanError
-from events.kube import AlreadyExists, Kube, Object
+from events.kube import AlreadyExists, Kube, Object, notices
 from sensor.bindings.dispatch import BindingWarning
 from sensor.naming import binding_key
 
@@ -15,31 +15,18 @@ __all__ = ["notice", "tell"]
 
 log = structlog.get_logger("bindings")
 
-_LONGEST = 1024
-
 
 def notice(warning: BindingWarning, event_id: str, now: datetime.datetime) -> Object:
     """The object. Its name is the same for the same event and binding, so that it is written once."""
-    moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     key = binding_key(warning.namespace, warning.binding, event_id)
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{warning.binding[:200]}.{key[:16]}", "namespace": warning.namespace},
-        "involvedObject": {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "WorkflowEventBinding",
-            "namespace": warning.namespace,
-            "name": warning.binding,
-        },
-        "type": "Warning",
-        "reason": warning.reason,
-        "message": warning.message[:_LONGEST],
-        "source": {"component": "pointsman"},
-        "firstTimestamp": moment,
-        "lastTimestamp": moment,
-        "count": 1,
+    about = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "WorkflowEventBinding",
+        "namespace": warning.namespace,
+        "name": warning.binding,
     }
+    name = f"{warning.binding[:200]}.{key[:16]}"
+    return notices.warning(about, name, warning.reason, warning.message, notices.timestamp(now), "pointsman")
 
 
 async def tell(kube: Kube, warning: BindingWarning, event_id: str) -> None:

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from eventbus.interface import Address
 from tests.support.mounts import mount
@@ -80,3 +82,13 @@ def start(kind: str, folder: Path, *options: str, host: str, port: int, name: st
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=stream, env=environment)
     return PodProcess(process, f"http://{host}:{port}", log)
+
+
+@pytest.fixture
+def pods() -> Iterator[list[PodProcess]]:
+    """Put processes in; they end with the test."""
+    running: list[PodProcess] = []
+    yield running
+    for pod in running:
+        pod.process.kill()
+        pod.process.wait()

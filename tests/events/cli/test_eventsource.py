@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ import trustme
 
 from tests.support.bus import Server
 from tests.support.mounts import mount
-from tests.support.pods import PodProcess, start, write_files
+from tests.support.pods import PodProcess, pods, start, write_files
+
+__all__ = ["pods"]
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
 KEY = b"key of the tests"
@@ -52,16 +54,6 @@ async def bus(tmp_path: Path) -> AsyncIterator[Server]:
     server = Server(tmp_path / "bus")
     yield server
     await server.stop()
-
-
-@pytest.fixture
-def pods() -> Iterator[list[PodProcess]]:
-    """Put processes in; they end with the test."""
-    running: list[PodProcess] = []
-    yield running
-    for pod in running:
-        pod.process.kill()
-        pod.process.wait()
 
 
 async def ready(pod: PodProcess, seconds: float = 20) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from tests.support.bus import Server
 from tests.support.forges.base import Answer, Hook, Request
 from tests.support.forges.github import FakeGitHub
 from tests.support.mounts import mount
-from tests.support.pods import PodProcess, start, write_files
+from tests.support.pods import PodProcess, pods, start, write_files
 from tests.support.up import free_port
+from tests.support.waiting import until
+
+__all__ = ["pods"]
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
 TARGET = "repos/octo/hello"
@@ -52,15 +55,6 @@ async def bus(tmp_path: Path) -> AsyncIterator[Server]:
     await server.stop()
 
 
-@pytest.fixture
-def pods() -> Iterator[list[PodProcess]]:
-    running: list[PodProcess] = []
-    yield running
-    for pod in running:
-        pod.process.kill()
-        pod.process.wait()
-
-
 def source(port: int, url: str, *events: str) -> dict[str, Any]:
     push = {
         "webhook": {"endpoint": "/push", "port": str(port), "method": "POST", "url": "https://events.example"},
@@ -77,12 +71,6 @@ def source(port: int, url: str, *events: str) -> dict[str, Any]:
     metadata = {"name": "forge", "namespace": "default", "generation": 1}
     spec = {"github": {"push": push}}
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "EventSource", "metadata": metadata, "spec": spec}
-
-
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def hooks_of(pod: PodProcess) -> list[dict[str, str]]:
