@@ -64,7 +64,7 @@ def test_an_event_that_ends_the_process_is_a_dead_letter_and_its_neighbours_go_o
         for n in range(1, 10):
             post(port, {"n": n, "text": "poison" if n == 5 else "food"})
         eventually(lambda: len(up.workflows()) == 9)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         [letter] = eventually(lambda: read_rounds(up.state, states=(RoundState.DEAD,)))
         assert (letter.trigger, letter.reason) == ("", "Poison")
         assert up.log.count("process ended and is started again") == 3

@@ -84,7 +84,8 @@ def _sensor(obj: Json, bus: Json | None) -> Judgement:
     advice = _advice([] if errors else advise_sensor(sensor, None))
     if not errors:
         try:
-            CompiledSensor(sensor, obj["metadata"]["namespace"], ScriptWorker())
+            with ScriptWorker() as scripts:
+                CompiledSensor(sensor, obj["metadata"]["namespace"], scripts)
         except SpecError as error:
             errors = [Finding("error", error.path, error.message, error.hint)]
     return Judgement(_once(errors), *advice, tuple(references(_sensor_models(sensor))), needs_token=True)

@@ -8,13 +8,11 @@ from events.models.base import parse
 from events.models.sensor import Filters
 from events.models.values import VerdictKind
 from sensor.filters import compile_filters
-from sensor.scripts import ScriptWorker
 from tests.conformance.events import event_of
+from tests.conformance.scripts import scripts
 
 NAME = "filter"
 RECORDED = ("want",)
-
-_scripts = ScriptWorker()
 
 
 def matches(case: dict[str, Any]) -> bool:
@@ -30,7 +28,7 @@ def want(case: dict[str, Any]) -> dict[str, bool]:
 
 def run(case: dict[str, Any]) -> dict[str, bool]:
     filters = parse(Filters, case["filter"]) if case.get("filter") is not None else None
-    check = compile_filters(filters, case.get("logicalOp") or "", _scripts)
+    check = compile_filters(filters, case.get("logicalOp") or "", scripts())
     verdict = check(event_of(case["event"]))
     return {"pass": verdict.passed, "error": verdict.kind is VerdictKind.ERROR}
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 from types import SimpleNamespace
 from typing import Any
 
 from events.errors import EvaluationError, ExpressionError
-from sensor.scripts import ScriptWorker
 from sensor.transform import transform
+from tests.conformance.scripts import scripts
 
 NAME = "transform"
 RECORDED = ("want",)
@@ -25,14 +23,6 @@ def want(case: dict[str, Any]) -> dict[str, Any]:
     if recorded.get("wantError") or "panic" in recorded:
         return {"wantError": True}
     return {"data": recorded["data"], "datacontenttype": recorded["datacontenttype"]}
-
-
-@functools.cache
-def scripts() -> ScriptWorker:
-    """One worker for all cases; a generous limit, because many tests may run at once."""
-    worker = ScriptWorker(cpu_seconds=0.5, wall_seconds=10)
-    atexit.register(worker.close)
-    return worker
 
 
 def run(case: dict[str, Any]) -> dict[str, Any]:

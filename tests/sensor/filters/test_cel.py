@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import orjson
 import pytest
 
@@ -71,10 +69,8 @@ def test_a_program_that_does_not_compile_names_its_field(scripts):
 def test_a_program_that_takes_long_is_ended(scripts):
     slow = "body.list.exists(x, body.text.matches(x + '[ab]*a[ab]{100}c') || body.text.contains(body.needle + x))"
     data = {"body": {"list": ["(a|b)"] * 4000, "text": "ab" * 10000 + "a" * 10000, "needle": "a" * 5000 + "b"}}
-    begin = time.monotonic()
     verdict = compile_filters(parse(Filters, {"cel": slow}), "", scripts)(event(data))
     assert verdict.kind is VerdictKind.ERROR
     assert "ended" in verdict.reason
-    assert time.monotonic() - begin < 2
     with pytest.raises(EvaluationError, match="true or false"):
         scripts.cel_filter("body.exists(x, x == 1) ? 1 : body", event({"body": [1]}).to_json())
