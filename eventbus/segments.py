@@ -98,20 +98,28 @@ class Folders:
         self._held: dict[Path, int] = {}
         self._own: Path | None = None
         self._last_name = 0
+        self._problem = ""
         self.damaged_bytes = 0
         """Bytes that were cut off, since the start."""
 
     def adopt(self) -> list[Segment]:
-        """What processes that have ended left, in order; it is ours from now on. Raises OSError."""
+        """What processes that have ended left, in order; it is ours from now on. A folder that cannot be read now is told, and left to
+        the next time. Raises OSError when nothing can be read.
+        """
         found: list[Segment] = []
+        problem: OSError | None = None
         if not self._root.is_dir():
             return found
         for folder in sorted(self._root.glob("[0-9]*-[0-9]*")):
-            if folder not in self._held and self._lock(folder):
-                segments = [segment for file in sorted(folder.glob("*" + _SUFFIX)) if (segment := self._load(file))]
-                found += segments
-                if not segments:
-                    self._leave(folder)
+            try:
+                if folder not in self._held and self._lock(folder):
+                    found += self._take(folder)
+            except OSError as error:
+                if str(error) != self._problem:
+                    log.error("what an ended process left in %s cannot be read now: %s", folder, error)
+                self._problem, problem = str(error), error
+        if problem is not None and not found:
+            raise problem
         found.sort(key=lambda segment: segment.path.name)
         if found:
             self._last_name = max(self._last_name, int(found[-1].path.stem))
@@ -164,6 +172,17 @@ class Folders:
             self._leave(folder)
         self._own = None
 
+    def _take(self, folder: Path) -> list[Segment]:
+        """The segments of a folder whose lock we have just got; one without any goes. Raises OSError; then the lock is free again."""
+        try:
+            segments = [segment for file in sorted(folder.glob("*" + _SUFFIX)) if (segment := self._load(file))]
+        except OSError:
+            self._leave(folder)
+            raise
+        if not segments:
+            self._leave(folder)
+        return segments
+
     def _own_folder(self) -> Path:
         if self._own is not None and not self._own.is_dir():  # somebody removed it
             self._leave(self._own)
@@ -176,23 +195,28 @@ class Folders:
         return self._own
 
     def _lock(self, folder: Path) -> bool:
+        """Raises OSError where the disk knows no locks."""
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        is_there = False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             is_there = os.path.samestat(os.fstat(descriptor), folder.stat())
-        except OSError:  # it belongs to a process that lives, or has just gone
-            is_there = False
-        if is_there:
-            self._held[folder] = descriptor
-        else:
-            os.close(descriptor)
+        except (BlockingIOError, FileNotFoundError):  # it belongs to a process that lives, or has just gone
+            pass
+        finally:
+            if is_there:
+                self._held[folder] = descriptor
+            else:
+                os.close(descriptor)
         return is_there
 
     def _leave(self, folder: Path) -> None:
-        """Give up the lock; a folder without segments goes."""
+        """Give up the lock, if we have it still; a folder without segments goes."""
+        if folder not in self._held:  # it went with its last segment
+            return
         with contextlib.suppress(OSError):
             if not any(folder.glob("*" + _SUFFIX)):
                 for rest in folder.iterdir():

@@ -154,6 +154,8 @@ class SpoolingBus(JetStreamBus):
                     await self.spool.check()
             except (OSError, SpoolFailed) as error:
                 log.debug("the spool is not well: %s", error)
+            except Exception:  # a bug; without this task nobody would look after the spool any more
+                log.exception("looking after the spool failed")
 
 
 @asynccontextmanager

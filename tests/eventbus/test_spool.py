@@ -177,6 +177,67 @@ async def test_two_processes_at_once_do_not_touch_each_other_s_records(tmp_path:
         assert await take(new) == list(range(6))
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 7, encode(record(0))[:-1]])
+async def test_a_process_that_was_killed_before_its_first_record_was_whole_keeps_no_other_from_starting(
+    tmp_path: Path, left: bytes
+) -> None:
+    folder = tmp_path / "s" / "00000000000000000001-1"
+    folder.mkdir(parents=True)
+    (folder / "00000000000000000002.spool").write_bytes(left)
+    async with Spool(tmp_path / "s") as spool:
+        assert spool.is_empty
+        assert not folder.exists()
+        await spool.append(record(0))
+        assert await take(spool) == [0]
+
+
+async def test_what_was_forwarded_to_its_end_and_not_removed_keeps_no_other_from_starting(tmp_path: Path) -> None:
+    async with Spool(tmp_path / "s") as spool:
+        await fill(spool, range(3))
+    file = files(tmp_path / "s")[0]
+    file.with_suffix(".position").write_bytes(file.stat().st_size.to_bytes(8, "little"))
+    async with Spool(tmp_path / "s") as spool:
+        assert spool.is_empty
+
+
+async def test_what_cannot_be_read_now_is_read_later_and_holds_nothing_else_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        async with Spool(tmp_path / "s") as spool:
+            await spool.append(record(number))
+        spool.root.rename(tmp_path / f"s{number}")
+    (tmp_path / "s").mkdir()
+    async with Spool(tmp_path / "s") as spool:
+        for number in range(2):
+            [folder] = (tmp_path / f"s{number}").glob("*-*")
+            folder.rename(tmp_path / "s" / f"0000000000000000000{number}-1")
+        read, failing = Path.read_bytes, iter([True])
+
+        def fails_once(path: Path) -> bytes:
+            if path.suffix == ".spool" and next(failing, False):
+                raise OSError(errno.EMFILE, "too many open files")
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", fails_once)
+        await spool.adopt()
+        assert await take(spool) == [1]
+        await spool.adopt()
+        assert await take(spool) == [0]
+
+
+async def test_a_disk_without_locks_is_an_error_and_no_endless_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    async with Spool(tmp_path / "s") as spool:
+        with pytest.raises(SpoolFailed, match="no locks"):
+            await spool.append(record(0))
+
+
 async def test_a_torn_tail_is_cut_and_set_aside(tmp_path: Path) -> None:
     async with Spool(tmp_path / "s") as spool:
         await fill(spool, range(5))
