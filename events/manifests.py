@@ -22,7 +22,7 @@ from events.errors import SpecError
 from events.models.base import Finding
 from events.registry import did_you_mean
 
-__all__ = ["Bundle", "Located", "Manifest", "load", "vault_values"]
+__all__ = ["Bundle", "Located", "Manifest", "in_folder", "load", "vault_values"]
 
 USED = (
     "EventBus",
@@ -155,12 +155,17 @@ def load(paths: Iterable[str | os.PathLike[str]], *, namespace: str = "default",
     return bundle
 
 
+def in_folder(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """The files of a folder that are read as manifests."""
+    every = folder.rglob("*") if recursive else folder.iterdir()
+    return sorted(p for p in every if p.suffix in _SUFFIXES and p.is_file())
+
+
 def _files(path: Path, recursive: bool) -> list[Path]:
     if path == STDIN:
         return [path]
     if path.is_dir():
-        every = path.rglob("*") if recursive else path.iterdir()
-        files = sorted(p for p in every if p.suffix in _SUFFIXES and p.is_file())
+        files = in_folder(path, recursive=recursive)
         if not files:
             hint = "" if recursive else "--recursive looks in the folders below, too"
             raise SpecError("no .yaml, .yml or .json file in this folder", hint=hint)

@@ -72,10 +72,13 @@ def plan_of(options: UpOptions) -> Plan:
 
 
 def signature(options: UpOptions) -> Signature:
-    """Files with the time of their last change and their size: differs when anything was edited."""
+    """Files with the time of their last change and their size: differs when anything was edited.
+
+    Only files that are read: the folder may also hold a log, or the state folder, which change with all that ``up`` does.
+    """
     files = {value for value in options.secrets.values() if isinstance(value, Path)}
     for given in map(Path, options.paths):
-        files.update((given.rglob("*") if options.recursive else given.iterdir()) if given.is_dir() else [given])
+        files.update(manifests.in_folder(given, recursive=options.recursive) if given.is_dir() else [given])
     found = []
     for file in files:
         with contextlib.suppress(OSError):
