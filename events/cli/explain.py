@@ -21,6 +21,7 @@ from events.cli.endpoint import DEFAULT_PORT, EndpointOptions
 from events.cli.explain_objects import as_object
 from events.cli.explain_text import lines
 from events.cli.explaining import Compiled, Explanation, Known, of_delivery, of_event, of_post
+from events.cli.get_options import whole_id
 from events.cli.plan import Plan, make_plan
 from events.cli.printing import as_json, as_yaml, plain
 from events.cli.recorded import Recorded, Target
@@ -73,7 +74,12 @@ Examples:
     "--delivery", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path),
     metavar="FILE", help="A recorded delivery (- reads stdin).",
 )  # fmt: skip
-@click.option("--event", "event_id", metavar="ID", help="An event of the state folder, while `up` runs.")
+@click.option(
+    "--event",
+    "event_id",
+    metavar="ID",
+    help="An event of the state folder, or the beginning of its id, while `up` runs.",
+)
 @click.option(
     "--to", "target", metavar="URL", callback=_read_target,
     help="Where the delivery was sent, where the file does not say so: a URL, :PORT/PATH or /PATH.",
@@ -245,7 +251,7 @@ def _fields(request: Recorded, changes: Mapping[str, str]) -> tuple[tuple[str, s
 
 def _explain_event(compiled: Compiled, event_id: str, now: int | None, state: StateFolder) -> Explanation:
     state.check()
-    rows = list(ledger.read_events(state.path, event_id=event_id))
+    rows = list(ledger.read_events(state.path, event_id=whole_id(state.path, event_id)))
     if not rows:
         raise SpecError(f"there is no event '{plain(event_id)}' in {state.path}", hint="see `pointsman get events`")
     known, notes = _known(compiled, state)

@@ -14,12 +14,12 @@ import orjson
 from eventbus import jetstream, ledger
 from events.cli.endpoint import where_stored
 from events.cli.get_accounts import accounting, deadletters, sensors
-from events.cli.get_options import not_found, options
+from events.cli.get_options import not_found, options, whole_id
 from events.cli.get_workflows import workflows
-from events.cli.printing import age, objects, plain, table
+from events.cli.printing import age, objects, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
-from events.errors import EvaluationError, PointsmanError, SpecError
+from events.errors import EvaluationError, PointsmanError
 from events.models.event import Event
 from sensor.bindings.records import LEDGER_BUS
 
@@ -64,7 +64,7 @@ def events(
     `-o yaml` and `-o json` add the event itself while `up` runs.
     """
     StateFolder(state).check()
-    name = _whole_id(state, name) if name else None
+    name = whole_id(state, name) if name else None
     found = list(ledger.read_events(state, event_id=name or "", namespace=namespace, limit=limit or -1))
     if name and not found:
         not_found("event", name)
@@ -83,16 +83,6 @@ def events(
     rows = [_event_row(e, outcomes.get(e["id"], []), wide=output == "wide") for e in found]
     columns = ["NAMESPACE", "ID", "SOURCE", "EVENT", "TYPE", "AGE", "OUTCOME"]
     table(columns + (["DELIVERY", "DETAIL"] if output == "wide" else []), rows, headers=not no_headers, what="events")
-
-
-def _whole_id(state: Path, beginning: str) -> str:
-    """The id that begins so. Raises SpecError when several do."""
-    found = ledger.find_event_ids(state, beginning)
-    if len(found) > 1:
-        raise SpecError(
-            f"several events begin with '{plain(beginning)}': {', '.join(found)}", hint="write more of the id"
-        )
-    return found[0] if found else beginning
 
 
 def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: bool) -> list[str]:

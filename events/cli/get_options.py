@@ -9,9 +9,11 @@ from typing import NoReturn
 
 import click
 
+from eventbus import ledger
 from events.cli.printing import plain
+from events.errors import SpecError
 
-__all__ = ["not_found", "options", "state_option"]
+__all__ = ["not_found", "options", "state_option", "whole_id"]
 
 _OUTPUTS = click.Choice(["wide", "yaml", "json", "name"])
 
@@ -43,3 +45,13 @@ def not_found(kind: str, name: str, where: str = "in this state folder") -> NoRe
     """There is nothing of this name: told on stderr, with status 1."""
     click.echo(f"error: there is no {kind} '{plain(name)}' {where}", err=True)
     sys.exit(1)
+
+
+def whole_id(state: Path, beginning: str) -> str:
+    """The id of the event whose id begins so; ``beginning`` when there is none. Raises SpecError when several do."""
+    found = ledger.find_event_ids(state, beginning)
+    if len(found) > 1:
+        raise SpecError(
+            f"several events begin with '{plain(beginning)}': {', '.join(found)}", hint="write more of the id"
+        )
+    return found[0] if found else beginning

@@ -441,7 +441,7 @@ def test_what_a_join_keeps_counts_while_up_runs(tmp_path: Path) -> None:
         told = tree(tmp_path / "manifests", review, *state)
         [trigger] = told["events"][0]["sensors"][0]["triggers"]
         assert [(k["dependency"], k["eventId"]) for k in trigger["kept"]] == [("pushed", push["id"])]
-        waiting = tree(tmp_path / "manifests", None, "--event", push["id"], *state)
+        waiting = tree(tmp_path / "manifests", None, "--event", push["id"][:8], *state)
         [trigger] = waiting["events"][0]["sensors"][0]["triggers"]
         assert (trigger["status"], trigger["missing"], trigger["kept"]) == ("waits", ["approved"], [])
         assert waiting["events"][0]["time"] == push["time"]
