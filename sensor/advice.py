@@ -163,6 +163,8 @@ def _advise_trigger(
         if config is None:
             continue
         findings += unknown_fields(config, target.path)
+        if not trigger.parameters:  # these may change all of it
+            findings += target.kind.advise(config, target.path)
         for model, where in walk(config, target.path):
             if isinstance(model, TriggerParameter):
                 findings += _advise_parameter(model, names, where)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import Object
+from events.models.urls import is_http_url
 
 __all__ = ["ArgoServer", "open_argo_server"]
 
@@ -26,7 +27,7 @@ _API = "argoproj.io/v1alpha1"
 @asynccontextmanager
 async def open_argo_server(url: str, authorization: str = "", *, verify: bool = True) -> AsyncIterator[ArgoServer]:
     """The server at ``url``, asked with this ``Authorization`` header; without ``verify`` any certificate will do."""
-    if not _is_address(url):
+    if not is_http_url(url):
         raise SpecError(f"'{url[:200]}' is no address of an Argo Server", hint="write https://HOST:2746")
     if not (authorization.isascii() and authorization.isprintable()):
         raise SpecError("the token for Argo Server has characters that no token has")
@@ -34,14 +35,6 @@ async def open_argo_server(url: str, authorization: str = "", *, verify: bool = 
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, trust_env=True) as session:
         yield ArgoServer(session, url.rstrip("/"), verify)
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
-    except ValueError:
-        return False
 
 
 class ArgoServer:

@@ -86,6 +86,11 @@ class TriggerKind(Generic[C]):
         """What the reference's controller finds wrong with ``config``, which stands at ``path``; empty when it is valid."""
         return []
 
+    @classmethod
+    def advise(cls, config: C, path: str) -> list[Finding]:
+        """What it lets pass although it cannot work, where nothing of the trigger's own ``parameters`` changes ``config``."""
+        return []
+
 
 registry: Registry[type[TriggerKind[Any]]] = Registry("sensor.triggers", "trigger kind")
 register = registry.register

@@ -22,7 +22,7 @@ from sensor.naming import Origin
 from sensor.parameters import Parameter, Seed, apply, compile_parameters, payload, resolve
 from sensor.target import RoundContext, Tools
 from sensor.triggers import TriggerKind, register
-from sensor.triggers.specs import HttpConfig, validate_http
+from sensor.triggers.specs import HttpConfig, advise_http, validate_http
 
 __all__ = ["Http"]
 
@@ -58,6 +58,11 @@ class Http(TriggerKind[HttpConfig]):
     def validate(cls, config: HttpConfig, path: str) -> list[Finding]:
         """See ``specs``."""
         return validate_http(config, path)
+
+    @classmethod
+    def advise(cls, config: HttpConfig, path: str) -> list[Finding]:
+        """See ``specs``."""
+        return advise_http(config, path)
 
     @property
     def parameters(self) -> Mapping[str, Sequence[Parameter]]:

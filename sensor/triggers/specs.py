@@ -20,6 +20,7 @@ from events.models.shared import (
     SecureHeader,
     TLSConfig,
 )
+from events.models.urls import is_http_url
 from sensor.triggers._checks import check_parameters
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "K8sConfig",
     "LogConfig",
     "UrlArtifact",
+    "advise_http",
     "validate_argo_workflow",
     "validate_http",
     "validate_k8s",
@@ -208,6 +210,14 @@ def validate_http(config: HttpConfig, path: str) -> list[Finding]:
         findings.append(_one_of(f"{path}.method", HTTP_METHODS, config.method))
     findings += check_parameters(config.parameters, f"{path}.parameters")
     return findings + check_parameters(config.payload, f"{path}.payload", dest_required=False)
+
+
+def advise_http(config: HttpConfig, path: str) -> list[Finding]:
+    """A URL that no request can go to. Nothing is said of one that an event writes."""
+    written = any(parameter.dest.casefold().startswith("url") for parameter in config.parameters)
+    if not config.url or written or is_http_url(config.url):
+        return []
+    return [Finding("error", f"{path}.url", f"no request can go to '{config.url}'", "write https://host/path")]
 
 
 def validate_log(config: LogConfig, path: str) -> list[Finding]:

@@ -83,6 +83,36 @@ def test_templates(template, expected):
 
 
 @pytest.mark.parametrize(
+    ("url", "works"),
+    [
+        ("http://host", True),
+        ("HTTPS://user:password@host:8443/a b?c", True),
+        ("http://[::1]:80/", True),
+        ("ftp://host/path", False),
+        ("host/path", False),
+        ("//host/path", False),
+        ("https:host/path", False),
+        ("http:///path", False),
+        ("http://", False),
+        ("http://ho st/", False),
+        ("http://host:99999/", False),
+        ("http://host:0/", False),
+        ("http://[::1/", False),
+        ("http://host/\n", False),
+    ],
+)
+def test_an_http_trigger_needs_an_address_that_a_request_can_go_to(url, works):
+    wrong = [("e", "triggers[0].template.http.url")]
+    written = {"src": {"dependencyName": "d", "dataKey": "body.url"}, "dest": "url"}
+    assert advice(template={"http": {"url": url}}) == ([] if works else wrong)
+    assert advice(template={"http": {"url": url, "parameters": [written]}}) == []  # the event has the say
+    assert advice(template={"http": {"url": url}}, parameters=[{**written, "dest": "http.url"}]) == []
+    assert advice(template={"http": {"url": url, "parameters": [{**written, "dest": "method"}]}}) == (
+        [] if works else wrong
+    )
+
+
+@pytest.mark.parametrize(
     ("src", "expected"),
     [
         ({"dependencyName": "dd"}, ("w", ".dependencyName")),
