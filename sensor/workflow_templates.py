@@ -73,10 +73,12 @@ def _listed(template: Any) -> list[Any]:
 # -- Triggers that create a Workflow ---------------------------------------------------------------------------------
 
 
-def check_sensor_templates(sensor: Sensor, namespace: str, templates: Templates) -> Iterator[Finding]:
+def check_sensor_templates(
+    sensor: Sensor, namespace: str, templates: Templates, *, complete: bool = False
+) -> Iterator[Finding]:
     """What can be known of the objects of ``argoWorkflow`` and ``k8s`` before an event changes them.
 
-    Without ``templates`` these are kept elsewhere, and nothing is said of them.
+    Not ``complete``: without any of the ``templates`` these are kept elsewhere, and nothing is said of them.
     """
     for trigger, path in all_triggers(sensor):
         if trigger.template is None or trigger.parameters:  # these may change all of it
@@ -91,7 +93,7 @@ def check_sensor_templates(sensor: Sensor, namespace: str, templates: Templates)
                 continue  # told by the kind itself
             dests = [parameter.dest for parameter in config.parameters]
             yield from check_destinations(resource, dests, f"{target.path}.parameters")
-            if templates and resource.get("kind") == "Workflow":
+            if (templates or complete) and resource.get("kind") == "Workflow":
                 yield from _check_workflow(resource, dests, namespace, templates, f"{target.path}.source")
 
 

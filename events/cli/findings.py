@@ -26,6 +26,7 @@ from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from events.models.shared import ConfigMapKeySelector, SecretKeySelector
 from events.secrets import Vault
+from eventsource.hooks.contests import contests
 from eventsource.sources import Sources
 from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
 from eventsource.webhooks import for_another_bus
@@ -126,7 +127,7 @@ def check(
         checked.tell(manifest, check_dependencies(sensor, namespace, names, complete=starts))
         listeners = {(s.source, s.name): s for s in checked.served.listeners if s.namespace == namespace}
         checked.tell(manifest, check_paths(sensor, listeners))
-        checked.tell(manifest, check_sensor_templates(sensor, namespace, templates))
+        checked.tell(manifest, check_sensor_templates(sensor, namespace, templates, complete=not has_cluster))
     for manifest, binding in _decoded(bundle.of("WorkflowEventBinding"), decode_binding, checked):
         checked.bindings.append((manifest, binding))
         advice = validate_binding(binding)
@@ -202,6 +203,9 @@ def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bo
             errors = [for_another_bus(finding) for finding in errors]
             advice = [for_another_bus(finding) for finding in advice]
         checked.add(manifest, errors, advice, starts=starts)
+    by_name = {(manifest.namespace, manifest.name): manifest for manifest, _ in checked.sources}
+    for name, finding in contests((manifest.namespace, source) for manifest, source in checked.sources):
+        checked.tell(by_name[name], [finding])
 
 
 def _placed(manifest: Manifest) -> dict[str, Any]:

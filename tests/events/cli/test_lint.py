@@ -322,6 +322,21 @@ def test_what_leads_nowhere_in_a_sensor_is_a_warning_where_it_can_be_known(lint,
     assert [line.endswith(sentence) for line in findings] == ([True] if sentence else []), findings
 
 
+def test_up_without_a_cluster_tells_of_each_template_that_is_not_there(tmp_path):
+    (tmp_path / "s.yaml").write_text(FILTERED)
+
+    def told(*, has_cluster):
+        plan = make_plan(manifests.load([tmp_path]), host="", secrets={}, environment={}, has_cluster=has_cluster)
+        return [
+            (one.finding.severity, one.finding.message)
+            for one in plan.findings
+            if "WorkflowTemplate" in one.finding.message
+        ]
+
+    assert told(has_cluster=True) == []
+    assert told(has_cluster=False) == [("warning", "no WorkflowTemplate 'build' among these files")]
+
+
 def test_nothing_is_said_of_templates_that_are_kept_elsewhere(lint):
     assert (
         "1 object in 1 file: no errors, no warnings"
