@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 import yaml
 
 from events import bundled
-from events.cli.printing import documents
+from events.cli.printing import documents, plain
 from events.controller.access import CLUSTER_ACCESS
+from events.kube.rules import is_image, is_namespace, is_selector
 
 __all__ = ["PARTS", "command", "installation", "optional_part"]
 
@@ -39,15 +40,50 @@ PARTS = {
 _PARTS_HELP = "; ".join(f"{name}: {meaning}" for name, (_, meaning) in PARTS.items())
 
 
+def _checked(
+    ask: Callable[[str], bool], what: str
+) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Refuses a value that a cluster would not take: the pods would never start, long after it was printed."""
+
+    def read(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+        if text is not None and not ask(text):
+            raise click.BadParameter(f"'{plain(text)}' is no {what}")
+        return text
+
+    return read
+
+
+def _read_namespaces(ctx: click.Context, param: click.Parameter, text: str | None) -> list[str]:
+    """An empty name is refused, too: a variable of a script may be unset, and no names at all would mean all namespaces."""
+    names = [] if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        if not is_namespace(name):
+            raise click.BadParameter(f"'{plain(name)}' is no name of a namespace")
+    return names
+
+
+_image = _checked(is_image, "image, such as registry.example/name:tag")
+
+
 @click.command("install", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--namespaced", is_flag=True, help="For the namespace that the controller is in, and no other.")
-@click.option("-n", "--namespace", default=NAMESPACE, show_default=True, help="The namespace of the controller.")
-@click.option("--namespaces", metavar="NAME,...", default="", help="Look after these namespaces alone.")
 @click.option(
-    "--namespace-selector", metavar="LABELS", default="", help="Look after namespaces with these labels alone."
+    "-n",
+    "--namespace",
+    default=NAMESPACE,
+    show_default=True,
+    callback=_checked(is_namespace, "name of a namespace"),
+    help="The namespace of the controller.",
 )
-@click.option("--image", help="The image of the controller, of EventSources and Sensors.")
-@click.option("--nats-image", help="The image of EventBuses.")
+@click.option("--namespaces", metavar="NAME,...", callback=_read_namespaces, help="Look after these namespaces alone.")
+@click.option(
+    "--namespace-selector",
+    metavar="LABELS",
+    callback=_checked(is_selector, "selector of labels, such as team=rockets"),
+    help="Look after namespaces with these labels alone.",
+)
+@click.option("--image", callback=_image, help="The image of the controller, of EventSources and Sensors.")
+@click.option("--nats-image", callback=_image, help="The image of EventBuses.")
 @click.option("--no-crds", is_flag=True, help="Without the CustomResourceDefinitions.")
 @click.option(
     "--part", "parts", type=click.Choice(list(PARTS)), multiple=True, help=f"Print this instead. {_PARTS_HELP}."
@@ -55,8 +91,8 @@ _PARTS_HELP = "; ".join(f"{name}: {meaning}" for name, (_, meaning) in PARTS.ite
 def command(
     namespaced: bool,
     namespace: str,
-    namespaces: str,
-    namespace_selector: str,
+    namespaces: list[str],
+    namespace_selector: str | None,
     image: str | None,
     nats_image: str | None,
     no_crds: bool,
@@ -64,13 +100,14 @@ def command(
 ) -> None:
     """Print the manifests of an installation (pointsman install | kubectl apply --server-side -f -)."""
     if parts:
+        if namespaced or namespaces or namespace_selector or image or nats_image:
+            raise click.UsageError("--part prints no controller: of the other options it takes -n alone")
         found = [obj for part in parts for obj in optional_part(part, namespace)]
     else:
-        wanted = [name for name in namespaces.split(",") if name]
-        if sum((namespaced, bool(wanted), bool(namespace_selector))) > 1:
+        if sum((namespaced, bool(namespaces), bool(namespace_selector))) > 1:
             raise click.UsageError("--namespaced, --namespaces and --namespace-selector exclude each other")
         found = installation(
-            namespace, namespaced=namespaced, namespaces=wanted, selector=namespace_selector, crds=not no_crds
+            namespace, namespaced=namespaced, namespaces=namespaces, selector=namespace_selector or "", crds=not no_crds
         )
         found = [_with_images(obj, image, nats_image) for obj in found]
     click.echo(documents(found), nl=False)

@@ -1,6 +1,7 @@
-"""Rules of the API server about metadata, for the local store. Pure.
+"""Rules of the API server about metadata, for the local store, and about what names objects and images, for what we print. Pure.
 
-https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../labels/
+https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../labels/;
+https://pkg.go.dev/github.com/distribution/reference for images.
 """
 
 from __future__ import annotations
@@ -10,10 +11,23 @@ from typing import Any
 
 from events.errors import Refused
 
-__all__ = ["check_metadata", "generated_base", "is_name"]
+__all__ = ["check_metadata", "generated_base", "is_image", "is_name", "is_namespace", "is_selector"]
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_IMAGE = re.compile(
+    r"(?P<name>([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]+)?/)?"  # the registry
+    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*)"
+    r"(:[\w][\w.-]{0,127})?"  # the tag
+    r"(@[A-Za-z][\w+.-]*:[0-9a-fA-F]{32,})?",  # the digest
+    re.ASCII,
+)
+_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_TEST = rf" *(==?|!=) *{_VALUE}| *[<>] *[0-9]+| +(in|notin) *\( *{_VALUE}( *, *{_VALUE})* *\)"
+_REQUIREMENT = rf" *(! *{_KEY}|{_KEY}({_TEST})?) *"
+_SELECTOR = re.compile(rf"{_REQUIREMENT}(,{_REQUIREMENT})*")
 _MAX_GENERATED_BASE = 58  # leaves room for five random characters in 63
 
 
@@ -25,6 +39,22 @@ def generated_base(generate_name: str, suffix_length: int = 5) -> str:
 def is_name(name: str) -> bool:
     """Whether an API server takes it as the name of an object of most kinds."""
     return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def is_namespace(name: str) -> bool:
+    """Whether a namespace can have this name."""
+    return _NAMESPACE.fullmatch(name) is not None
+
+
+def is_image(reference: str) -> bool:
+    """Whether it names a container image: ``[REGISTRY[:PORT]/]PATH[:TAG][@DIGEST]``."""
+    found = _IMAGE.fullmatch(reference)
+    return found is not None and len(found["name"]) <= 255
+
+
+def is_selector(text: str) -> bool:
+    """Whether it selects by labels: ``team=rockets,tier!=test,env in (a, b),!old``."""
+    return _SELECTOR.fullmatch(text) is not None
 
 
 def check_metadata(kind: str, metadata: dict[str, Any]) -> None:

@@ -137,3 +137,39 @@ def test_a_namespaced_installation_needs_nothing_of_the_cluster_but_its_definiti
 @pytest.mark.parametrize("flags", [["--namespaced"], ["--namespace-selector", "a=b"]])
 def test_ways_to_choose_namespaces_exclude_each_other(flags: list[str]) -> None:
     assert CliRunner().invoke(command, [*flags, "--namespaces", "a"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--image", "a b"], "'a b' is no image"),
+        (["--image", ""], "'' is no image"),
+        (["--image", "Registry/Name:tag"], "'Registry/Name:tag' is no image"),
+        (["--nats-image", "nats:"], "'nats:' is no image"),
+        (["-n", "Ours"], "'Ours' is no name of a namespace"),
+        (["--namespaces", "a,B"], "'B' is no name of a namespace"),
+        (["--namespaces", ""], "'' is no name of a namespace"),  # an unset variable must not open all namespaces
+        (["--namespaces", "a,"], "'' is no name of a namespace"),
+        (["--namespace-selector", ""], "'' is no selector of labels"),
+        (["--namespace-selector", "team=a b"], "'team=a b' is no selector of labels"),
+        (["--part", "guards", "--image", "a:1"], "--part prints no controller"),
+    ],
+)
+def test_what_no_cluster_takes_is_refused(flags: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(command, flags)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    "selector", ["team=rockets", "a.example/team==a,tier!=test", "env in (a, b), !old", "x notin (a),y", "level>3"]
+)
+def test_a_selector_may_say_all_that_labels_can(selector: str) -> None:
+    (deployment,) = of("Deployment", printed("--namespace-selector", selector))
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["args"][-1] == selector
+
+
+@pytest.mark.parametrize("image", ["localhost:5000/a/b_c--d", "r.example/p@sha256:" + "0" * 64, "p:v1.0_x-2"])
+def test_an_image_may_have_a_port_a_path_a_tag_and_a_digest(image: str) -> None:
+    (deployment,) = of("Deployment", printed("--image", image))
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
