@@ -12,10 +12,12 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import yaml
 from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client.exceptions import ApiException
 from kubernetes_asyncio.config.config_exception import ConfigException
@@ -31,29 +33,38 @@ _TIMEOUT = 10.0
 _STARTING = 30.0
 """Seconds for which a server that does not even tell whether it is ready may be about to start; then its refusals are believed."""
 _JSON = "application/json"
+_UNUSABLE = (ConfigException, OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError)
+"""What the library raises for a kubeconfig: it does not look at its shape before it uses it."""
 
 
 @asynccontextmanager
 async def open_cluster(context: str | None = None) -> AsyncIterator[Cluster]:
     """The cluster of the kubeconfig (or of the pod that we run in); raises SpecError when there is none."""
     configuration = client.Configuration()
-    try:
-        # Named here, since the library looks at the environment only once, when it is imported.
-        where = os.environ.get("KUBECONFIG") or "~/.kube/config"
-        await config.load_kube_config(where, context=context, client_configuration=configuration)
-    except (ConfigException, FileNotFoundError) as problem:
-        if context is not None:
-            raise SpecError(
-                f"the kubeconfig cannot be used: {problem}", hint="see kubectl config get-contexts"
-            ) from None
+    # Read here, since the library looks at the environment only once, when it is imported.
+    where = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    problem = "" if _is_there(where) else f"there is no kubeconfig {where}"
+    if not problem:
+        try:
+            await config.load_kube_config(where, context=context, client_configuration=configuration)
+        except _UNUSABLE as error:
+            problem = f"the kubeconfig {where} cannot be used: {' '.join(str(error).split())}"
+    if problem and context is not None:
+        raise SpecError(problem, hint="see kubectl config get-contexts")
+    if problem:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except ConfigException:
-            raise SpecError(f"no cluster: {problem}", hint="set KUBECONFIG, or leave --kube out") from None
+            raise SpecError(f"no cluster: {problem}", hint="set KUBECONFIG") from None
     configuration.retries = False
     async with client.ApiClient(configuration) as api, client.ApiClient(_without_credentials(configuration)) as bare:
         api.user_agent = bare.user_agent = f"pointsman/{__version__}"
         yield Cluster(api, bare)
+
+
+def _is_there(kubeconfig: str) -> bool:
+    """Whether one of the files is there. (The library takes none for an empty one, and says what that lacks.)"""
+    return any(Path(file).expanduser().exists() for file in kubeconfig.split(os.pathsep))
 
 
 def _without_credentials(configuration: client.Configuration) -> client.Configuration:

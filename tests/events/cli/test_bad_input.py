@@ -211,7 +211,16 @@ def test_a_state_folder_in_use(tmp_path: Path) -> None:
 
 def test_a_kubeconfig_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    assert "no cluster" in refused(tmp_path, str(manifest(tmp_path)), "--kube")
+    said = refused(tmp_path, str(manifest(tmp_path)), "--kube")
+    assert said.endswith(f"error: no cluster: there is no kubeconfig {tmp_path / 'none'} (set KUBECONFIG)\n")
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "[]", "contexts: 5\ncurrent-context: x"])
+def test_a_kubeconfig_that_is_none(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kubeconfig").write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    said = refused(tmp_path, str(manifest(tmp_path)), "--kube")
+    assert f"error: no cluster: the kubeconfig {tmp_path / 'kubeconfig'} cannot be used: " in said
 
 
 @pytest.mark.parametrize(
