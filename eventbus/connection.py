@@ -56,12 +56,21 @@ class _Client(Client):
     def __init__(self, *, needs_tls: bool = False) -> None:
         super().__init__()
         self.handlers: dict[int, Handler] = {}
+        self.closing: asyncio.Task[None] | None = None
         self._needs_tls = needs_tls
 
     async def _connect_to_server(self, s: Any) -> None:
         if not self._transport and s.uri.scheme in ("nats", "tls"):
             self._transport = Transport()  # type: ignore[no-untyped-call]
         await super()._connect_to_server(s)
+
+    async def _attempt_reconnect(self) -> None:
+        """Closed, so that ``Connection`` opens a new one, when something happens that nats-py does not expect: it would never try again."""
+        try:
+            await super()._attempt_reconnect()
+        except Exception as error:
+            log.warning("the way back to the bus failed: %s: %s", type(error).__name__, error)
+            self.closing = asyncio.create_task(self.close())  # which would cancel the task that we are in
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """What the server says of itself, before we say anything: nats-py would send the password to a server without TLS."""
@@ -289,10 +298,11 @@ class Connection:
         inbox = client.new_inbox() + "."
         subscription = await client.subscribe(inbox + "*")
         client.handlers[subscription._id] = self._on_reply
-        for subject, (handler, _) in self._subscriptions.items():
+        for subject, (handler, _) in tuple(self._subscriptions.items()):
             subscription = await client.subscribe(subject)
-            client.handlers[subscription._id] = handler
-            self._subscriptions[subject] = (handler, subscription)
+            if subject in self._subscriptions:  # nobody has unsubscribed meanwhile
+                client.handlers[subscription._id] = handler
+                self._subscriptions[subject] = (handler, subscription)
         self._client, self._inbox = client, inbox
         self._came_up()
 
@@ -303,7 +313,7 @@ class Connection:
             client = self._new_client()
             try:
                 await self._connect(client)
-            except (nats.errors.Error, OSError) as error:
+            except Exception as error:  # whatever it is, a connection that nobody opens would stay away for ever
                 self._last_error = str(error) or type(error).__name__
                 await _close(client)
                 log.warning("no connection to the bus%s; trying again", self._because())
