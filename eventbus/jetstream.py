@@ -138,6 +138,11 @@ class JetStreamBus:
                 return
             await asyncio.sleep(0.2)
 
+    async def unread(self, durable: str) -> int | None:
+        """How many events wait for this consumer; None when there is none of this name. Raises Unavailable."""
+        info = await self._api.find(f"CONSUMER.INFO.{self._settings.name}.{durable}")
+        return None if info is None else int(info["num_pending"])
+
     def troubles(self) -> list[str]:
         """Why subscriptions of ours get no events now, as far as it is known; empty when all is well."""
         if self._subscriptions and not self.is_up:

@@ -215,6 +215,7 @@ async def test_what_waits_and_what_is_dead_survives_the_loss_of_all_pods_and_ord
         await until(lambda: "is held" in second.ask("/status")[1])
         await asyncio.sleep(1.0)
         await bus.publish(event("late"))
+        await until(lambda: standing_by.get("sensors")[0].get("unread") == 1)
         await asyncio.sleep(2.0)
         assert made(target)["late"] == 0
         second.lose()  # the hold outlives it

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from eventbus import marks, rounds, tally
+from eventbus import jetstream, marks, rounds, subjects, tally
 from eventbus.rounds import KeptRound, RoundState
 from eventbus.tally import Account
 from events.cli.get_options import not_found, options
 from events.cli.printing import age, objects, rfc3339, table
 from events.cli.state import StateFolder
-from events.errors import EvaluationError, SpecError
+from events.cli.wire import read_addresses
+from events.errors import EvaluationError, PointsmanError, SpecError
 from events.models.event import Event
 from eventsource.metrics import read_accounts
 from sensor import kept
@@ -164,7 +168,10 @@ def _is_meant(sensor: str, name: str | None, namespace: str) -> bool:
 @click.command("sensors", short_help="Sensors that have run here: held or not, what waits, what is dead")
 @options
 def sensors(name: str | None, output: str | None, namespace: str, state: Path, no_headers: bool) -> None:
-    """Sensors that have run with this state folder: whether they are held, and how many rounds wait or are dead letters."""
+    """Sensors that have run with this state folder: whether they are held, and how many rounds wait or are dead letters.
+
+    UNREAD are events on the bus that the sensor has not pulled yet, so that `get events` does not show them; known while it runs.
+    """
     StateFolder(state).check()
     holds = marks.read_holds(state)
     kept_rounds = Counter(
@@ -172,11 +179,13 @@ def sensors(name: str | None, output: str | None, namespace: str, state: Path, n
     )
     known = {one.sensor for one in tally.read_checkpoints(state)} | set(holds) | {sensor for sensor, _ in kept_rounds}
     known = {sensor for sensor in known if not sensor.endswith(ALL)}  # bindings are no sensors
+    unread = asyncio.run(_unread(StateFolder(state), known))
     found = [
         {
             "sensor": sensor,
             "held": sensor in holds,
             **({"since": rfc3339(holds[sensor])} if sensor in holds else {}),
+            **({"unread": unread[sensor]} if sensor in unread else {}),
             "waiting": kept_rounds[sensor, True],
             "deadLetters": kept_rounds[sensor, False],
         }
@@ -195,9 +204,24 @@ def sensors(name: str | None, output: str | None, namespace: str, state: Path, n
             [
                 str(one["sensor"]),
                 f"since {age(holds[str(one['sensor'])])}" if one["held"] else "no",
+                str(one.get("unread", "-")),
                 str(one["waiting"]),
                 str(one["deadLetters"]),
             ]
             for one in found
         ]
-        table(["SENSOR", "HELD", "WAITING", "DEAD LETTERS"], rows, headers=not no_headers, what="sensors")
+        table(["SENSOR", "HELD", "UNREAD", "WAITING", "DEAD LETTERS"], rows, headers=not no_headers, what="sensors")
+
+
+async def _unread(state: StateFolder, sensors: Iterable[str]) -> dict[str, int]:
+    """How many events wait on the bus for each of these sensors; of one that the bus does not know, or while it is away, nothing."""
+    found: dict[str, int] = {}
+    for (namespace, _), address in read_addresses(state.running() or {"buses": []}).items():
+        with contextlib.suppress(PointsmanError):
+            async with jetstream.connect(address, name="pointsman get") as bus:
+                for sensor in sensors:
+                    its_namespace, _, name = sensor.partition("/")
+                    unread = await bus.unread(subjects.durable(namespace, name)) if its_namespace == namespace else None
+                    if unread is not None:
+                        found[sensor] = found.get(sensor, 0) + unread
+    return found

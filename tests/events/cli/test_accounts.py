@@ -1,8 +1,10 @@
-"""``get deadletters|accounting|sensors``, ``retry``, ``hold`` and ``release`` on a state folder that nobody uses."""
+"""``get deadletters|accounting|sensors``, ``retry``, ``hold`` and ``release`` on a state folder."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -10,13 +12,21 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from eventbus import subjects
+from eventbus.embedded import EmbeddedNats
+from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Entry, EventRecord, open_ledger
 from eventbus.marks import read_holds
 from eventbus.rounds import KeptRound, RoundState, read_rounds
 from eventbus.tally import Checkpoint, Units
 from events.cli import get, hold, release, retry
+from events.cli.state import StateFolder
+from events.cli.wire import write_addresses
 from events.models.event import Event
 from sensor import kept
+from tests.support.nats import bus, event, nats
+
+__all__ = ["bus", "nats"]
 
 EVENT = Event("e1", "es", "github", "push", "2026-01-01T00:00:00Z", b'{"ref":"main"}')
 CLI = {"get": get.command, "retry": retry.command, "hold": hold.command, "release": release.command}
@@ -116,3 +126,25 @@ def test_a_sensor_is_held_and_released(state: Path) -> None:
     assert "default/ci goes on when" in output(state, "release", "sensor", "default/ci")
     assert not read_holds(state)
     assert "warning: no sensor team/other has run" in call(state, "hold", "sensor", "-n", "team", "other").output
+
+
+async def test_events_that_a_sensor_has_not_pulled_are_told_while_the_bus_runs(
+    state: Path, nats: EmbeddedNats, bus: JetStreamBus
+) -> None:
+    await bus.subscribe(subjects.durable("default", "ci"), ["default.es.push"], paused=True)
+    for name in ("push", "push", "other"):
+        await bus.publish(event(name=name))
+    addresses = {("default", "default"): nats.address("default", "default")}
+    StateFolder(state).write_running({"pid": os.getpid(), "buses": write_addresses(addresses)})
+
+    async def told(*more: str) -> str:
+        return await asyncio.to_thread(output, state, "get", "sensors", *more)
+
+    [shown] = json.loads(await told("-o", "json"))["items"]
+    assert (shown["unread"], shown["waiting"]) == (2, 1)
+    assert (await told("--no-headers")).split() == ["default/ci", "no", "2", "1", "2"]
+
+    (state / "up.json").unlink()
+    [shown] = json.loads(await told("-o", "json"))["items"]
+    assert "unread" not in shown
+    assert (await told("--no-headers")).split() == ["default/ci", "no", "-", "1", "2"]
