@@ -404,6 +404,8 @@ def status_of(headers: bytes) -> int:
 async def _close(client: Client) -> None:
     with contextlib.suppress(Exception):  # what is half open may not know how
         await client.close()
+    if client._transport:  # and forgets this
+        client._transport.close()
 
 
 def _reconnect_delay(servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:

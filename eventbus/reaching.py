@@ -41,7 +41,8 @@ class Transport(TcpTransport):
     """nats-py's way to a server, by ``reach``."""
 
     async def connect(self, uri: Any, buffer_size: int, connect_timeout: float) -> None:
-        """See nats-py."""
+        """See nats-py, which forgets the attempt before when it came to nothing."""
+        self.close()  # type: ignore[no-untyped-call]
         reader, writer = await reach(uri.hostname, uri.port, limit=buffer_size, seconds=connect_timeout)
         self._bare_io_reader = self._io_reader = reader
         self._bare_io_writer = self._io_writer = writer
