@@ -182,6 +182,10 @@ def _read(file: Path, namespace: str, bundle: Bundle) -> None:
     except OSError as error:
         bundle.findings.append(Located(Finding("error", "", f"cannot be read: {error.strerror}"), None, name))
         return
+    if file == STDIN and not text.strip():
+        hint = "did the command before the pipe fail?"
+        bundle.findings.append(Located(Finding("error", "", "nothing came on stdin", hint), None, name))
+        return
     try:
         for document in goyaml.load_all(text):
             _take(name, document, document.value, (), namespace, bundle)

@@ -322,6 +322,13 @@ def test_what_leads_nowhere_in_a_sensor_is_a_warning_where_it_can_be_known(lint,
     assert [line.endswith(sentence) for line in findings] == ([True] if sentence else []), findings
 
 
+def test_an_empty_stdin_does_not_pass_as_good():
+    """`kustomize build | pointsman lint -` in a shell that goes on when the first command fails."""
+    result = CliRunner().invoke(command, ["-"], input="\n")
+    assert result.exit_code == 1
+    assert "<stdin>: error: nothing came on stdin (did the command before the pipe fail?)\n" in result.output
+
+
 def test_up_without_a_cluster_tells_of_each_template_that_is_not_there(tmp_path):
     (tmp_path / "s.yaml").write_text(FILTERED)
 
@@ -365,3 +372,30 @@ def test_values_of_secrets_come_from_the_command_line_the_environment_and_docume
     assert list(unused(bundle, {"other/my-hooks/to.ken": b"", "my-hooks/to.ken-previous": b""})) == [
         ("other/my-hooks/to.ken", "did you mean 'my-hooks/to.ken'?")
     ]
+
+
+HOOKED = """\
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: NAME}
+spec:
+  github:
+    push:
+      webhook: {endpoint: /push, port: "PORT", method: POST, url: "https://events.example"}
+      repositories: [{owner: octo, names: [hello]}]
+      events: [EVENT]
+      active: true
+      apiToken: {name: forge, key: token}
+"""
+
+
+def hooked(name, port, event):
+    return HOOKED.replace("NAME", name).replace("PORT", port).replace("EVENT", event)
+
+
+def test_two_eventsources_that_want_a_hook_in_two_ways_are_both_named(lint):
+    result = lint(".", a=hooked("a", "12000", "push"), b=hooked("b", "13000", "issues"))
+    (line,) = [line for line in result.output.splitlines() if "hook of repository" in line]
+    assert line.startswith("b.yaml:7:")
+    assert "is that of event 'push' of EventSource default/a, which wants it otherwise (events: push → issues)" in line
+    assert "hook of repository" not in lint(".", b=hooked("b", "13000", "push")).output
