@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
+from events.connecting import why
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import Object
 from events.models.urls import is_http_url
@@ -95,9 +96,9 @@ class ArgoServer:
             raise Unavailable(f"Argo Server did not answer within {_TIMEOUT:g} s") from None
         except aiohttp.ClientSSLError as error:
             hint = "--insecure-skip-verify takes any certificate"
-            raise Unavailable(f"Argo Server's certificate: {error}", hint=hint) from None
+            raise Unavailable(f"Argo Server: {why(error)}", hint=hint) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unavailable(f"Argo Server cannot be reached: {error}") from None
+            raise Unavailable(f"Argo Server cannot be reached: {why(error)}") from None
         return _decoded(status, text)
 
 

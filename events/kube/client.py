@@ -22,6 +22,7 @@ from kubernetes_asyncio import client, config
 from kubernetes_asyncio.client.exceptions import ApiException
 from kubernetes_asyncio.config.config_exception import ConfigException
 
+from events.connecting import why
 from events.errors import Refused, SpecError, Unavailable
 from events.kube import AlreadyExists, Object
 from events.kube.depth import without_deep_items
@@ -205,7 +206,7 @@ class Cluster:
         except ApiException as error:
             status, text = error.status or 0, (error.body or b"")
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"the API server cannot be reached: {error}") from None
+            raise Unavailable(f"the API server cannot be reached: {why(error)}") from None
         return _decoded(status, text)
 
     async def lines(self, path: str, query: Sequence[tuple[str, str]], *, silence: float) -> AsyncIterator[bytes]:
@@ -230,7 +231,7 @@ class Cluster:
         except ApiException as error:
             _decoded(error.status or 0, error.body or b"")
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"the API server cannot be reached: {error}") from None
+            raise Unavailable(f"the API server cannot be reached: {why(error)}") from None
 
     async def _send(
         self, method: str, path: str, body: Object | None, query: Sequence[tuple[str, str]], content_type: str

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from events.connecting import why
 from events.crashpoints import crash_at
 from events.errors import EvaluationError, Refused, SpecError, Unavailable
 from events.models.base import Finding, parse
@@ -136,7 +137,7 @@ class Http(TriggerKind[HttpConfig]):
         except TimeoutError:
             raise Unavailable(f"{meta['url']} did not answer within {meta['timeout']} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"{meta['url']}: {error or type(error).__name__}") from None
+            raise Unavailable(f"{meta['url']}: {why(error)}") from None
 
     def _outcome(self, response: aiohttp.ClientResponse, words: str, url: str) -> Outcome:
         status = response.status
