@@ -1,6 +1,6 @@
 """A hostile client in a process of its own: ``python -m tests.chaos.attacker slow|uploads PORT COUNT SECONDS``.
 
-``slow``: so many connections that send a byte of their headers every second. ``uploads``: so many bodies of 25 MB at once, with a signature
+``slow``: so many connections that send a byte every second: one half of their headers, the other of a body of which they announce 1 MiB. ``uploads``: so many bodies of 25 MB at once, with a signature
 that is wrong. It prints how it went as JSON.
 """
 
@@ -18,7 +18,14 @@ PART = b"x" * (64 << 10)
 Results = Counter[str]
 
 
-async def slow(port: int, seconds: float, results: Results) -> None:
+SLOW = (
+    b"POST /push HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    b"POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n",
+)
+"""What slow connections begin with."""
+
+
+async def slow(port: int, seconds: float, results: Results, number: int) -> None:
     """One connection; when it is closed it comes again, as attackers do."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -31,7 +38,7 @@ async def slow(port: int, seconds: float, results: Results) -> None:
             continue
         results["connected"] += 1
         try:
-            writer.write(b"POST /push HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            writer.write(SLOW[number % 2])
             while loop.time() < end:
                 writer.write(b"a")
                 await writer.drain()
@@ -51,7 +58,7 @@ async def slow(port: int, seconds: float, results: Results) -> None:
             results["closed by the server"] += 1
 
 
-async def upload(port: int, seconds: float, results: Results) -> None:
+async def upload(port: int, seconds: float, results: Results, number: int) -> None:
     """One large body, to the end or until there is an answer. Its size is not announced (chunks), so that it has to be read."""
     head = (
         "POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-GitHub-Event: push\r\n"
@@ -79,7 +86,7 @@ async def upload(port: int, seconds: float, results: Results) -> None:
 async def main(kind: str, port: int, count: int, seconds: float) -> None:
     results = Results()
     attack = {"slow": slow, "uploads": upload}[kind]
-    await asyncio.gather(*(attack(port, seconds, results) for _ in range(count)))
+    await asyncio.gather(*(attack(port, seconds, results, number) for number in range(count)))
     print(json.dumps(results))
 
 

@@ -85,3 +85,17 @@ async def test_small_bodies_may_use_all_of_it() -> None:
     with pytest.raises(Rejected):
         await budget.take(1)
     assert budget.used == 100
+
+
+async def test_what_comes_early_of_small_bodies_has_a_part_that_nobody_else_gets() -> None:
+    budget = Budget(80, small=20, early=4, patience=0.05)
+    assert [await budget.take(20, of=20) for _ in range(3)] == [20, 20, 20]
+    with pytest.raises(Rejected):
+        await budget.take(20, of=20)
+    assert [await budget.take(4, of=20) for _ in range(5)] == [4] * 5
+    with pytest.raises(Rejected):
+        await budget.take(4, of=20)
+    for size in (20, 20, 20, 4, 4, 4, 4, 4):
+        budget.give(size, of=20)
+    assert budget.used == 0
+    assert await budget.take(70, of=70) == 60, "three quarters"

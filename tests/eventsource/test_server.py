@@ -194,7 +194,7 @@ async def test_beyond_the_cap_an_idle_connection_goes_before_one_at_work() -> No
         idle[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         await idle[0].readuntil(b"\r\n\r\nOK")
         busy[1].write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
-        await until(lambda: one.server.budget.used == 2)
+        await until(lambda: one.server.budget.used == 1)
         assert (await one.post(b"{}"))[0] == 200
         assert await idle[0].read(-1) == b""
         busy[1].write(b"}")
@@ -221,7 +221,7 @@ async def test_the_bytes_in_flight_of_all_requests_are_bounded() -> None:
     async with running(limits=Limits(in_flight=100)) as one:
         one.server.budget.patience = 0.2
         async with one.open() as (_, writer):
-            writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n{")
+            writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 91\r\n\r\n" + b"x" * 90)
             await until(lambda: one.server.budget.used == 90)
             status, headers, content = await one.post(b'"' + b"x" * 50 + b'"')
             assert (status, headers["Retry-After"]) == (503, "5")
@@ -229,6 +229,20 @@ async def test_the_bytes_in_flight_of_all_requests_are_bounded() -> None:
             writer.close()
             await until(lambda: one.server.budget.used == 0)
             assert (await one.post(b'"' + b"x" * 50 + b'"'))[0] == 200
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1048576", "Transfer-Encoding: chunked"])
+async def test_senders_that_announce_much_and_send_little_keep_nobody_out(length: str) -> None:
+    async with running() as one, AsyncExitStack() as stack:
+        slow = [(await stack.enter_async_context(one.open()))[1] for _ in range(100)]
+        for writer in slow:
+            writer.write(f"POST /hook HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode() + b"4\r\n1234\r\n")
+        await until(lambda: one.server.budget.used >= 400)
+        assert one.server.budget.used <= 1_000
+        assert (await one.post(b'"' + b"x" * 200_000 + b'"'))[0] == 200
+        for writer in slow:
+            writer.close()
+        await until(lambda: one.server.budget.used == 0)
 
 
 async def test_without_the_bus_the_sender_shall_come_again() -> None:

@@ -1,4 +1,4 @@
-"""Thousands of connections that never finish their headers, and hundreds of huge bodies with a wrong signature, all at once: honest
+"""Thousands of connections that never finish their headers or their body, and hundreds of huge bodies with a wrong signature, all at once: honest
 deliveries are answered in time, and memory stays bounded.
 """
 
