@@ -260,7 +260,12 @@ class PullSubscription:
             self._unsettled.pop(message.sequence, None)
         elif verdict != b"+WPI":
             self._unsettled[message.sequence] = None
-        await self._api.connection.send(message.reply, verdict)
+        try:
+            await self._api.connection.send(message.reply, verdict)
+        except Unavailable as error:
+            if verdict != b"+ACK":
+                raise
+            log.info("consumer %s: an acknowledgement is lost, the event comes again: %s", self.name, error)
 
     async def _pull(self) -> None:
         """Ask for more when at least half of the room is free."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,4 +157,25 @@ async def test_while_a_join_cannot_write_its_state_its_event_is_seen(
         await until(lambda: outcomes(tmp_path) == {"both": "submitting"})
         written.set()
         await until(lambda: outcomes(tmp_path) == {"both": "waiting"})
+    assert not differences(tmp_path)
+
+
+async def test_an_acknowledgement_that_cannot_be_sent_ends_nothing(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is being opened anew, say: the bus will deliver again what is written down by then."""
+    send, unsent = bus._connection.send, ["e1", "e2"]
+
+    async def fails_at_first(subject: str, data: bytes = b"", **more: Any) -> None:
+        if data == b"+ACK" and unsent:
+            raise Unavailable(f"the bus is away: {unsent.pop()}")
+        await send(subject, data, **more)
+
+    monkeypatch.setattr(bus._connection, "send", fails_at_first)
+    async with run(sensor(), bus, Target(), tmp_path) as runner:
+        for name in ("e1", "e2", "e3"):
+            await bus.publish(event(name))
+        await until(lambda: len(list(read_outcomes(tmp_path))) == 3)
+        await until(lambda: not runner._settling.held)
+    assert not unsent
     assert not differences(tmp_path)
