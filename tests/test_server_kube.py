@@ -28,6 +28,7 @@ pytestmark = [needs_kube, pytest.mark.kube]
 
 API = "argoproj.io/v1alpha1"
 NAMESPACE = "default"
+REASON = "WorkflowEventBindingError"
 KINDS = {
     "Workflow": "workflows",
     "WorkflowTemplate": "workflowtemplates",
@@ -176,7 +177,11 @@ async def test_a_poster_without_rights_starts_nothing(endpoint: Endpoint, cluste
         'in the namespace "default"'
     )
     assert await cluster.find(API, "Workflow", NAMESPACE) == before
-    [event] = [e for e in await cluster.find("v1", "Event", NAMESPACE) if e["reason"] == "WorkflowEventBindingError"]
+
+    async with asyncio.timeout(60):  # it is written after the answer
+        while not (events := [e for e in await cluster.find("v1", "Event", NAMESPACE) if e["reason"] == REASON]):
+            await asyncio.sleep(0.02)
+    [event] = events
     assert event["involvedObject"]["name"] == "main"
     assert event["message"] == f"failed to dispatch event: {error}"
 
