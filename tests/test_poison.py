@@ -48,7 +48,7 @@ def manifests(folder: Path) -> int:
 def post(port: int, body: dict[str, object]) -> None:
     data = json.dumps(body).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}/push", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status in (200, 202)
 
 

@@ -49,7 +49,7 @@ async def told(one: Redelivered, event_id: str) -> list[Any]:
         one.tell(event_id, "d1")  # a storm: only some of it has lines
     with structlog.testing.capture_logs() as lines:
         running = asyncio.create_task(one.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not lines:
                 await asyncio.sleep(0.001)
         running.cancel()

@@ -34,7 +34,7 @@ class Running:
         """A connection."""
         reader, writer = await asyncio.open_connection(*self.listening.getsockname(), **tls)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 yield reader, writer
         finally:
             writer.close()
@@ -155,7 +155,7 @@ async def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() -
 async def test_a_hundred_megabytes_are_refused_before_they_are_sent() -> None:
     async with running() as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 1000)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413")
             assert b"Connection: close" in await reader.readuntil(b"\r\n\r\n")
         assert one.server.budget.used == 0
@@ -164,7 +164,7 @@ async def test_a_hundred_megabytes_are_refused_before_they_are_sent() -> None:
 async def test_a_sender_may_ask_before_it_sends_the_body() -> None:
     async with running() as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             writer.write(b"{}")
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
@@ -173,7 +173,7 @@ async def test_a_sender_may_ask_before_it_sends_the_body() -> None:
 async def test_headers_that_do_not_end_close_the_connection() -> None:
     async with running(limits=Limits(headers=0.3)) as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(8):
             assert await reader.read(-1) == b""
 
 
@@ -212,7 +212,7 @@ async def test_a_flood_of_silent_connections_does_not_keep_a_delivery_out() -> N
 async def test_a_body_that_does_not_end_is_answered_with_408() -> None:
     async with running(limits=Limits(body=0.2)) as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(8):
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 408")
         assert one.server.budget.used == 0
 
@@ -334,7 +334,7 @@ async def test_draining_finishes_what_is_under_way() -> None:
         draining = asyncio.create_task(one.server.drain(5))
         await asyncio.sleep(0.05)
         bus.go.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             text = await reader.read(-1)
             await draining
         assert text.startswith(b"HTTP/1.1 200")
@@ -383,7 +383,7 @@ async def test_tls_is_spoken_with_the_certificate_of_the_secret(tmp_path: Path) 
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.01)
 

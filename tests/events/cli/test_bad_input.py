@@ -309,7 +309,7 @@ async def raw(up: RunningUp, request: bytes) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", up.ports[0])
     try:
         writer.write(request)
-        line = await asyncio.wait_for(reader.readline(), 5)
+        line = await asyncio.wait_for(reader.readline(), 30)
         return int(line.split()[1])
     finally:
         writer.close()

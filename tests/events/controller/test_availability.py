@@ -43,7 +43,7 @@ class _Work:
 async def test_one_of_two_works_and_the_other_takes_over_at_once_when_it_ends(world: World, control: Control) -> None:
     one, other = _Work(), _Work()
     first = asyncio.create_task(Leader(control, world.namespace, "lease", "one", **QUICK).run(one))
-    await asyncio.wait_for(one.started.wait(), 5)
+    await asyncio.wait_for(one.started.wait(), 30)
     second = asyncio.create_task(Leader(control, world.namespace, "lease", "other", **QUICK).run(other))
     await asyncio.sleep(1.5)
     assert (one.active, other.active) == (1, 0)
@@ -59,7 +59,7 @@ async def test_one_of_two_works_and_the_other_takes_over_at_once_when_it_ends(wo
 async def test_a_leader_whose_lease_another_took_ends_its_work(world: World, control: Control) -> None:
     work = _Work()
     leader = asyncio.create_task(Leader(control, world.namespace, "lease", "one", **QUICK).run(work))
-    await asyncio.wait_for(work.started.wait(), 5)
+    await asyncio.wait_for(work.started.wait(), 30)
     lease = await world.get("Lease", "lease", "coordination.k8s.io/v1")
     spec = {**lease["spec"], "holderIdentity": "thief", "leaseDurationSeconds": 60}
 

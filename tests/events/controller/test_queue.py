@@ -50,7 +50,7 @@ async def test_a_failed_key_comes_back_by_itself() -> None:
     queue.add(A)
     queue.failed(await queue.take())
 
-    assert await asyncio.wait_for(queue.take(), 5) == A
+    assert await asyncio.wait_for(queue.take(), 30) == A
 
 
 async def test_a_change_ends_the_pause_of_a_failed_key() -> None:
@@ -60,7 +60,7 @@ async def test_a_change_ends_the_pause_of_a_failed_key() -> None:
 
     queue.add(A)
 
-    assert await asyncio.wait_for(queue.take(), 1) == A
+    assert await asyncio.wait_for(queue.take(), 30) == A
     queue.clear()
 
 
@@ -70,5 +70,5 @@ async def test_one_failing_key_does_not_hold_up_others() -> None:
     queue.failed(await queue.take())
     queue.add(B)
 
-    assert await asyncio.wait_for(queue.take(), 1) == B
+    assert await asyncio.wait_for(queue.take(), 30) == B
     queue.clear()
