@@ -76,10 +76,15 @@ class Parking:
         self._submitting.queued.update(self._ledger.parked(self._sensor))
         self._submitting.has_letters = self._ledger.letters(self._sensor) > 0
         for name in {*self._submitting.queued, *self._ledger.ordered(self._sensor)}:
-            if name in self._triggers:
-                self.wake(name)
-            elif name:
-                await self._orphaned(name)
+            if name:
+                await self.obey(name)
+
+    async def obey(self, name: str) -> None:
+        """A trigger has rounds that wait, or dead letters that somebody wants to be retried. Without the trigger they are dead letters."""
+        if name in self._triggers:
+            self.wake(name)
+        else:
+            await self._orphaned(name)
 
     def hold(self, held: bool) -> None:
         """Submit nothing more for now, or go on."""
@@ -139,6 +144,8 @@ class Parking:
                 limit = self._submitting.limit(trigger.name)
                 if limit is not None:
                     await asyncio.sleep(limit.take(time.monotonic()))
+                    if not self._released.is_set():  # somebody holds the sensor meanwhile
+                        break
                 under_way.add(one.key)
                 assert self._tasks is not None
                 task = self._tasks.create_task(self._submit(trigger, one, under_way))
@@ -207,7 +214,9 @@ class Parking:
             await self._ledger.begin(self._sensor, [one.key])
         try:
             return await self._submitting.again(trigger, context, one)
-        except Busy:
+        except Busy as busy:
+            if one.target != busy.target:  # so that it is not taken again before its time
+                return Settled(kept=[replace(one, target=busy.target)])
             if one.state is RoundState.AGAIN:
                 await self._ledger.unmark(self._sensor, [one.key])
             return None

@@ -357,7 +357,7 @@ class SensorRunner:
                 await self._hold(self.sensor.id in self._ledger.held())
                 for name in self._ledger.ordered(self.sensor.id) if not self._on_hold else ():
                     if name:
-                        self._parking.wake(name)
+                        await self._parking.obey(name)
                     else:
                         await self._offer_letters()
                 self._settling.make_room()

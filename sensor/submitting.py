@@ -226,6 +226,7 @@ class Submitting:
         pause = error.retry_after
         if pause is None:
             pause = jittered(before.attempts if before else 0, random.random, cap=MAX_PAUSE)
+        pause = min(pause, GIVE_UP_AFTER)  # it may say any number
         log.warning(
             "trigger will be retried",
             sensor=self._sensor,

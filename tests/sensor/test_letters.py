@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import read_outcomes
+from eventbus.ledger import Ledger, read_outcomes
 from eventbus.marks import change_hold
 from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
 from eventbus.tally import read_accounts
 from events.errors import Refused, Unavailable
 from events.models.event import Event
 from sensor import breaker, submitting
+from sensor.ratelimit import RateLimit
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor, trigger
 
@@ -292,3 +293,84 @@ async def test_a_fault_of_ours_in_a_filter_is_a_dead_letter_of_the_event_that_ca
         await until(lambda: len(target.created) == 3)
         await until(lambda: not letters(tmp_path, *RoundState))
     assert figures(tmp_path) == {"stored": 3, "submitted": 3}
+
+
+async def test_what_waits_for_its_rate_limit_begins_no_more_when_the_sensor_is_held(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target()
+    limited = {**trigger(), "rateLimit": {"unit": "Second", "requestsPerUnit": 1}}
+    monkeypatch.setattr(RateLimit, "wait", lambda self, now: 1.0)
+    async with run(sensor(limited), bus, target, tmp_path) as runner:
+        taken = 0
+
+        def take(self: RateLimit, now: float) -> float:
+            nonlocal taken
+            taken += 1
+            if taken == 3:
+                runner._parking.hold(True)
+            return 0.0
+
+        runner._parking.hold(True)
+        for n in range(20):
+            await bus.publish(event(f"e{n:02}"))
+        await until(lambda: len(letters(tmp_path, RoundState.PARKED)) == 20)
+        monkeypatch.setattr(RateLimit, "take", take)
+        runner._parking.hold(False)
+        await until(lambda: taken >= 3 and not runner._parking._submissions)
+        assert len(target.created) == 2
+        runner._parking.hold(False)
+        await until(lambda: len(target.created) == 20)
+
+
+async def test_a_letter_whose_target_nobody_knows_yet_does_not_ask_for_it_again_and_again(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = {"src": {"dependencyName": "push", "dataKey": "body.nothing"}, "dest": "metadata.name"}
+    broken = trigger()
+    broken["template"]["argoWorkflow"]["parameters"] = [missing]
+    async with run(sensor(broken), bus, Target(), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: [one.target for one in letters(tmp_path)] == [""])
+    begun = 0
+    begin = Ledger.begin
+
+    async def counted(self: Ledger, *rest: Any) -> None:
+        nonlocal begun
+        begun += 1
+        await begin(self, *rest)
+
+    monkeypatch.setattr(Ledger, "begin", counted)
+    target = Target(*[Unavailable("away")] * 8)
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e2"))
+        await until(lambda: len(target.answers) <= 5)  # it counts as away
+        order_retry(tmp_path, [letters(tmp_path)[0].key])
+        await until(lambda: len(target.created) == 2)
+        await until(lambda: not letters(tmp_path, *RoundState))
+    assert begun < 15
+    assert figures(tmp_path) == {"stored": 2, "submitted": 2}
+
+
+async def test_a_target_that_wants_to_be_left_alone_for_years_is_asked_within_a_day(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    async with run(sensor(), bus, Target(Unavailable("later", retry_after=1e9)), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path, RoundState.PARKED)))
+    [one] = letters(tmp_path, RoundState.PARKED)
+    assert one.due <= one.first + submitting.GIVE_UP_AFTER + 1.0
+
+
+async def test_who_retries_the_letter_of_a_trigger_that_is_no_more_is_told_so(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    async with run(sensor(), bus, Target(Refused("no")), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+    target = Target()
+    async with run(sensor(trigger("other")), bus, target, tmp_path):
+        await bus.publish(event("e2"))
+        await until(lambda: bool(target.created))
+        order_retry(tmp_path, [letters(tmp_path)[0].key])
+        await until(lambda: [one.reason for one in letters(tmp_path)] == ["NoSuchTrigger"])
