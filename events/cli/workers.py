@@ -217,5 +217,5 @@ class Role:
                     config, sockets = await self._configure()
                     self.worker = await Worker.start(self.name, config, sockets)
                     crash_at("up.restarted", self.name)
-                except PointsmanError as error:
+                except (PointsmanError, OSError) as error:  # no memory for another process, say: tried again
                     log.error("process does not start", process=self.name, error=str(error))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 
 import pytest
 
+from events.cli import workers
 from events.cli.worker import _report
 from events.cli.workers import Role, Worker
+from tests.support.waiting import until
 from tests.test_starting import children
 
 
@@ -38,6 +41,36 @@ async def test_a_role_that_stops_waits_for_the_child_that_it_was_starting_again(
         await asyncio.sleep(0.01)
     await role.stop()
     assert children(os.getpid(), "sensor") == []
+
+
+async def test_a_child_that_cannot_be_started_now_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Process:
+        def __init__(self, *, ended: bool) -> None:
+            self.returncode = -9 if ended else None
+
+        async def wait(self) -> int:
+            if self.returncode is None:
+                await asyncio.Event().wait()
+            return -9
+
+    failures = [OSError(errno.EMFILE, "too many open files"), BlockingIOError(errno.EAGAIN, "no more processes")]
+
+    async def start(*_: object) -> Worker:
+        if failures:
+            raise failures.pop()
+        return Worker("sensor", Process(ended=False), None)  # type: ignore[arg-type]
+
+    async def configure() -> tuple[dict[str, object], list[object]]:
+        return {}, []
+
+    monkeypatch.setattr(Worker, "start", start)
+    monkeypatch.setattr(workers, "_BACKOFF", (0.001, 0.001))
+    role = Role("sensor", configure)  # type: ignore[arg-type]
+    role.worker = Worker("sensor", Process(ended=True), None)  # type: ignore[arg-type]
+    watch = asyncio.create_task(role._restart_when_dead())
+    await until(lambda: role.is_up or watch.done())
+    assert role.is_up
+    watch.cancel()
 
 
 async def test_a_child_whose_parent_is_gone_does_not_complain(capsys: pytest.CaptureFixture[str]) -> None:
