@@ -163,7 +163,7 @@ class Role:
             try:
                 config, sockets = await self._configure()
                 self.worker = await Worker.start(self.name, config, sockets)
-            except PointsmanError:
+            except (PointsmanError, OSError):
                 self.worker = old  # it has ended, unless both overlap: then the watch over it starts another
                 raise
             if overlap and old is not None:

@@ -43,7 +43,10 @@ async def test_a_role_that_stops_waits_for_the_child_that_it_was_starting_again(
     assert children(os.getpid(), "sensor") == []
 
 
-async def test_a_child_that_cannot_be_started_now_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_child_that_cannot_be_started_now_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
     class Process:
         def __init__(self, *, ended: bool) -> None:
             self.returncode = -9 if ended else None
@@ -52,6 +55,16 @@ async def test_a_child_that_cannot_be_started_now_is_started_later(monkeypatch: 
             if self.returncode is None:
                 await asyncio.Event().wait()
             return -9
+
+        async def stop(self, grace: float = 0.0) -> None:
+            """It has ended."""
+
+    class Silent:
+        async def send(self, message: object) -> None:
+            """Nobody reads it."""
+
+        def close(self) -> None:
+            """Nothing to do."""
 
     failures = [OSError(errno.EMFILE, "too many open files"), BlockingIOError(errno.EAGAIN, "no more processes")]
 
@@ -66,8 +79,11 @@ async def test_a_child_that_cannot_be_started_now_is_started_later(monkeypatch: 
     monkeypatch.setattr(Worker, "start", start)
     monkeypatch.setattr(workers, "_BACKOFF", (0.001, 0.001))
     role = Role("sensor", configure)  # type: ignore[arg-type]
-    role.worker = Worker("sensor", Process(ended=True), None)  # type: ignore[arg-type]
+    role.worker = Worker("sensor", Process(ended=True), Silent())  # type: ignore[arg-type]
     watch = asyncio.create_task(role._restart_when_dead())
+    if changed:
+        with pytest.raises(OSError, match=""):
+            await role.change(overlap=False)
     await until(lambda: role.is_up or watch.done())
     assert role.is_up
     watch.cancel()
