@@ -82,7 +82,7 @@ async def test_a_child_that_cannot_be_started_now_is_started_later(
     role.worker = Worker("sensor", Process(ended=True), Silent())  # type: ignore[arg-type]
     watch = asyncio.create_task(role._restart_when_dead())
     if changed:
-        with pytest.raises(OSError, match=""):
+        with pytest.raises(OSError, match="too many|no more"):
             await role.change(overlap=False)
     await until(lambda: role.is_up or watch.done())
     assert role.is_up
