@@ -83,17 +83,21 @@ class Event:
                 content = gjson.get(text, "data").raw.encode("utf-8", "surrogatepass")
             else:
                 content = None
-            return cls(
+            event = cls(
                 id=raw["id"],
                 source=raw["source"],
                 type=raw["type"],
-                subject=raw.get("subject", ""),
-                time=raw.get("time", ""),
+                subject=raw.get("subject") or "",  # null is as good as absent
+                time=raw.get("time") or "",
                 data=content,
-                datacontenttype=raw.get("datacontenttype", ""),
-                specversion=raw.get("specversion", "1.0"),
+                datacontenttype=raw.get("datacontenttype") or "",
+                specversion=raw.get("specversion") or "1.0",
                 traceparent=_traceparent(raw["traceparent"]) if "traceparent" in raw else "",
             )
+            for name, value in event.context.items():
+                if not isinstance(value, str):
+                    raise TypeError(f"its {name} is no text")
+            return event
         except (orjson.JSONDecodeError, binascii.Error, KeyError, AttributeError, TypeError, ValueError) as error:
             raise EvaluationError(f"not a CloudEvent: {error}", reason="NotACloudEvent") from error
 
