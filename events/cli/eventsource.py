@@ -25,6 +25,7 @@ from eventbus.metrics import SpoolMetrics
 from eventbus.spooling import SpoolingBus
 from events.cli.health import open_health
 from events.cli.incluster import PodOptions, pod_options, read_bus, read_object, run_pod
+from events.cli.mounted_spec import wait_for_spec
 from events.cli.pod_hooks import looking_after_hooks
 from events.cli.quantities import read_size
 from events.cli.source_pod import SourcePod
@@ -62,6 +63,8 @@ def command(log_level: str, linger: float, spool: int, **options: Any) -> None:
 
 async def serve(options: PodOptions, ended: asyncio.Event, *, linger: float, spool: int) -> int:
     """Serve until told to end. 0: nothing is left behind. Raises PointsmanError when it cannot begin."""
+    if not await wait_for_spec(options, ended):
+        return 0
     source = read_object(options.object, EventSource)
     namespace = source.metadata.namespace or os.environ.get("POD_NAMESPACE") or "default"
     structlog.contextvars.bind_contextvars(source=f"{namespace}/{source.metadata.name}")

@@ -17,6 +17,7 @@ import structlog
 
 from events.cli.health import open_health
 from events.cli.incluster import PodOptions, pod_options, read_bus, read_object, run_pod
+from events.cli.mounted_spec import wait_for_spec
 from events.cli.pod_bus import PodBus
 from events.cli.quantities import read_retention
 from events.cli.sensor_pod import SensorPod
@@ -45,6 +46,8 @@ def command(log_level: str, retention: float, **options: Any) -> None:
 
 async def serve(options: PodOptions, ended: asyncio.Event, *, retention: float) -> int:
     """Work or stand by until told to end. Raises PointsmanError for what nothing mends."""
+    if not await wait_for_spec(options, ended):
+        return 0
     sensor = read_object(options.object, Sensor)
     namespace = sensor.metadata.namespace or os.environ.get("POD_NAMESPACE") or "default"
     structlog.contextvars.bind_contextvars(sensor=f"{namespace}/{sensor.metadata.name}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from events.controller.conditions import Condition, false, in_words, true, well
 from events.controller.desired import Bus, Desired, Json
 from events.controller.judging import Judgement
-from events.controller.names import selector
+from events.controller.names import selector, unfit_for_service
 from events.controller.settings import Settings
 from events.controller.workload import child, workload
 from events.models.base import Finding
@@ -29,7 +29,10 @@ def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding]
     made = workload(obj, bus, judgement, settings)
     if made.findings:
         return Desired((sources, false(DEPLOYED, "BuildDeploymentSpecFailed", in_words(made.findings, 10))))
-    return Desired((sources, true(DEPLOYED)), (*made.children, *_service(obj)))
+    service = _service(obj)
+    if service and (unfit := unfit_for_service(obj["metadata"]["name"])):  # whoever runs it may bring a Service
+        return Desired((sources, false(DEPLOYED, "BuildServiceFailed", str(unfit))), made.children)
+    return Desired((sources, true(DEPLOYED)), (*made.children, *service))
 
 
 def _sources(judgement: Judgement, missing: Sequence[Finding]) -> Condition:

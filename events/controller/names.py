@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, NamedTuple
+
+from events.models.base import Finding
 
 __all__ = [
     "API_VERSION",
@@ -24,6 +27,8 @@ __all__ = [
     "labels",
     "owner_reference",
     "selector",
+    "unfit",
+    "unfit_for_service",
     "volume_name",
 ]
 
@@ -47,6 +52,11 @@ SPEC_HASH = "pointsman/spec-hash"
 FINALIZERS = {EVENT_BUS: "eventbus-controller", EVENT_SOURCE: "eventsource-controller", SENSOR: "sensor-controller"}
 
 _MAX_LABEL = 63
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+_LONGEST = {EVENT_BUS: 40, EVENT_SOURCE: 230, SENSOR: 235}
+"""Characters. The servers of a bus carry the label ``eventbus-<name>-js-<hash>``, which has 63 at most; the pods of the others are made by a
+ReplicaSet ``<name>-eventsource-<hash>`` or ``<name>-sensor-<hash>``, whose name has 253. Hashes have ten."""
 
 
 class Key(NamedTuple):
@@ -83,6 +93,33 @@ def volume_name(prefix: str, name: str) -> str:
     plain = f"{prefix}-{name}"
     label = plain.replace("_", "-").replace(".", "-")
     return label if label == plain and len(label) <= _MAX_LABEL else f"{label[:52].rstrip('-')}-{_digest(name)}"
+
+
+def unfit(kind: str, name: str) -> Finding | None:
+    """Why nothing can be made for an object of this kind and name, although the API server has taken it."""
+    longest = _LONGEST[kind]
+    if len(name) > longest:
+        return _unfit(
+            name, f"has {len(name)} characters; what is made for it has longer names, which leave it {longest}"
+        )
+    if kind == EVENT_BUS and "." in name:
+        return _unfit(name, "has a dot, which the name of a Service must not have")
+    return None
+
+
+def unfit_for_service(name: str) -> Finding | None:
+    """Why an EventSource of this name can have no Service (RFC 1035)."""
+    service = f"{name}-eventsource-svc"
+    if len(service) > _MAX_LABEL:
+        longest = _MAX_LABEL - len(service) + len(name)
+        return _unfit(name, f"has {len(name)} characters; its Service has a longer name, which leaves it {longest}")
+    if not _SERVICE.fullmatch(service):
+        return _unfit(name, "has a dot or begins with a digit, which the name of a Service must not")
+    return None
+
+
+def _unfit(name: str, why: str) -> Finding:
+    return Finding("error", "metadata.name", f"'{name}' {why}", "choose another name")
 
 
 def _digest(text: str) -> str:

@@ -45,11 +45,14 @@ class Workload:
 def workload(obj: Json, bus: Bus, judgement: Judgement, settings: Settings) -> Workload:
     """ConfigMap and Deployment of an EventSource or Sensor on its bus."""
     kind, name = obj["kind"], obj["metadata"]["name"]
+    if unfit := names.unfit(kind, name):
+        return Workload(findings=(unfit,))
     role, spec = _ROLES[kind], obj["spec"]
     files = _files(obj, bus)
+    version = files["hash"]
     config_map = f"{name}-{role}-spec"
     volumes, mounts = _volumes(config_map, bus.config or {}, judgement.references)
-    container = _container(role, settings, mounts)
+    container = _container(role, version, settings, mounts)
     template = spec.get("template") or {}
     findings = check_template(template, container, volumes, "spec.template")
     if findings:
@@ -58,7 +61,7 @@ def workload(obj: Json, bus: Bus, judgement: Judgement, settings: Settings) -> W
         template,
         {
             "labels": {**selector(kind, name), names.MANAGED[0]: names.MANAGED[1]},
-            "annotations": {names.SPEC_HASH: _hash(spec, files["bus.json"])},
+            "annotations": {names.SPEC_HASH: version},
         },
         {
             "automountServiceAccountToken": judgement.needs_token,
@@ -84,13 +87,14 @@ def _deployment(kind: str, name: str, spec: Json, pod: Json, judgement: Judgemen
         "strategy": {"type": "Recreate"} if judgement.alone else rolling,
         "template": pod,
     }
-    for field in ("replicas", "revisionHistoryLimit"):  # without replicas an autoscaler may choose
-        if spec.get(field) is not None:
-            deployment[field] = spec[field]
+    if spec.get("replicas") is not None:  # else an autoscaler may choose
+        deployment["replicas"] = max(1, spec["replicas"])  # as the reference
+    if spec.get("revisionHistoryLimit") is not None:
+        deployment["revisionHistoryLimit"] = spec["revisionHistoryLimit"]
     return deployment
 
 
-def _container(role: str, settings: Settings, mounts: list[Json]) -> Json:
+def _container(role: str, version: str, settings: Settings, mounts: list[Json]) -> Json:
     container: Json = {
         "name": "main",
         "image": settings.image,
@@ -102,6 +106,7 @@ def _container(role: str, settings: Settings, mounts: list[Json]) -> Json:
                 "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
             },
             {"name": "POINTSMAN_STATE", "value": _STATE},
+            {"name": "POINTSMAN_SPEC_HASH", "value": version},  # it waits until the files say so
             {"name": "LOG_LEVEL", "value": settings.log_level},
         ],
         "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
@@ -163,7 +168,7 @@ def _optional(kind: str, name: str, references: Sequence[Reference]) -> bool:
 
 
 def _files(obj: Json, bus: Bus) -> dict[str, str]:
-    """What the process reads."""
+    """What the process reads; ``hash`` is that of all that makes it another process."""
     metadata = obj["metadata"]
     read = {
         "apiVersion": names.API_VERSION,
@@ -176,10 +181,8 @@ def _files(obj: Json, bus: Bus) -> dict[str, str]:
         },
         "spec": obj["spec"],
     }
-    return {
-        "object.json": orjson.dumps(read).decode(),
-        "bus.json": orjson.dumps({"name": bus.name, "ours": bus.ours, "config": bus.config}).decode(),
-    }
+    way = orjson.dumps({"name": bus.name, "ours": bus.ours, "config": bus.config}).decode()
+    return {"object.json": orjson.dumps(read).decode(), "bus.json": way, "hash": _hash(obj["spec"], way)}
 
 
 def _hash(spec: Json, bus: str) -> str:

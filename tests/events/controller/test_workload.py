@@ -94,6 +94,14 @@ def test_the_pods_roll_when_what_they_read_changes(change: Json, rolls: bool) ->
     assert SPEC_HASH in after["spec"]["template"]["metadata"]["annotations"]
 
 
+def test_a_pod_is_told_which_specification_it_was_made_for() -> None:
+    config_map, deployment = _made(_object(triggers=[1]))
+
+    told = {v["name"]: v.get("value") for v in _pod(deployment)["containers"][0]["env"]}["POINTSMAN_SPEC_HASH"]
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert told == config_map["data"]["hash"] == annotations[SPEC_HASH]
+
+
 def test_another_bus_rolls_the_pods() -> None:
     other = Bus("default", {"jetstream": {"url": "nats://elsewhere:4222"}})
 
@@ -130,7 +138,7 @@ def test_only_those_who_talk_to_the_api_server_get_a_token() -> None:
 
 def test_replicas_are_left_to_others_unless_the_manifest_says_how_many() -> None:
     assert "replicas" not in _made(_object())[1]["spec"]
-    assert _made(_object(replicas=2))[1]["spec"]["replicas"] == 2
+    assert [_made(_object(replicas=n))[1]["spec"]["replicas"] for n in (2, 0, -1)] == [2, 1, 1]
 
 
 def test_two_of_a_kind_that_must_be_alone_never_run_beside_each_other() -> None:
@@ -188,8 +196,10 @@ def test_variables_are_there_once_and_who_a_process_is_cannot_be_changed() -> No
     _, deployment = _made(_object(template={"container": {"env": env}}))
 
     found = _pod(deployment)["containers"][0]["env"]
-    assert [v["name"] for v in found] == ["POD_NAME", "POD_NAMESPACE", "POINTSMAN_STATE", "LOG_LEVEL", "A"]
-    assert ("valueFrom" in found[0], found[2]["value"], found[3]["value"]) == (True, "/var/lib/pointsman", "x")
+    assert [v["name"] for v in found] == [
+        "POD_NAME", "POD_NAMESPACE", "POINTSMAN_STATE", "POINTSMAN_SPEC_HASH", "LOG_LEVEL", "A",
+    ]  # fmt: skip
+    assert ("valueFrom" in found[0], found[2]["value"], found[4]["value"]) == (True, "/var/lib/pointsman", "x")
 
 
 @pytest.mark.parametrize(
@@ -222,3 +232,13 @@ def test_labels_are_values_that_kubernetes_takes_also_for_long_names() -> None:
     _, deployment = _made(obj)
 
     assert all(len(value) <= 63 for value in deployment["spec"]["selector"]["matchLabels"].values())
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("EventSource", 230), ("Sensor", 235)])
+def test_a_name_that_is_too_long_for_what_is_made_is_refused_in_a_sentence(kind: str, longest: int) -> None:
+    obj = _object(kind)
+    for length in (longest, longest + 1):
+        obj["metadata"]["name"] = "n" * length
+        made = workload(obj, BUS, Judgement(), SETTINGS)
+
+        assert [finding.path for finding in made.findings] == ["metadata.name"] * (length - longest)
