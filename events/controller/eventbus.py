@@ -9,6 +9,7 @@ from typing import Any
 from events.controller import names
 from events.controller.conditions import false, in_words, true, well
 from events.controller.desired import Desired, Json
+from events.controller.diff import contains
 from events.controller.judging import Judgement
 from events.controller.names import bus_object, bus_secrets, selector
 from events.controller.nats import configuration, stream_config
@@ -35,11 +36,15 @@ class _Native:
     spec: Json
     path: str
     note: str = ""
+    least: int = 1
+    """Servers."""
+    room: str = "20Gi"
+    """Of each, where its manifest asks for a volume and does not say how large."""
 
     @property
     def replicas(self) -> int:
         given = self.spec.get("replicas")
-        return 3 if given is None else int(given)
+        return 3 if given is None else max(int(given), self.least)
 
 
 def is_native(obj: Json) -> bool:
@@ -51,20 +56,20 @@ def _native(spec: Json) -> _Native | None:
     nats = spec.get("nats")
     if isinstance(nats, dict):  # counts first, as in the reference
         native = nats.get("native")
-        return _Native(native, "spec.nats.native", _STAN_NOTE) if isinstance(native, dict) else None
+        return _Native(native, "spec.nats.native", _STAN_NOTE, 3, "10Gi") if isinstance(native, dict) else None
     jetstream = spec.get("jetstream")
     return _Native(jetstream, "spec.jetstream") if isinstance(jetstream, dict) else None
 
 
-def desire(obj: Json, judgement: Judgement, certificate: str, settings: Settings) -> Desired:
-    """``certificate``: what changes with the certificate of the servers."""
+def desire(obj: Json, judgement: Judgement, certificate: str, settings: Settings, there: Json | None = None) -> Desired:
+    """``certificate``: what changes with the certificate of the servers; ``there``: its StatefulSet, if there is one."""
     if judgement.errors:
         wrong = in_words(judgement.errors)
         return Desired((false(CONFIGURED, "InvalidSpec", wrong), false(DEPLOYED, "InvalidSpec", wrong)))
     spec = obj["spec"]
     native = _native(spec)
     if native is not None:
-        return _native_bus(obj, native, judgement, certificate, settings)
+        return _native_bus(obj, native, judgement, certificate, settings, there)
     exotic = spec.get("jetstreamExotic")
     if isinstance(exotic, dict) and not spec.get("nats") and not spec.get("kafka"):
         config = {name: exotic[name] for name in ("url", "accessSecret", "streamConfig", "tls") if exotic.get(name)}
@@ -78,8 +83,12 @@ def desire(obj: Json, judgement: Judgement, certificate: str, settings: Settings
     return Desired((false(CONFIGURED, "InvalidSpec", text), false(DEPLOYED, "InvalidSpec", text)))
 
 
-def _native_bus(obj: Json, native: _Native, judgement: Judgement, certificate: str, settings: Settings) -> Desired:
+def _native_bus(
+    obj: Json, native: _Native, judgement: Judgement, certificate: str, settings: Settings, there: Json | None
+) -> Desired:
     name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
+    if unfit := names.unfit(obj["kind"], name):
+        return _refused(unfit, reason="InvalidSpec")
     try:
         text = configuration(
             name, namespace, native.replicas,
@@ -98,8 +107,13 @@ def _native_bus(obj: Json, native: _Native, judgement: Judgement, certificate: s
         return Desired((true(CONFIGURED), false(DEPLOYED, "JetStreamStatefulSetFailed", problem)))
     config_map = child(obj, "v1", "ConfigMap", bus_object(name, "-config"), data={"nats-js": text})
     marker = hashlib.sha256(f"{text}{certificate}".encode()).hexdigest()[:16]
-    children = (config_map, _service(obj), _stateful_set(obj, native, marker, settings))
-    conditions = (well(CONFIGURED, judgement.warnings), true(DEPLOYED, "Succeeded", native.note))
+    wanted = _claims(obj, native)
+    made = wanted if there is None else there["spec"].get("volumeClaimTemplates") or []
+    kept = not _same_claims(made, wanted)
+    stateful_set = _stateful_set(obj, native, made if kept else wanted, marker, settings)
+    children = (config_map, _service(obj), stateful_set)
+    warnings = (*([_not_changed(name, native)] if kept else []), *judgement.warnings)
+    conditions = (well(CONFIGURED, warnings), true(DEPLOYED, "Succeeded", native.note))
     return Desired(conditions, children, {"config": {"jetstream": _client_config(name, namespace, streams)}})
 
 
@@ -130,7 +144,7 @@ def _service(obj: Json) -> Json:
     return child(obj, "v1", "Service", bus_object(name, "-svc"), spec=spec)
 
 
-def _stateful_set(obj: Json, native: _Native, marker: str, settings: Settings) -> Json:
+def _stateful_set(obj: Json, native: _Native, claims: list[Json], marker: str, settings: Settings) -> Json:
     name, spec = obj["metadata"]["name"], native.spec
     volume = bus_object(name, "-vol")
     metadata = spec.get("metadata") or {}
@@ -165,27 +179,41 @@ def _stateful_set(obj: Json, native: _Native, marker: str, settings: Settings) -
         "selector": {"matchLabels": selector(obj["kind"], name)},
         "template": pod,
     }
-    persistence = spec.get("persistence")
-    if isinstance(persistence, dict):
-        stateful["volumeClaimTemplates"] = [_claim(volume, selector(obj["kind"], name), persistence)]
+    if claims:
+        stateful["volumeClaimTemplates"] = claims
     else:
         pod["spec"]["volumes"].append({"name": volume, "emptyDir": {}})
     return child(obj, "apps/v1", "StatefulSet", bus_object(name), spec=stateful)
 
 
-def _claim(volume: str, labels: dict[str, str], persistence: Json) -> Json:
+def _claims(obj: Json, native: _Native) -> list[Json]:
+    """The volumes that its manifest asks for, as templates of a StatefulSet; none where the events end with the pods."""
+    persistence, name = native.spec.get("persistence"), obj["metadata"]["name"]
+    if not isinstance(persistence, dict):
+        return []
     claim: Json = {
         "accessModes": [persistence.get("accessMode") or "ReadWriteOnce"],
-        "resources": {"requests": {"storage": persistence.get("volumeSize") or "20Gi"}},
+        "resources": {"requests": {"storage": persistence.get("volumeSize") or native.room}},
     }
-    if persistence.get("storageClassName"):
+    if persistence.get("storageClassName") is not None:  # an empty one means: of no class
         claim["storageClassName"] = persistence["storageClassName"]
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": volume, "labels": labels},
-        "spec": claim,
-    }
+    metadata = {"name": bus_object(name, "-vol"), "labels": selector(obj["kind"], name)}
+    return [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim}]
+
+
+def _same_claims(made: list[Json], wanted: list[Json]) -> bool:
+    """Whether the templates that a StatefulSet was made with, to which the server has added its defaults, ask for these volumes."""
+    classes = [[claim["spec"].get("storageClassName") for claim in claims] for claims in (made, wanted)]
+    return contains(made, wanted) and classes[0] == classes[1]
+
+
+def _not_changed(name: str, native: _Native) -> Finding:
+    stays = "is not changed, since the volumes of a StatefulSet cannot be; the rest of the bus is as it says"
+    hint = (
+        "move to another EventBus, or, for larger ones, enlarge the PersistentVolumeClaims and delete the StatefulSet "
+        f"'{bus_object(name)}' with --cascade=orphan"
+    )
+    return Finding("warning", f"{native.path}.persistence", stays, hint)
 
 
 def _container(name: str, volume: str, spec: Json, settings: Settings) -> Json:

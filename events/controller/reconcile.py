@@ -99,16 +99,19 @@ class Reconciler:
 
     async def _bus(self, obj: Json, failures: int) -> bool:
         obj = await self._kept(obj)
+        name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
         judgement = await self._judge(obj)
         certificate = ""
-        if not judgement.errors and eventbus.is_native(obj):
+        if not judgement.errors and eventbus.is_native(obj) and not names.unfit(obj["kind"], name):
             try:
                 certificate = await ensure_secrets(self.control, obj)
             except Refused as problem:
                 refusal = false("Deployed", "JetStreamAuthSecretsFailed", str(problem))
                 await self._tell(obj, Desired((false("Configured", refusal.reason, refusal.message), refusal)))
                 raise
-        await self._settle(obj, eventbus.desire(obj, judgement, certificate, self.settings), failures)
+        there = self.stores["StatefulSet"].get(Key("StatefulSet", namespace, names.bus_object(name)))
+        desired = eventbus.desire(obj, judgement, certificate, self.settings, None if there is None else there.obj)
+        await self._settle(obj, desired, failures)
         return True
 
     async def _judge(self, obj: Json, bus: Json | None = None) -> Judgement:

@@ -520,7 +520,7 @@ async def test_what_the_api_server_refuses_of_a_template_is_told_at_once(
     async with running(control, namespaces=(world.namespace,)):
         await world.apply(exotic_bus(), source(template=template))
 
-        condition = await world.condition("EventSource", "hooks", "Deployed", "False", seconds=5)
+        condition = await world.condition("EventSource", "hooks", "Deployed", "False", seconds=60)
 
     assert condition["reason"] == "CreateDeploymentFailed"
     assert word in condition["message"]
@@ -612,3 +612,47 @@ async def test_a_fight_over_a_child_is_told_and_fought_slowly(world: World, cont
         assert "somebody else keeps changing Deployment 'build-sensor'" in condition["message"]
         ours = [words for words in said(plane.writes("controller", since)) if "deployments" in words]
         assert len(ours) == 5
+
+
+async def test_what_a_statefulset_cannot_change_is_told_and_all_else_of_the_bus_is_changed(
+    world: World, control: Control, plane: ApiServer
+) -> None:
+    async def servers() -> Object:
+        return await world.get("StatefulSet", "eventbus-default-js", "apps/v1")
+
+    def size(stateful_set: Object) -> str:
+        (claim,) = stateful_set["spec"]["volumeClaimTemplates"]
+        return str(claim["spec"]["resources"]["requests"]["storage"])
+
+    larger = bus(persistence={"volumeSize": "2Gi"}, nodeSelector={"disk": "ssd"})
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus(persistence={"volumeSize": "1Gi"}))
+        await world.condition("EventBus", "default", "Deployed", "True")
+        await world.apply(larger)
+        told = await world.condition("EventBus", "default", "Configured", "True")
+        await settled(controller)
+
+        made = await servers()
+        assert (size(made), made["spec"]["template"]["spec"]["nodeSelector"]) == ("1Gi", {"disk": "ssd"})
+        assert told["message"].startswith("spec.jetstream.persistence: is not changed")
+        since = time.time()
+        await asyncio.sleep(2)
+        assert said(plane.requests("controller", since)) == []
+
+        plane.kubectl("delete", "statefulset", "-n", world.namespace, "eventbus-default-js", "--cascade=orphan")
+
+        async def anew() -> bool:
+            there = await servers()
+            return there["metadata"]["uid"] != made["metadata"]["uid"] and size(there) == "2Gi"
+
+        await until(anew)
+        assert not (await world.condition("EventBus", "default", "Configured", "True")).get("message")
+        (pod,) = await world.find("Pod", "v1")
+        assert pod["metadata"]["creationTimestamp"] <= (await servers())["metadata"]["creationTimestamp"]
+        await world.apply(bus())
+
+        async def kept() -> bool:
+            condition = await world.condition("EventBus", "default", "Configured", "True")
+            return "is not changed" in condition.get("message", "") and size(await servers()) == "2Gi"
+
+        await until(kept)

@@ -23,10 +23,10 @@ Json = dict[str, Any]
 SETTINGS = Settings("pointsman:1", "nats:1")
 
 
-def _desired(spec: Json, settings: Settings = SETTINGS) -> Desired:
-    metadata = {"name": "main", "namespace": "ci", "uid": "u1", "generation": 1}
+def _desired(spec: Json, settings: Settings = SETTINGS, *, name: str = "main", there: Json | None = None) -> Desired:
+    metadata = {"name": name, "namespace": "ci", "uid": "u1", "generation": 1}
     obj = {"apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus", "metadata": metadata, "spec": spec}
-    return desire(obj, JUDGES["EventBus"](obj, None), "certificate", settings)
+    return desire(obj, JUDGES["EventBus"](obj, None), "certificate", settings, there)
 
 
 def _children(desired: Desired) -> dict[str, Json]:
@@ -208,3 +208,83 @@ def test_a_stream_configuration_that_cannot_be_read_is_named() -> None:
     with pytest.raises(SpecError) as caught:
         stream_config("a: [", 3)
     assert caught.value.path == "spec.jetstream.streamConfig"
+
+
+def _made(spec: Json) -> Json:
+    """The StatefulSet of a bus as an API server keeps it."""
+    made = _children(_desired(spec))["StatefulSet"]
+    for claim in made["spec"].get("volumeClaimTemplates", []):
+        claim["spec"]["volumeMode"] = "Filesystem"
+        claim["status"] = {"phase": "Pending"}
+    return made
+
+
+_SMALL = {"persistence": {"volumeSize": "1Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ({}, {}, False),
+        (_SMALL, {"persistence": {"volumeSize": "1024Mi"}}, False),
+        (_SMALL, {"persistence": {"volumeSize": "2Gi"}}, True),
+        (_SMALL, {"persistence": {"volumeSize": "1Gi", "storageClassName": "ssd"}}, True),
+        ({"persistence": {"volumeSize": "1Gi", "storageClassName": "ssd"}}, _SMALL, True),
+        (_SMALL, {"persistence": {"volumeSize": "1Gi", "accessMode": "ReadWriteOncePod"}}, True),
+        (_SMALL, {}, True),
+        ({}, _SMALL, True),
+    ],
+)
+def test_another_persistence_changes_nothing_of_the_volumes_and_is_told(
+    before: Json, after: Json, changes: bool
+) -> None:
+    made = _made({"jetstream": {"version": "1", **before}})
+    changed = {"jetstream": {"version": "1", "priorityClassName": "high", **after}}
+
+    desired = _desired(changed, there=made)
+
+    stateful = _children(desired)["StatefulSet"]["spec"]
+    wished = [claim["spec"] for claim in stateful.get("volumeClaimTemplates", [])]
+    if changes:
+        assert wished == [claim["spec"] for claim in made["spec"].get("volumeClaimTemplates", [])]
+    pod = stateful["template"]["spec"]
+    named = {volume["name"] for volume in pod["volumes"]} | ({"eventbus-main-js-vol"} if wished else set())
+    assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == named
+    assert pod["priorityClassName"] == "high"
+    assert _told(desired)["Deployed"][0] == "True"
+    status, message = _told(desired)["Configured"]
+    assert (status, "spec.jetstream.persistence: is not changed" in message) == ("True", changes)
+
+
+@pytest.mark.parametrize("name", ["x" * 41, "x" * 253, "a.b"])
+def test_a_name_that_no_bus_can_have_is_refused_in_a_sentence(name: str) -> None:
+    desired = _desired({"jetstream": {"version": "1"}}, name=name)
+
+    assert desired.children is None
+    assert _told(desired)["Deployed"][1].startswith(f"metadata.name: '{name}' has ")
+    assert _desired({"jetstreamExotic": {"url": "nats://x:4222"}}, name=name).children == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "replicas"), [({}, 3), ({"replicas": 0}, 3), ({"replicas": 1}, 3), ({"replicas": 5}, 5)]
+)
+def test_a_bus_of_nats_streaming_has_three_servers_at_least_as_in_the_reference(given: Json, replicas: int) -> None:
+    assert _children(_desired({"nats": {"native": given}}))["StatefulSet"]["spec"]["replicas"] == replicas
+
+
+@pytest.mark.parametrize(
+    ("spec", "storage"),
+    [
+        ({"jetstream": {"version": "1", "persistence": {}}}, {"storage": "20Gi"}),
+        ({"nats": {"native": {"persistence": {}}}}, {"storage": "10Gi"}),
+        (
+            {"jetstream": {"version": "1", "persistence": {"storageClassName": "", "volumeSize": 1024}}},
+            {"storage": 1024, "storageClassName": ""},
+        ),
+    ],
+)
+def test_a_volume_is_as_in_the_reference(spec: Json, storage: Json) -> None:
+    (claim,) = _children(_desired(spec))["StatefulSet"]["spec"]["volumeClaimTemplates"]
+
+    made = claim["spec"]
+    assert {**made["resources"]["requests"], **{k: v for k, v in made.items() if k == "storageClassName"}} == storage
