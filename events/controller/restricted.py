@@ -33,6 +33,9 @@ _OTHER_CONTAINER_FIELDS = (
     "workingDir",
 )  # fmt: skip
 
+_TRUE_WHEN_ABSENT = ("automountServiceAccountToken", "hostUsers")
+"""Where ``false`` asks for something, too, which our pods would not do."""
+
 _VOLUMES = (
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
 )  # fmt: skip
@@ -119,7 +122,7 @@ def _security(security: Mapping[str, Any], path: str) -> Iterator[Finding]:
     if apparmor and apparmor.get("type") not in ("RuntimeDefault", "Localhost"):
         yield _refused(f"{path}.appArmorProfile.type", apparmor.get("type"))
     selinux = _dict(security.get("seLinuxOptions"))
-    if selinux.get("type", "") not in _SELINUX_TYPES:
+    if (selinux.get("type") or "") not in _SELINUX_TYPES:
         yield _refused(f"{path}.seLinuxOptions.type", selinux["type"])
     for name in ("user", "role"):
         if selinux.get(name):
@@ -131,7 +134,8 @@ def _security(security: Mapping[str, Any], path: str) -> Iterator[Finding]:
 def _others(given: Mapping[str, Any], names: tuple[str, ...], path: str) -> Iterator[Finding]:
     """Fields that Kubernetes has and that are not passed on, where they say anything."""
     for name in names:
-        if given.get(name) not in (None, False, "", [], {}):
+        value = given.get(name)
+        if name in _TRUE_WHEN_ABSENT if value is False else value not in (None, "", [], {}):
             yield Finding("error", f"{path}.{name}", "this field of a pod is not passed on", "leave it out")
 
 

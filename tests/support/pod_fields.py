@@ -66,12 +66,13 @@ REFUSED: dict[str, Json] = {
     "spec.template.hostNetwork": {"hostNetwork": True},
     "spec.template.hostPID": {"hostPID": True},
     "spec.template.hostIPC": {"hostIPC": True},
-    "spec.template.hostUsers": {"hostUsers": True},
+    "spec.template.hostUsers": {"hostUsers": False},
     "spec.template.hostAliases": {"hostAliases": [{"ip": "127.0.0.1", "hostnames": ["kubernetes"]}]},
     "spec.template.initContainers": {"initContainers": [{"name": "x", "image": "x"}]},
     "spec.template.containers": {"containers": [{"name": "x", "image": "x"}]},
     "spec.template.ephemeralContainers": {"ephemeralContainers": [{"name": "x"}]},
     "spec.template.automountServiceAccountToken": {"automountServiceAccountToken": True},
+    "spec.template.terminationGracePeriodSeconds": {"terminationGracePeriodSeconds": 0},
     "spec.template.nodeName": {"nodeName": "master"},
     "spec.template.runtimeClassName": {"runtimeClassName": "runc"},
     "spec.template.schedulerName": {"schedulerName": "mine"},
@@ -94,7 +95,8 @@ REFUSED: dict[str, Json] = {
 
 ALLOWED: list[Json] = [
     {},
-    {"hostNetwork": False, "initContainers": [], "nodeName": ""},  # says nothing
+    {"hostNetwork": False, "initContainers": [], "nodeName": "", "enableServiceLinks": False},  # says nothing
+    _pod(seLinuxOptions={"type": None, "level": "s0"}),
     {"someThingElse": 1, "container": {"name": "main", "unheardOf": True}},  # unknown to Kubernetes, too
     {
         "volumes": [
