@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from eventbus import subjects
 from events.errors import EvaluationError, ExpressionError, SpecError
 from events.expressions import conditions, gotemplate, govaluate, regex
 from events.expressions.golang.numbers import parse_float
@@ -78,6 +79,12 @@ def _compiles(compile: Compile, text: str, path: str) -> list[Finding]:
 
 def _advise_dependency(dependency: Dependency, path: str, scripts: Scripts | None) -> list[Finding]:
     findings = []
+    source, event = dependency.event_source_name, dependency.event_name
+    try:
+        if source and event:
+            subjects.subject(source, event)
+    except SpecError as error:
+        findings.append(Finding("error", path, error.message, error.hint))
     if dependency.filters is not None:
         findings += _advise_filters(dependency.filters, f"{path}.filters", scripts)
     if dependency.transform is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
+from events.cli.any_secrets import AnySecrets
 from events.cli.buses import their_jetstream
 from events.cli.paths import check_paths
 from events.cli.references import Names, check_bus, check_dependencies
@@ -24,7 +25,6 @@ from events.models.binding import WorkflowEventBinding
 from events.models.eventbus import EventBus
 from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
-from events.models.shared import ConfigMapKeySelector, SecretKeySelector
 from events.secrets import Vault
 from eventsource.hooks.contests import contests
 from eventsource.sources import Sources
@@ -153,19 +153,6 @@ def _decoded(
 # -- EventSources ----------------------------------------------------------------------------------------------------
 
 
-class _Lenient(Vault):
-    """Has a value for each key of a Secret that it does not know: a cluster may hold it."""
-
-    def get(self, namespace: str, selector: SecretKeySelector | ConfigMapKeySelector) -> bytes:
-        """Its value, or any."""
-        try:
-            return super().get(namespace, selector)
-        except SpecError as error:
-            if error.reason != "SecretMissing":
-                raise
-            return b"unknown"
-
-
 def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bool) -> None:
     """What each source says of itself, and what they say together: one path of a port is for one event."""
     owners = {manifest.title: manifest for manifest, _ in checked.sources}
@@ -178,7 +165,7 @@ def _check_sources(checked: Checked, vault: Mapping[VaultKey, bytes], starts: bo
             if error.reason == "SecretMissing":
                 title, path = _owner(error.path)
                 told[title].append(Finding("note", path, f"{error.message} among these files", "`up` needs it"))
-        checked.served = Sources(parsed, _Lenient(vault), elsewhere=theirs)
+        checked.served = Sources(parsed, AnySecrets(vault), elsewhere=theirs)
     unknown: set[tuple[str, str]] = set()
     for error in checked.served.errors:
         title, path = _owner(error.path)

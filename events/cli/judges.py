@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventbus.validation import JETSTREAM, advise_event_bus, decode_event_bus, validate_event_bus
+from events.cli.any_secrets import AnySecrets
 from events.controller import names
 from events.controller.judging import Judge, Judgement
 from events.controller.references import references
+from events.controller.workload import PORT
 from events.errors import SpecError
 from events.models.base import Finding, Spec, decode, walk
 from events.models.eventsource import EventSource
 from events.models.sensor import Sensor
 from eventsource import kinds
+from eventsource.sources import Sources
 from eventsource.validation import advise_event_source, decode_event_source, validate_event_source
 from eventsource.webhooks import WebhookContext
 from sensor.advice import advise_sensor
@@ -46,13 +49,24 @@ def _event_source(obj: Json, _: Json | None) -> Judgement:
     models = list(_source_models(source))
     return Judgement(
         _once(errors),
-        *_advice([] if errors else advise_event_source(source)),
+        *_advice([] if errors else [*_unserved(source, models), *advise_event_source(source)]),
         tuple(references(models)),
         needs_token=any(kind.kind == "resource" for kind in found),
         low_ports=any(_is_low(part.port) for part in _contexts(models)),
         deletes_hooks=any(getattr(config, "delete_hook_on_finish", False) for config, _ in models),
         alone=any(kind.exclusive for kind in found),
     )
+
+
+def _unserved(source: EventSource, models: list[tuple[Spec, str]]) -> Iterator[Finding]:
+    """What its pods would leave out, although the reference's controller has nothing against it."""
+    for error in Sources([source], AnySecrets({})).errors:
+        if error.reason != "UnknownKind":
+            yield Finding("error", error.path.partition(": ")[2], error.message, error.hint)
+    for model, path in models:
+        for part, where in walk(model, path):
+            if isinstance(part, WebhookContext) and part.port == str(PORT):
+                yield Finding("error", f"{where}.port", f"port {PORT} is that of /metrics", "choose another one")
 
 
 def _contexts(models: list[tuple[Spec, str]]) -> Iterator[WebhookContext]:

@@ -164,6 +164,26 @@ def _changed(obj: Json, change: Json) -> Json:
             _changed(controlled.source(), {"calendar": {"a": {"schedule": "* * * * *"}}}),
             "SourcesProvided", "InvalidEventSource", "write two EventSources",
         ),
+        (
+            _changed(controlled.source(), {"webhook": {"a.b": {"port": "1", "endpoint": "/", "method": "POST"}}}),
+            "SourcesProvided", "InvalidEventSource", "spec.webhook.a\\.b: the event name 'a.b' holds '.'",
+        ),
+        (
+            _changed(controlled.source(), {"webhook": {n: {"port": "1", "endpoint": "/", "method": "POST"} for n in "ab"}}),
+            "SourcesProvided", "InvalidEventSource", "spec.webhook.b: ",
+        ),
+        (
+            _changed(controlled.source(), {"webhook": {"a": {"port": "7777", "endpoint": "/", "method": "POST"}}}),
+            "SourcesProvided", "InvalidEventSource", "spec.webhook.a.port: port 7777 is that of /metrics",
+        ),
+        (
+            _changed(controlled.source(), {"webhook": {}, "calendar": {"a": {"interval": "10s"}}}),
+            "SourcesProvided", "InvalidEventSource", "spec.calendar.a: event source 'calendar' is not built yet",
+        ),
+        (
+            _changed(controlled.sensor(), {"dependencies": [{"name": "push", "eventSourceName": "h", "eventName": "*"}]}),
+            "DependenciesProvided", "InvalidDependencies", "spec.dependencies[0]: the event name '*' holds '*'",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(obj: Json, type: str, reason: str, words: str) -> None:
@@ -217,3 +237,26 @@ def test_a_pod_may_listen_on_the_low_ports_that_its_manifest_names(port: str, lo
 def test_a_trigger_of_somebody_elses_workload_gets_a_token_and_a_webhook_does_not() -> None:
     assert JUDGES["Sensor"](_placed(controlled.sensor()), None).needs_token
     assert not JUDGES["EventSource"](_placed(controlled.source()), None).needs_token
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("n" * 48, "has 48 characters"),
+        ("1st", "begins with a digit"),
+        ("a.b", "has a dot"),
+        ("n" * 47, ""),
+        ("hooks", ""),
+    ],
+)
+def test_a_name_that_no_service_can_have_is_told_and_the_pods_run_all_the_same(name: str, words: str) -> None:
+    obj = _placed(controlled.source())
+    obj["metadata"]["name"] = name
+
+    desired = eventsource.desire(obj, READY, JUDGES["EventSource"](obj, None), (), Settings("i"))
+
+    deployed = next(c for c in desired.conditions if c.type == "Deployed")
+    kinds = [child["kind"] for child in desired.children or ()]
+    assert kinds == ["ConfigMap", "Deployment", *([] if words else ["Service"])]
+    assert (deployed.status, deployed.message) == ("True", "") or words in deployed.message
+    assert (deployed.status == "False") == bool(words)
