@@ -83,6 +83,7 @@ class BindingRunner:
         self._marks = Marks(ALL, ledger)
         self._at_work: set[_Posted] = set()
         self._settled = asyncio.Event()
+        self._is_draining = False
 
     async def start(self) -> None:
         """Create the durable consumer, so that no event posted from now on is missed."""
@@ -104,7 +105,7 @@ class BindingRunner:
                     if message.deliveries <= 1:
                         self._begin(tasks, _Posted(message))
                 await self._watch(tasks, [m for m in batch if m.deliveries > 1])
-                while len(self._at_work) >= MAX_UNSETTLED:
+                while len(self._at_work) >= MAX_UNSETTLED and not self._is_draining:
                     await self._one_settled()
             left = [posted.task for posted in self._at_work if posted.task is not None]
             if left:
@@ -119,6 +120,8 @@ class BindingRunner:
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
+        self._is_draining = True
+        self._settled.set()  # nobody waits for room
         await self._subscription.close()
 
     # -- messages ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog.testing
 
 from eventbus import jetstream, ledger, subjects
@@ -17,9 +18,11 @@ from events.models.dispatching import Post, Results, results_topic
 from events.models.event import Event, rfc3339
 from eventsource.endpoint.cluster import ClusterGate
 from eventsource.endpoint.service import EndpointSettings
+from sensor.bindings import runner
 from sensor.bindings.sources import ClusterBindings
 from tests.support.cluster import MemoryCluster
 from tests.support.endpoint import Answer, dispatcher, on_cluster, post, receiver, temporary_bus
+from tests.support.waiting import until
 
 TOKEN = "admin-token"
 API = "argoproj.io/v1alpha1"
@@ -156,6 +159,26 @@ async def test_what_is_unsettled_at_the_end_goes_on_at_the_next_start(tmp_path: 
     assert started(cluster) == {"fine": 1, "slow": 1}
     assert again.bindings["slow"]["matched"] is True
     assert outcomes(tmp_path) == {"ns/fine": "submitted", "ns/slow": "submitted"}
+
+
+async def test_told_to_end_it_waits_for_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "MAX_UNSETTLED", 2)
+    monkeypatch.setattr(runner, "DRAIN", 0.1)
+    cluster = cluster_with(slow="true")
+    cluster.away["slow"] = 10**6
+    source = ClusterBindings(cluster)
+    async with (
+        asyncio.timeout(30),
+        temporary_bus(tmp_path) as bus,
+        receiver(bus, ClusterGate(cluster), EndpointSettings(wait=0.1)) as address,
+    ):
+        async with dispatcher(tmp_path, bus, source, cluster) as running:
+            for name in "abc":
+                await deliver(address, name)
+            await until(lambda: len(running._at_work) >= 2)
+        cluster.away.clear()
+        async with dispatcher(tmp_path, bus, source, cluster):
+            await until(lambda: started(cluster) == {"slow": 3})
 
 
 async def test_an_event_that_is_stored_again_much_later_keeps_its_results(tmp_path: Path) -> None:
