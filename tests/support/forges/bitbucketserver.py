@@ -72,7 +72,7 @@ class FakeBitbucketServer(FakeForge):
         return Answer(204)
 
     def _shown(self, hook: Hook) -> Hook:
-        if not self.masks or not hook["configuration"].get("secret"):
+        if not self.masks or not (hook.get("configuration") or {}).get("secret"):
             return dict(hook)
         return {**hook, "configuration": {"secret": "*****"}}
 

@@ -25,8 +25,8 @@ HIDDEN = "********"
 class FakeGitHub(FakeForge):
     """Targets are ``repos/<owner>/<name>`` and ``orgs/<name>``; one that is no key of ``hooks`` does not exist.
 
-    ``limit``: hooks of a target for one event. ``unique``: a hook that is the same as another is refused. ``deliveries`` has the log
-    of each hook by its id (0: that of the App), newest first; what was asked for again is in ``attempts``.
+    ``limit``: hooks of a target for one event. ``unique``: a hook with the configuration of another and an event in common is refused.
+    ``deliveries`` has the log of each hook by its id (0: that of the App), newest first; what was asked for again is in ``attempts``.
     """
 
     prefix: str = "/api/v3"
@@ -90,7 +90,11 @@ class FakeGitHub(FakeForge):
             return self.missing()
         match request.method, rest[2:]:
             case "PATCH", []:
-                _set(hook, request.json)
+                changed = {**hook}
+                _set(changed, request.json)
+                if self._is_there(changed, [one for one in hooks if one is not hook]):
+                    return _refused("Hook already exists on this repository")
+                hook.update(changed)
                 return Answer(200, shown(hook))
             case "DELETE", []:
                 hooks.remove(hook)
@@ -110,10 +114,15 @@ class FakeGitHub(FakeForge):
         for event in hook["events"]:
             if sum(event in other["events"] for other in hooks) >= self.limit:
                 return _refused(f'The "{event}" event cannot have more than {self.limit} hooks')
-        if self.unique and any((h["events"], h["config"]) == (hook["events"], hook["config"]) for h in hooks):
+        if self._is_there(hook, hooks):
             return _refused("Hook already exists on this repository")
         hooks.append(hook)
         return Answer(201, shown(hook))
+
+    def _is_there(self, hook: Hook, others: list[Hook]) -> bool:
+        """Several hooks can share a configuration as long as they have no events in common."""
+        alike = (other for other in others if other["config"] == hook["config"])
+        return self.unique and any({*other["events"]} & {*hook["events"]} for other in alike)
 
     def _page(self, request: Request, items: list[Any]) -> Answer:
         number = int(request.query.get("page", 1))

@@ -138,6 +138,8 @@ def empty(case: Case) -> FakeForge:
         forge = FakeBitbucket(page=100, **{name: text(part) for name, part in parts.items() if part})
     if isinstance(forge, FakeGitLab):
         forge.signs = False  # the recorded server showed nothing of tokens
+    if isinstance(forge, FakeGitHub):
+        forge.unique = False  # it took whatever came
     if isinstance(forge, FakeGitHub) and "githubApp" in event:
         app = event["githubApp"]
         forge.app, forge.app_key = int(app["appID"]), app_key()[1]
@@ -179,10 +181,12 @@ def essence(kind: str, hook: Hook) -> dict[str, Any]:
             "secret": hook.get("token"),
             "signing": hook.get("signing_token"),
         }
-    events = ["*"] if "*" in hook["events"] else sorted(set(hook["events"]))
-    common = {"events": events, "active": hook["active"]}
+    named = hook.get("events") or ()
+    common = {"events": ["*"] if "*" in named else sorted({*named}), "active": hook.get("active", True)}
     if kind == "github":
-        config = hook["config"]
-        return {**common, **{name: config.get(name) for name in ("url", "content_type", "insecure_ssl", "secret")}}
-    secret = hook.get("secret") if kind == "bitbucket" else hook["configuration"].get("secret")
+        config = hook.get("config") or {}
+        form, insecure = config.get("content_type") or "form", str(config.get("insecure_ssl") or 0)
+        told = {"url": config.get("url"), "secret": config.get("secret")}
+        return {**common, **told, "content_type": form, "insecure_ssl": insecure}
+    secret = hook.get("secret") if kind == "bitbucket" else (hook.get("configuration") or {}).get("secret")
     return {**common, "url": hook["url"], "secret": secret}
