@@ -21,6 +21,7 @@ from events.errors import SpecError
 __all__ = ["command"]
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "keep": "="}
+_BAD = ("failing", "refused", "contested", "missing", "differs", "surplus", "disabled")
 
 
 @click.group("hooks", context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,16 +61,18 @@ _paths = click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR|-...
 def plan(paths: tuple[str, ...], exit_code: bool, output: str, **options: Any) -> None:
     """Show what would be created, changed and deleted. Nothing is changed.
 
-    Exit codes: 0 done, 1 a forge could not be asked, 2 what was asked for is wrong; with --exit-code 2 also for changes.
+    Exit codes: 0 done, 1 a forge could not be asked or two EventSources want a hook in two ways, 2 what was asked for is wrong; with --exit-code 2 also for changes.
     """
     rows = _run(paths, options, lambda work: work.plan())
     _show(rows, output)
     if output == "text":
         counts = {action: sum(row.state == action for row in rows) for action in _SIGNS}
-        unknown = sum(row.state not in _SIGNS for row in rows)
+        contested = sum(row.state == "contested" for row in rows)
+        unknown = sum(row.state not in _SIGNS for row in rows) - contested
         click.echo(
             f"Plan: {counts['create']} to create, {counts['update']} to update, {counts['delete']} to delete, "
-            f"{counts['keep']} as they should be{f'; of {unknown} nothing is known' if unknown else ''}."
+            f"{counts['keep']} as they should be{f'; {contested} contested' if contested else ''}"
+            f"{f'; of {unknown} nothing is known' if unknown else ''}."
         )
     changes = any(row.state in ("create", "update", "delete") for row in rows)
     sys.exit(1 if _bad(rows) else 2 if changes and exit_code else 0)
@@ -136,7 +139,7 @@ def _run(paths: tuple[str, ...], options: dict[str, Any], do: Callable[[Work], A
 
 
 def _bad(rows: list[Row]) -> bool:
-    return any(row.state in ("failing", "refused", "missing", "differs", "disabled") for row in rows)
+    return any(row.state in _BAD for row in rows)
 
 
 def _show(rows: list[Row], output: str, *, last: bool = False) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,12 +18,12 @@ from events.manifests import Bundle
 from events.models.base import parse
 from events.models.eventsource import EventSource
 from events.secrets import Vault
-from eventsource.hooks import Existing, Forge
+from eventsource.hooks import Desired, Existing, Forge, Target
 from eventsource.hooks.found import forges_of
 from eventsource.hooks.memory import FileStore, Memory, Store
-from eventsource.hooks.plan import AS_WANTED, UNKNOWN_SECRET, Step
+from eventsource.hooks.plan import AS_WANTED, UNKNOWN_SECRET, Step, differences
 from eventsource.hooks.reconcile import Reconciler
-from eventsource.hooks.results import Result
+from eventsource.hooks.results import Result, contested
 from eventsource.hooks.running import connecting, name_of
 
 __all__ = ["Row", "Work", "from_manifests", "from_pod"]
@@ -53,11 +54,13 @@ class Work:
     def __init__(self, sources: list[tuple[str, EventSource]], vault: Vault, store: Store, findings: list[str]) -> None:
         self.findings = findings
         self.errors = bool(findings)
-        self._sources = sources
+        self._sources = sorted(sources, key=lambda one: name_of(one[1], one[0]))
+        """In the order of their names: a hook that several want is the first one's."""
         self._vault = vault
-        self._memory = Memory(store)
+        self._memory = Memory(store, {name_of(source, namespace) for namespace, source in sources})
         self._reconcilers: list[tuple[str, Reconciler]] = []
         self._broken: list[Row] = []
+        self._deletes = False
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -67,9 +70,22 @@ class Work:
             name = f"{namespace}/{source.metadata.name}"
             self._broken += [Row("refused", name, event, "", "", str(error)) for event, error in errors]
             if forges:
-                work = Reconciler(name_of(source, namespace), forges, self._memory, complete=not errors)
+                elsewhere = partial(self._is_wanted_by_another, name)
+                work = Reconciler(
+                    name_of(source, namespace), forges, self._memory, complete=not errors, elsewhere=elsewhere
+                )
                 self._reconcilers.append((name, work))
         return self
+
+    def _is_wanted_by_another(self, name: str, instance: str, target: Target, url: str) -> bool:
+        others = [one for other, one in self._reconcilers if other != name]
+        return not self._deletes and any(one.wants(instance, target, url) for one in others)
+
+    async def _ask(self) -> None:
+        """Find out what all want before anything is deleted that another one wants."""
+        if len(self._reconcilers) > 1:
+            for _, reconciler in self._reconcilers:
+                await reconciler.ask()
 
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
@@ -77,21 +93,31 @@ class Work:
     async def plan(self) -> list[Row]:
         """What would be done."""
         rows = list(self._broken)
+        await self._ask()
+        made: dict[tuple[str, tuple[str, str], str], tuple[str, Desired]] = {}
         for name, reconciler in self._reconcilers:
             steps, failures = await reconciler.plan()
-            rows += [_step(name, forge, step) for forge, step in steps]
+            for forge, step in steps:
+                row = _step(name, forge, step)
+                if step.action == "create" and step.desired is not None:
+                    key = (forge.instance, step.target.place, step.url)
+                    first, wish = made.setdefault(key, (name, step.desired))
+                    row = row if first == name else _made_by_another(row, first, wish, step.desired)
+                rows.append(row)
             rows += [_result(name, failure) for failure in failures]
         return rows
 
     async def apply(self) -> list[Row]:
         """Do it."""
         rows = list(self._broken)
+        await self._ask()
         for name, reconciler in self._reconcilers:
             rows += [_result(name, result) for result in await reconciler.run()]
         return rows
 
     async def delete(self, *, on_finish: bool, kept: Collection[str] = ()) -> list[Row]:
         """Delete the hooks; ``on_finish``: where ``deleteHookOnFinish`` is set. Those with ``kept`` URLs stay."""
+        self._deletes = True  # for all of these EventSources: none keeps the hook of another
         rows = list(self._broken)
         for name, reconciler in self._reconcilers:
             forges = [one for one in reconciler.forges if one.config.delete_hook_on_finish or not on_finish]
@@ -103,11 +129,14 @@ class Work:
     async def status(self) -> list[Row]:
         """How the hooks are, and their deliveries go."""
         rows = list(self._broken)
+        await self._ask()
         for name, reconciler in self._reconcilers:
             steps, failures = await reconciler.plan()
             for forge, step in steps:
                 row = _step(name, forge, step)
-                rows.append(row if step.action == "delete" else await _state(row, forge, step))
+                rows.append(
+                    replace(row, state="surplus") if step.action == "delete" else await _state(row, forge, step)
+                )
             rows += [_result(name, failure) for failure in failures]
         return rows
 
@@ -145,6 +174,15 @@ def _step(name: str, forge: Forge[Any], step: Step) -> Row:
     event = step.desired.event if step.desired is not None else forge.event
     identifier = step.hook.id if step.hook is not None else ""
     return Row(step.action, name, event, str(step.target), step.url, step.reason, id=identifier)
+
+
+def _made_by_another(row: Row, first: str, wish: Desired, own: Desired) -> Row:
+    """A hook that is planned for an EventSource before this one, too."""
+    there = Existing(wish.target, "", wish.url, wish.events, wish.fields, fingerprint=wish.fingerprint)
+    reasons = differences(own, there, None)
+    if not reasons:
+        return replace(row, state="keep", message=f"it is created for EventSource {first}")
+    return replace(row, state="contested", message=contested(first, reasons))
 
 
 def _result(name: str, result: Result) -> Row:

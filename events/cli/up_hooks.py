@@ -25,7 +25,7 @@ from events.secrets import MOST_HELD, Vault
 from eventsource.hooks.found import configuration
 from eventsource.hooks.lease import FileLease
 from eventsource.hooks.memory import FileStore
-from eventsource.hooks.running import hold_secrets, run_hooks
+from eventsource.hooks.running import hold_secrets, name_of, run_hooks
 from eventsource.recent import Recents
 
 __all__ = ["FOLDER", "HookChanges", "hold_old_secrets", "looking_after_hooks", "want_hooks"]
@@ -102,7 +102,8 @@ async def looking_after_hooks(config: Mapping[str, Any], vault: Vault, recents: 
     sources, removed = (
         [parse(EventSource, body) for body in some] for some in (config["sources"], config["hooks"]["removed"])
     )
-    work = run_hooks(sources, vault, FileStore(folder), lease=lease, has=recents.has, removed=removed)
+    names = {name_of(source, "default") for source in sources}
+    work = run_hooks(sources, vault, FileStore(folder), lease=lease, has=recents.has, removed=removed, names=names)
     task = asyncio.create_task(_guarded(work), name="hooks")
     try:
         yield

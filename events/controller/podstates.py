@@ -29,7 +29,7 @@ _AT_ONCE = 16
 _MAX_ANSWER = 256 << 10
 _MAX_TEXT = 1024
 _MOST_TROUBLES = 10
-_BAD = ("failing", "refused")
+_BAD = ("failing", "refused", "contested")
 """States of hooks that are not as they should be."""
 
 

@@ -19,8 +19,9 @@ goes to ``tests/support/forges``, so that the properties of ``tests/eventsource/
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote
 
@@ -45,6 +46,7 @@ __all__ = [
     "part",
     "register",
     "registry",
+    "same_address",
 ]
 
 C = TypeVar("C", bound=ForgeConfig)
@@ -134,6 +136,10 @@ class Forge(Generic[C]):
         """Seconds until hooks that are as they should be are looked at again."""
         return INTERVAL
 
+    def pause(self, cost: float) -> float:
+        """The same, where a look takes so many calls for each hook: hooks of others fill pages, too."""
+        return max(self.interval, cost * INTERVAL)
+
     # -- what follows ----------------------------------------------------------------------------------------------------
 
     @property
@@ -167,7 +173,7 @@ class Forge(Generic[C]):
             hook = None
         if hook is None or not hook.id:
             raise Unavailable(f"the answer for {target} holds what is no hook", hint="is this the address of the API?")
-        return hook
+        return replace(hook, url=self.url) if same_address(hook.url, self.url) else hook
 
     async def desired(self) -> list[Desired]:
         """See ``wanted``; this one may ask the forge."""
@@ -215,6 +221,15 @@ class Forge(Generic[C]):
         """The same refusal, with what a user should know about it."""
         return error
 
+    def crowded(self, error: Refused) -> bool:
+        """Whether hooks that are there keep this one from being made or changed: GitHub takes no two of one configuration with an event
+        in common, and all have a limit.
+        """
+        words = error.message.lower()
+        return error.status in (400, 422) and any(
+            one in words for one in ("already exists", "more than", "maximum number")
+        )
+
 
 def hook_url(context: WebhookContext) -> str:
     """The URL that a forge delivers to: that of the outside and the endpoint, with one slash between them (spec §3.3)."""
@@ -222,6 +237,19 @@ def hook_url(context: WebhookContext) -> str:
         raise SpecError("webhook.url must be given, or no hook can be made", path="webhook.url")
     slash = "" if context.endpoint.startswith("/") else "/"
     return f"{context.url.rstrip('/')}{slash}{context.endpoint}"
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two URLs differ at most in how they are written: capitals in scheme and host, a default port (RFC 3986 §6.2)."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    authority = re.match("[^/?#]*", rest)[0]  # type: ignore[index]
+    user, at, host = authority.rpartition("@")
+    host = host.lower().removesuffix({"https": ":443", "http": ":80"}.get(scheme.lower(), ":"))
+    return f"{scheme.lower()}://{user}{at}{host}{rest[len(authority) :]}"
 
 
 def part(text: str) -> str:

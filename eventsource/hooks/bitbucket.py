@@ -77,7 +77,9 @@ class Bitbucket(Forge[BitbucketConfig]):
 
     def read(self, target: Target, raw: Mapping[str, Any]) -> Existing:
         """It tells whether there is a secret, not which."""
-        fields = {"active": raw["active"]} if isinstance(raw.get("active"), bool) else {}
+        fields: dict[str, str | bool] = {"active": raw["active"]} if isinstance(raw.get("active"), bool) else {}
+        if raw.get("description"):
+            fields["description"] = str(raw["description"])
         told = raw.get("secret_set")
         return Existing(
             target,
@@ -94,9 +96,10 @@ class Bitbucket(Forge[BitbucketConfig]):
         return body if wish.secret is None else {**body, "secret": wish.secret.text}
 
     async def update(self, hook: Existing, wish: Desired) -> None:
-        """Change a hook; a secret that is not wanted any more goes."""
+        """Change a hook; its description stays, a secret that is not wanted any more goes."""
         cleared = {"secret": None} if hook.has_secret else {}
-        await self.client.call("PUT", self.hook_path(hook), body={**cleared, **self.body(wish)})
+        kept = {name: hook.fields[name] for name in ("description",) if name in hook.fields}
+        await self.client.call("PUT", self.hook_path(hook), body={**cleared, **self.body(wish), **kept})
 
 
 def targets(config: BitbucketConfig) -> list[Target]:

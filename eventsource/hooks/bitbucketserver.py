@@ -10,7 +10,7 @@ from typing import Any
 
 from events.errors import SpecError, Unavailable
 from events.models.shared import go_duration
-from eventsource.hooks import INTERVAL, Connect, Desired, Existing, Forge, Secret, Target, part, register
+from eventsource.hooks import INTERVAL, Connect, Desired, Existing, Forge, Secret, Target, part, register, same_address
 from eventsource.hooks.client import Answer, Client, Page
 from eventsource.hooks.plan import Sealed
 from eventsource.webhooks.bitbucketserver import BitbucketServerConfig
@@ -31,9 +31,9 @@ def by_start(answer: Answer) -> Page:
     if page.get("isLastPage", True):
         return Page(page["values"], None)
     start, limit = page.get("nextPageStart"), page.get("limit")
-    if type(start) is not int or type(limit) is not int or start < 0:
+    if type(start) is not int or start < 0:
         raise Unavailable("the answer does not tell where the next page of the list is")
-    return Page(page["values"], {"limit": str(limit), "start": str(start)})
+    return Page(page["values"], {**({"limit": str(limit)} if type(limit) is int else {}), "start": str(start)})
 
 
 @register("bitbucketserver")
@@ -55,12 +55,20 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
     @property
     def interval(self) -> float:
         """``checkInterval``, where it is given. A project costs a call more, which may be the second for its only hook."""
-        usual = 2 * INTERVAL if self.config.projects else INTERVAL
+        return self._given or (2 * INTERVAL if self.config.projects else INTERVAL)
+
+    def pause(self, cost: float) -> float:
+        """``checkInterval`` is meant as it is written."""
+        return self._given or super().pause(cost)
+
+    @property
+    def _given(self) -> float:
+        """``checkInterval``; 0 when there is none."""
         try:
             seconds = go_duration(self.config.check_interval) / 1e9
         except ValueError:
-            return usual
-        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else usual
+            return 0.0
+        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else 0.0
 
     def wanted(self) -> list[Desired]:
         """A hook on each of the ``repositories``."""
@@ -96,10 +104,15 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
 
     def read(self, target: Target, raw: Mapping[str, Any]) -> Existing:
         """The secret is in the configuration, unless it is masked or hidden."""
-        fields = {name: raw[name] for name in ("active", TLS_CHECK) if isinstance(raw.get(name), bool)}
+        fields: dict[str, str | bool] = {
+            name: raw[name] for name in ("active", TLS_CHECK) if isinstance(raw.get(name), bool)
+        }
+        if raw.get("name"):
+            fields["name"] = str(raw["name"])
         configuration = raw.get("configuration")
         secret = configuration.get("secret") if isinstance(configuration, dict) else None
-        url = str(raw.get("url", ""))
+        told = str(raw.get("url", ""))
+        url = self.url if same_address(told, self.url) else told  # the fingerprint is of the URL, too
         shown = secret if isinstance(secret, str) and secret.strip("*") else None
         return Existing(
             target,
@@ -117,9 +130,9 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
         return body if wish.secret is None else {**body, "configuration": {"secret": wish.secret.text}}
 
     async def update(self, hook: Existing, wish: Desired) -> None:
-        """Change a hook; whether it checks certificates stays, a secret that is not wanted any more goes."""
-        kept = {TLS_CHECK: hook.fields[TLS_CHECK]} if TLS_CHECK in hook.fields else {}
-        body = {"configuration": {}, **kept, **self.body(wish)}
+        """Change a hook; its name and whether it checks certificates stay, a secret that is not wanted any more goes."""
+        kept = {name: hook.fields[name] for name in ("name", TLS_CHECK) if name in hook.fields}
+        body = {"configuration": {}, **self.body(wish), **kept}
         answer = await self.client.call("PUT", self.hook_path(hook), body=body)
         if wish.secret is not None:
             told = answer.json

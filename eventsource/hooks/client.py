@@ -28,6 +28,8 @@ _TIMEOUT = 15.0
 _LARGEST_ANSWER = 16 << 20
 _MOST_PAGES = 500
 _REMEMBERED = 1_000
+_LARGEST_REMEMBERED = 64 << 10
+"""Bytes of an answer that is remembered: GitLab's log of deliveries has all of them in it."""
 _SHORT = 10
 """Items of a list that fit any page. A longer one is read anew each time: a full page stays the same, and so does its ETag, when another
 one has come behind it."""
@@ -174,6 +176,9 @@ class Client:
         return f"{self.base}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def _remember(self, url: str, answer: Answer) -> None:
+        if len(answer.body) > _LARGEST_REMEMBERED:
+            self._seen.pop(url, None)
+            return
         self._seen[url] = answer
         self._seen.move_to_end(url)
         if len(self._seen) > _REMEMBERED:

@@ -107,7 +107,7 @@ class GitHub(Forge[GitHubConfig]):
             str(config.get("url", "")),
             frozenset(("*",)) if "*" in events else events,
             fields,
-            has_secret="secret" in config,
+            has_secret=bool(config.get("secret")),
             health=_health(raw),
         )
 
@@ -131,7 +131,7 @@ class GitHub(Forge[GitHubConfig]):
         if target.kind != "app":
             return await super().hooks(target)
         config = (await self.client.call("GET", "/app/hook/config")).json
-        hook = self.read(target, {"id": "app", "config": config})
+        hook = self.told(target, {"id": "app", "config": config})
         if hook.url not in ("", self.url):
             raise Refused(
                 f"the hook of App {target.name} delivers to {hook.url}",
@@ -177,6 +177,9 @@ class GitHub(Forge[GitHubConfig]):
         if hook.target.kind == "app" and (lacking := await self._lacking()):
             text = f"the App is not subscribed to {', '.join(lacking)}: choose that in its settings"
             return Health(None if last is None else last.at, failing=True, message=text)
+        if hook.fields.get("active") is False and "active" not in self.config.model_fields_set:
+            text = "it is switched off: write active: true, or switch it on there"
+            return Health(None if last is None else last.at, disabled=True, message=text)
         if last is None:
             return hook.health
         failing = not 200 <= last.status < 300

@@ -12,7 +12,7 @@ from typing import Any
 
 from events.errors import Refused, SpecError
 from events.registry import did_you_mean
-from eventsource.hooks import Connect, Desired, Existing, Forge, Health, Missed, Target, part, register
+from eventsource.hooks import Connect, Desired, Existing, Forge, Health, Missed, Target, part, register, same_address
 from eventsource.hooks.client import Answer, Client, Page, by_link
 from eventsource.hooks.plan import Sealed
 from eventsource.webhooks.gitlab import EVENTS, PREFIX, GitLabConfig
@@ -151,7 +151,7 @@ class GitLab(Forge[GitLabConfig]):
 
     def explain(self, wish: Desired, error: Refused) -> Refused:
         """What a user of GitLab runs into first."""
-        if error.status == 422 and "url" in error.message.lower():
+        if error.status == 422 and "url" in error.message.rpartition("422 ")[2].lower():
             hint = "does GitLab allow requests to this address? Admin → Settings → Network → Outbound requests"
             return Refused(error.message, status=422, hint=hint)
         if error.status in (403, 404) and wish.target.kind == "group":
@@ -189,7 +189,7 @@ def failed(events: Iterable[Any], url: str, since: float, now: float) -> list[Mi
     delivered: set[str] = set()
     at = now
     for event in events:
-        if not isinstance(event, dict) or event.get("url") != url:
+        if not isinstance(event, dict) or not same_address(str(event.get("url")), url):
             continue
         at = _date(event) or at
         if at < since:

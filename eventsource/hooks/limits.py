@@ -14,6 +14,9 @@ __all__ = ["DEFAULT_WAIT", "LONGEST_WAIT", "SharedLimits", "wait_of"]
 DEFAULT_WAIT = 60.0
 """Seconds to wait when a forge says that it was asked too often, but not how long."""
 
+_LONGEST_SPAN = 100_000
+"""Below this the end of a limit is so many seconds from now (draft-ietf-httpapi-ratelimit-headers), and not a moment since 1970."""
+
 LONGEST_WAIT = 3900.0
 """Seconds after which a forge is asked again whatever it said: GitHub's budgets are for an hour."""
 
@@ -51,7 +54,7 @@ def _told(status: int, headers: Mapping[str, str], body: bytes, now: float) -> f
     remaining = _number(headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining")))
     reset = _number(headers.get("x-ratelimit-reset", headers.get("ratelimit-reset")))
     if remaining is not None and remaining <= 0:
-        return DEFAULT_WAIT if reset is None else max(reset - now, 1.0)
+        return DEFAULT_WAIT if reset is None else max(reset if reset < _LONGEST_SPAN else reset - now, 1.0)
     limited = status == 403 and b"rate limit" in body.lower()
     return DEFAULT_WAIT if status == 429 or limited else None
 

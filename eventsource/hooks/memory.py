@@ -7,6 +7,7 @@ then each secret is sent to its forge once more.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ import structlog
 from events.errors import Unavailable
 from eventsource.hooks.plan import Desired, Existing, Sealed, Target
 
-__all__ = ["FileStore", "Hook", "Memory", "Remembered", "Store"]
+__all__ = ["FileStore", "Hook", "Memory", "Remembered", "Store", "may_be_one"]
 
 log = structlog.get_logger("hooks")
 
@@ -48,6 +49,8 @@ class Hook:
     asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Deliveries that were asked for again: how often, and when last."""
     told: str = ""
+    form: str = ""
+    """What is wanted besides: ``Desired.form``; empty when the hook is not wanted any more."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Remembered:
         told = before.told if before is not None else ""
         if hook.url not in ("", wish.url):
             told = hook.url
-        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log, told)
+        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log, told, wish.form)
 
     def recognised(self, instance: str, hooks: Iterable[Existing]) -> list[Existing]:
         """The same, with the URL that we gave where the forge tells it in another form: as it is not ours by that, we would make
@@ -127,6 +130,7 @@ class Remembered:
                     "settled": hook.settled,
                     "asked": hook.asked,
                     "told": hook.told,
+                    "form": hook.form,
                 }
                 for (instance, target, id), hook in self.hooks.items()
             ]
@@ -147,23 +151,35 @@ def _entries(items: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, Target, s
         key = (str(item["forge"]), Target(str(kind), str(name)), str(item["id"]))
         asked = {str(name): (int(times), float(last)) for name, (times, last) in item.get("asked", {}).items()}
         settled = float(item.get("settled", 0))
-        told = str(item.get("told", ""))
+        told, form = str(item.get("told", "")), str(item.get("form", ""))
         at, finish = float(item["at"]), bool(item["finish"])
-        yield key, Hook(str(item["url"]), str(item["secret"]), at, finish, settled, asked, told)
+        yield key, Hook(str(item["url"]), str(item["secret"]), at, finish, settled, asked, told, form)
 
 
 def _is_same(one: tuple[str, Target, str], other: tuple[str, Target, str]) -> bool:
     """Whether these are one hook, by two names of its target: GitLab's projects have a number and a path, and case often does not count."""
     (instance, target, id), (where, place, number) = one, other
-    names = target.name.isdigit() != place.name.isdigit() or target.name.lower() == place.name.lower()
-    return (instance, target.kind, id) == (where, place.kind, number) and names
+    return (instance, id) == (where, number) and may_be_one(target, place)
+
+
+def may_be_one(one: Target, other: Target) -> bool:
+    """Whether these may be names of one target."""
+    return one.kind == other.kind and (one.name.isdigit() != other.name.isdigit() or one.place == other.place)
+
+
+_SOURCES = "sources"
+"""The key of the EventSources that have looked after hooks: until when they count as there, by name. (Theirs have a dot.)"""
 
 
 class Memory:
-    """Loads and saves records. While the store is away the record is the one that this process has, so that hooks go on."""
+    """Loads and saves records. While the store is away the record is the one that this process has, so that hooks go on.
 
-    def __init__(self, store: Store) -> None:
+    ``names``: all EventSources that there are; None: those that have said so in the store (``is_here``), each from a process of its own.
+    """
+
+    def __init__(self, store: Store, names: Collection[str] | None = None) -> None:
         self._store = store
+        self._names = names
         self._own: dict[str, Remembered] = {}
         self._saved: dict[str, bytes] = {}
 
@@ -189,6 +205,52 @@ class Memory:
             self._saved[name] = data
         except Unavailable as error:
             log.warning("what is remembered of hooks cannot be written", source=name, error=str(error))
+
+    async def is_here(self, name: str, now: float, life: float) -> None:
+        """Write down that an EventSource looks after its hooks, and does so again within ``life`` seconds.
+
+        Two that say so at the same moment may undo each other's entry, until they say so again.
+        """
+        if self._names is not None:
+            return
+        with suppress(Unavailable):  # told by those who load and save
+            known = _untils(await self._store.get(_SOURCES))
+            if known.get(name, 0.0) < now + life / 2:
+                there = {one: until for one, until in known.items() if until > now}
+                await self._store.put(_SOURCES, orjson.dumps({**there, name: now + life}))
+
+    async def first(
+        self, name: str, instance: str, hook: Existing, now: float, *, later: bool = False
+    ) -> tuple[str, Hook] | None:
+        """The first EventSource before this one, by name, that wants this hook and has looked at it, and what it remembers of it.
+
+        ``later``: those after this one, too.
+        """
+        try:
+            for other in await self._others(now):
+                if other == name or (other > name and not later):
+                    continue
+                record = Remembered.from_bytes(await self._store.get(other) or b"[]")
+                for (where, target, id), theirs in record.hooks.items():
+                    same = (where, id, theirs.url) == (instance, hook.id, hook.url) and may_be_one(target, hook.target)
+                    if same and theirs.form:
+                        return other, theirs
+        except Unavailable:  # told by those who load and save
+            return None
+        return None
+
+    async def _others(self, now: float) -> list[str]:
+        if self._names is not None:
+            return sorted(self._names)
+        known = _untils(await self._store.get(_SOURCES))
+        return sorted(one for one, until in known.items() if until > now)
+
+
+def _untils(data: bytes | None) -> dict[str, float]:
+    try:
+        return {str(name): float(until) for name, until in orjson.loads(data or b"{}").items()}
+    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
+        return {}
 
 
 class FileStore:

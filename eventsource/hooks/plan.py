@@ -32,6 +32,11 @@ class Target:
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The same for names that differ in capitals only: to all forges these are one."""
+        return self.kind, self.name.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
@@ -79,6 +84,11 @@ class Desired:
     def fingerprint(self) -> str:
         """Of the secret; empty when there is none."""
         return self.secret.fingerprint(self.target, self.url) if self.secret is not None else ""
+
+    @property
+    def form(self) -> str:
+        """The same for those that differ in nothing but target, URL and secret."""
+        return hashlib.sha256(repr((sorted(self.events), sorted(self.fields.items()))).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +155,11 @@ def plan(
 
 def merged(desired: Iterable[Desired]) -> list[Desired]:
     """Several events on one URL are one hook, with all their events; for all else the first counts."""
-    found: dict[tuple[Target, str], Desired] = {}
+    found: dict[tuple[tuple[str, str], str], Desired] = {}
     for wish in desired:
-        other = found.get((wish.target, wish.url))
-        found[wish.target, wish.url] = wish if other is None else replace(other, events=other.events | wish.events)
+        key = (wish.target.place, wish.url)
+        other = found.get(key)
+        found[key] = wish if other is None else replace(other, events=other.events | wish.events)
     return list(found.values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -102,15 +102,16 @@ async def run_hooks(
     connect: Connect | None = None,
     removed: Sequence[EventSource] = (),
     spread: float = 0.0,
+    names: Collection[str] | None = None,
 ) -> None:
     """Look after the hooks of these EventSources until cancelled. Raises nothing of the forges'.
 
     ``report`` gets the state of all hooks after each look; ``has`` says whether a delivery has come (for
     ``redeliverMissed``): the EventSource as ``name_of`` has it, the event, the delivery's id.
     Of ``removed`` EventSources the hooks are deleted, where they have ``deleteHookOnFinish``. ``spread``: seconds after a change of a
-    Secret before the forge is told, so that by then all processes that receive deliveries accept the new value.
+    Secret before the forge is told, so that by then all processes that receive deliveries accept the new value. ``names``: see ``Memory``.
     """
-    memory = Memory(store)
+    memory = Memory(store, names)
     overlap = Overlap(vault, memory)
     states: dict[str, list[dict[str, Any]]] = {}
     told: set[tuple[str, str]] = set()
@@ -222,7 +223,7 @@ class _Keeper:
                 due, retry = schedule.due(now)
                 results = await self._guarded(self._reconciler.run(due, retry=retry))
                 tell([*self._errors, *results])
-                pause = schedule.looked(now, self._reconciler.changed, results)
+                pause = schedule.looked(now, self._reconciler.changed, results, self._reconciler.pauses)
             else:
                 schedule.begin()
                 tell(None)

@@ -41,10 +41,15 @@ class Schedule:
         """The events that are to be looked at, by their place, and whether what did not go well is to be tried again."""
         return {index for index, moment in enumerate(self._next) if moment <= now}, self._retry <= now
 
-    def looked(self, now: float, changed: Collection[int], results: Sequence[Result]) -> float:
-        """What was ``due`` was done; ``changed`` events got or lost a hook. Gives the seconds until something is due again."""
+    def looked(
+        self, now: float, changed: Collection[int], results: Sequence[Result], pauses: Sequence[float] | None = None
+    ) -> float:
+        """What was ``due`` was done; ``changed`` events got or lost a hook. ``pauses`` instead of the intervals, of each event.
+
+        Gives the seconds until something is due again.
+        """
         due, retried = self.due(now)
-        for index, interval in enumerate(self._intervals):
+        for index, interval in enumerate(pauses or self._intervals):
             if index in due:
                 self._next[index] = now + interval
             if index in changed or (self._first and index in due):
@@ -59,8 +64,10 @@ class Schedule:
 
 
 def pause_after(results: Sequence[Result], failures: int, *, random: Callable[[], float] = random.random) -> float:
-    """Seconds until what did not go well is tried again, never before its forge wants to hear of us; ``failures``: tries in a row."""
-    wait = max((result.wait or 0.0 for result in results), default=0.0)
+    """Seconds until what did not go well is tried again; ``failures``: tries in a row. Not before one of its forges wants to hear of us:
+    those that want to wait longer are not called before that either (``Client``).
+    """
+    wait = min((result.wait or 0.0 for result in results if not result.well), default=0.0)
     if _FIRST_PAUSE * 2.0 ** min(failures, 64) >= INTERVAL:
         return max(wait, INTERVAL)
     return max(wait, jittered(failures, random, first=_FIRST_PAUSE, cap=INTERVAL))

@@ -55,10 +55,17 @@ def foreign() -> dict[str, Any]:
     return {"id": 9, "active": True, "events": ["push"], "config": {"url": "https://other.example/"}}
 
 
-async def run(tmp_path: Path, fake: FakeGitHub, *arguments: str, finish: str = "true", secret: str = "s") -> Result:
+async def run(
+    tmp_path: Path,
+    fake: FakeGitHub,
+    *arguments: str,
+    finish: str = "true",
+    secret: str = "s",
+    manifest: str = MANIFEST,
+) -> Result:
     """The command with the manifest, while the forge answers."""
     file = tmp_path / "source.yaml"
-    file.write_text(MANIFEST.replace("BASE", f"{fake.url}/api/v3").replace("FINISH", finish))
+    file.write_text(manifest.replace("BASE", f"{fake.url}/api/v3").replace("FINISH", finish))
     given = ["--secret", "forge/token=t0k3n", "--secret", f"forge/secret={secret}", "--state", str(tmp_path / "state")]
     return await asyncio.to_thread(CliRunner().invoke, command, [*arguments, str(file), *given])
 
@@ -110,6 +117,69 @@ async def test_status_tells_how_the_last_delivery_went(
     shown = await run(tmp_path, fake, "status", "-o", "json")
     (row,) = json.loads(shown.output)
     assert (row["state"], row["last_delivery"], shown.exit_code) == (state, "2026-01-02T03:04:05Z", code)
+
+
+async def test_status_says_that_a_hook_is_switched_off_although_nobody_wants_that(
+    tmp_path: Path, fake: FakeGitHub
+) -> None:
+    unsaid = MANIFEST.replace("      active: true\n", "")
+    await run(tmp_path, fake, "apply", manifest=unsaid)
+    shown = await run(tmp_path, fake, "status", manifest=unsaid)
+    assert (shown.exit_code, "disabled" in shown.output, "write active: true" in shown.output) == (1, True, True)
+
+
+async def test_status_says_that_there_is_a_hook_too_many(tmp_path: Path, fake: FakeGitHub) -> None:
+    await run(tmp_path, fake, "apply")
+    (hook,) = fake.hooks["repos/octo/hello"]
+    fake.hooks["repos/octo/hello"].append({**hook, "id": 2000})
+    shown = await run(tmp_path, fake, "status")
+    assert (shown.exit_code, "surplus" in shown.output) == (1, True)
+
+
+TWO = MANIFEST.replace("forge}", "b}") + "---" + MANIFEST.replace("forge}", "a}")
+
+
+async def test_two_eventsources_that_want_a_hook_in_two_ways_are_both_named(tmp_path: Path, fake: FakeGitHub) -> None:
+    two = TWO.replace("events: [push]", "events: [issues]", 1)
+    planned = await run(tmp_path, fake, "plan", manifest=two)
+    assert "Plan: 1 to create, 0 to update, 0 to delete, 0 as they should be; 1 contested." in planned.output
+    for name in ("apply", "plan", "apply", "status"):
+        shown = await run(tmp_path, fake, name, "-o", "json", manifest=two)
+        (first, second) = json.loads(shown.output)
+        assert (first["source"], second["source"], second["state"]) == ("default/a", "default/b", "contested"), name
+        assert "EventSource default/a wants this hook otherwise" in second["message"]
+        assert shown.exit_code == 1
+    assert (len(fake.writes), fake.hooks["repos/octo/hello"][0]["events"]) == (1, ["push"])
+
+    assert (await run(tmp_path, fake, "delete", manifest=two)).exit_code == 0
+    assert not fake.hooks["repos/octo/hello"]
+
+
+async def test_two_eventsources_that_want_the_same_share_a_hook(tmp_path: Path, fake: FakeGitHub) -> None:
+    planned = await run(tmp_path, fake, "plan", manifest=TWO)
+    assert "Plan: 1 to create, 0 to update, 0 to delete, 1 as they should be." in planned.output
+    assert (await run(tmp_path, fake, "apply", manifest=TWO)).exit_code == 0
+    assert (
+        "Plan: 0 to create, 0 to update, 0 to delete, 2 as" in (await run(tmp_path, fake, "plan", manifest=TWO)).output
+    )
+    assert len(fake.writes) == 1
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+async def test_a_repository_that_moves_to_another_eventsource_keeps_its_hook(
+    tmp_path: Path, fake: FakeGitHub, order: tuple[str, str]
+) -> None:
+    """Although the first one does not want it any more."""
+    fake.hooks["repos/octo/other"] = []
+    before, after = order
+    one = MANIFEST.replace("forge}", f"{before}}}")
+    await run(tmp_path, fake, "apply", manifest=one)
+    moved = one.replace("[hello]", "[other]") + "---" + MANIFEST.replace("forge}", f"{after}}}")
+    assert (await run(tmp_path, fake, "apply", manifest=moved)).exit_code == 0
+    assert [hook["id"] for hook in fake.hooks["repos/octo/hello"]] == [1001]
+    assert "DELETE" not in [call.method for call in fake.calls]
+    assert (await run(tmp_path, fake, "apply", manifest=moved.replace("[push]", "[issues]"))).exit_code == 0
+    assert fake.hooks["repos/octo/hello"][0]["events"] == ["issues"]
 
 
 async def test_status_says_that_a_hook_is_missing(tmp_path: Path, fake: FakeGitHub) -> None:

@@ -50,6 +50,7 @@ async def test_a_hook_that_is_there_is_changed_and_not_made_anew() -> None:
 
     (left,) = fake.hooks["o/r"]
     assert (left["uuid"], left["events"], left["active"]) == ("{b}", ["repo:push"], True)
+    assert left["description"] == "by hand"
     assert [call.method for call in fake.writes] == ["PUT"]
 
 

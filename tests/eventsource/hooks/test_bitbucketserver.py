@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventsource.hooks import INTERVAL, Forge
+from tests.support.forges.base import Answer, Request
 from tests.support.forges.bitbucketserver import FakeBitbucketServer
 from tests.support.forges.managed import URL, Store, manager, reconciler, selector
 
@@ -91,12 +92,12 @@ async def test_a_server_that_never_shows_secrets_gets_it_once() -> None:
     assert states == ["created", "updated", "kept", "kept"]
 
 
-async def test_whether_it_checks_certificates_stays() -> None:
+async def test_its_name_and_whether_it_checks_certificates_stay() -> None:
     fake = forge()
     fake.hooks["P/r"] = [hook(events=["pr:opened"], sslVerificationRequired=False)]
     await reconciler(server(fake)).run()
 
-    assert fake.writes[0].json["sslVerificationRequired"] is False
+    assert (fake.writes[0].json["sslVerificationRequired"], fake.writes[0].json["name"]) == (False, "x")
 
 
 async def test_all_pages_are_read() -> None:
@@ -106,11 +107,26 @@ async def test_all_pages_are_read() -> None:
     assert [result.state for result in await reconciler(server(fake)).run()] == ["kept"]
 
 
+async def test_a_page_may_leave_out_how_long_it_is() -> None:
+    fake = forge()
+    fake.hooks["P/r"] = [hook(id=100 + n, url="https://other.example/") for n in range(45)] + [hook()]
+    ask = fake.ask
+
+    def without_limit(request: Request) -> Answer:
+        answer = ask(request)
+        answer.json.pop("limit", None)
+        return answer
+
+    fake.ask = without_limit  # type: ignore[method-assign]
+    assert [result.state for result in await reconciler(server(fake)).run()] == ["kept"]
+
+
 @pytest.mark.parametrize(
     ("given", "seconds"), [("", INTERVAL), ("30s", 30), ("1h", 3600), ("0s", INTERVAL), ("1ms", 1), ("soon", INTERVAL)]
 )
 def test_the_interval_is_the_users(given: str, seconds: float) -> None:
-    assert server(forge(), checkInterval=given).interval == seconds
+    work = server(forge(), checkInterval=given)
+    assert (work.interval, work.pause(3.0)) == (seconds, 3 * INTERVAL if seconds == INTERVAL else seconds)
 
 
 def test_with_projects_there_is_a_call_more_and_more_time() -> None:

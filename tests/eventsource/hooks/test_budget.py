@@ -9,17 +9,19 @@ from tests.support.forges.bitbucketserver import FakeBitbucketServer
 from tests.support.forges.managed import Store, manager, reconciler, selector
 
 
+@pytest.mark.parametrize("page", [1000, 20, 7])
 @pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)
-async def test_a_look_costs_a_call_for_each_hook(bench: Bench) -> None:
+async def test_a_look_costs_a_call_for_each_hook_or_comes_more_seldom(bench: Bench, page: int) -> None:
     world, store = World(bench, 3), Store()
-    world.fake.page = 1000
+    world.fake.page = page
     work = world.reconciler(store)
     await work.run()
     before = len(world.fake.calls)
     results = await work.run()
 
     calls = len(world.fake.calls) - before
-    assert calls / work.forges[0].interval <= len(results) / 600
+    assert calls / work.pauses[0] <= len(results) / 600
+    assert (work.pauses[0] > work.forges[0].interval) is (calls > len(results))
 
 
 async def test_a_project_with_one_repository_is_no_exception() -> None:
@@ -31,7 +33,8 @@ async def test_a_project_with_one_repository_is_no_exception() -> None:
     before = len(fake.calls)
     await work.run()
 
-    assert (len(fake.calls) - before) / forge.interval <= 1 / 600
+    assert (len(fake.calls) - before) / work.pauses[0] <= 1 / 600
+    assert work.pauses == [forge.interval]
 
 
 @pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.kind)

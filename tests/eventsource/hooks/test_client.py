@@ -62,6 +62,7 @@ def answer(status: int = 200, json: Any = None, **headers: str) -> Answer:
         (answer(403, x_ratelimit_remaining="0", x_ratelimit_reset="1000090"), 90),
         (answer(429, ratelimit_remaining="0", ratelimit_reset="1000090"), 90),
         (answer(403, x_ratelimit_remaining="0", x_ratelimit_reset="1"), 1),
+        (answer(429, ratelimit_remaining="0", ratelimit_reset="45"), 45),
     ],
 )
 async def test_nothing_is_sent_before_the_forge_wants_it(refusal: Answer, wait: float) -> None:
@@ -151,6 +152,16 @@ async def test_what_was_told_is_asked_for_with_its_etag() -> None:
 
     assert lists == [[{"id": 1}], [{"id": 1}], []]
     assert [call.headers.get("If-None-Match") for call in forge.calls] == [None, '"a"', '"a"']
+
+
+async def test_a_long_answer_is_not_kept() -> None:
+    """As pages of GitLab's log are, in which there are whole deliveries."""
+    forge = Scripted(answer(200, [{"body": "x" * 100_000}], etag='"a"'), answer(200, [], etag='"b"'))
+    client = forge.client()
+    for _ in range(2):
+        await client.call("GET", "/log")
+
+    assert [call.headers.get("If-None-Match") for call in forge.calls] == [None, None]
 
 
 async def test_credentials_follow_no_link_to_another_host() -> None:

@@ -16,6 +16,7 @@ from eventsource.hooks.memory import Memory
 from eventsource.hooks.missed import AT_ONCE, Redeliverer
 from eventsource.hooks.plan import Existing
 from eventsource.hooks.reconcile import Reconciler
+from tests.support.forges.base import Answer
 from tests.support.forges.github import FakeGitHub
 from tests.support.forges.managed import URL, Store, manager, reconciler, selector
 from tests.support.forges.recorded import app_key
@@ -111,6 +112,14 @@ async def test_a_secret_is_sent_once_followed_and_taken_away() -> None:
     assert seen == [("updated", "old"), ("kept", "old"), ("updated", "new"), ("updated", None), ("kept", None)]
 
 
+@pytest.mark.parametrize("told", [{"secret": ""}, {"secret": None}, {"insecure_ssl": 0}])
+async def test_a_hook_is_as_it_should_be_in_whatever_form_that_is_told(told: dict[str, Any]) -> None:
+    fake = forge()
+    fake.hooks["repos/o/r"] = [hook(config={"url": URL, "content_type": "form", **told})]
+    fake.answer = lambda request, steps: Answer(200, fake.hooks["repos/o/r"])  # type: ignore[method-assign]
+    assert [(await reconciler(github(fake)).run())[0].state for _ in range(2)] == ["kept", "kept"]
+
+
 async def test_the_limit_of_hooks_is_explained() -> None:
     fake = forge()
     fake.hooks["repos/o/r"] = [hook(id=n, config={"url": f"https://e.example/{n}"}) for n in range(1, 21)]
@@ -170,6 +179,12 @@ async def test_the_hook_of_an_app_stands_for_all_repositories() -> None:
     assert states == ["created", "kept"]
     assert fake.app_hook == {"url": URL, "content_type": "json", "insecure_ssl": "0", "secret": "s"}
     assert not any(fake.hooks.values())
+
+
+async def test_the_hook_of_an_app_is_ours_in_another_spelling() -> None:
+    fake = with_app()
+    fake.app_hook = {"url": URL.replace("events", "EVENTS"), "content_type": "form", "insecure_ssl": "0"}
+    assert (await reconciler(github(fake, **app(webhook=True))).run())[0].state == "kept"
 
 
 async def test_the_hook_of_an_app_that_somebody_uses_is_left_alone() -> None:

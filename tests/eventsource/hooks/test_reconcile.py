@@ -135,6 +135,75 @@ async def test_a_forge_that_writes_urls_in_its_own_way_gets_one_hook() -> None:
     assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == ["https://somebody.example/else"]
 
 
+async def test_a_url_in_another_spelling_is_ours_also_when_nothing_is_remembered() -> None:
+    """As after an answer that was lost: else each look would make one more."""
+    fake = forge()
+    work = github(fake, webhook={**WEBHOOK, "url": "HTTPS://Events.example:443"})
+    there = {"id": 9, "active": True, "events": ["push"]}
+    ours = [{**there, "id": number, "config": {"url": URL}} for number in (7, 8)]
+    others = [f"{URL}/", f"{URL}?", URL.upper(), URL.replace("https", "http"), URL.replace("example", "example:8443")]
+    theirs = [{**there, "config": {"url": url}} for url in others]
+    fake.hooks["repos/o/r"] = [*ours, *theirs]
+
+    assert await states(reconciler(work)) == ["kept", "deleted"]
+    assert fake.hooks["repos/o/r"] == [ours[0], *theirs]
+
+
+async def test_names_that_differ_in_capitals_are_one_target() -> None:
+    fake = forge()
+    fake.hooks["repos/O/R"] = fake.hooks["repos/o/r"]
+    shouting = github(fake, repositories=[{"owner": "O", "names": ["R"]}], events=["issues"])
+    work = reconciler(github(fake), shouting)
+    assert [await states(work) for _ in range(2)] == [["created"], ["kept"]]
+    assert [hook["events"] for hook in fake.hooks["repos/o/r"]] == [["issues", "push"]]
+
+
+async def test_a_hook_gets_events_that_its_copy_has() -> None:
+    """GitHub takes no two hooks of one configuration with an event in common: then the copy goes first."""
+    fake = forge()
+    config = {"url": URL, "content_type": "form", "insecure_ssl": "0"}
+    there = [(1, ["push"]), (2, ["issues"]), (3, ["fork"])]
+    fake.hooks["repos/o/r"] = [{"id": id, "active": True, "events": e, "config": {**config}} for id, e in there]
+    work = reconciler(github(fake, events=["push", "issues"]))
+    assert sorted(await states(work)) == ["deleted", "deleted", "updated"]
+    assert [(hook["id"], hook["events"]) for hook in fake.hooks["repos/o/r"]] == [(1, ["issues", "push"])]
+
+
+@pytest.mark.parametrize("refused", [Answer(500, {}), Answer(422, {"message": "Invalid url given"})])
+async def test_a_hook_with_the_old_url_stays_until_there_is_one_with_the_new(refused: Answer) -> None:
+    fake, store = forge(), Store()
+    await reconciler(github(fake, deleteHookOnFinish=True, **at("/a")), store=store).run()
+    work = reconciler(github(fake, deleteHookOnFinish=True, **at("/b")), store=store)
+    fake.fault = lambda request: Fault(refused) if request.method == "POST" else None
+    await work.run()
+    assert len(fake.hooks["repos/o/r"]) == 1
+
+    fake.fault = lambda request: None
+    assert sorted(await states(work)) == ["created", "deleted"]
+    assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == [URL.replace("push", "b")]
+
+
+async def test_a_hook_with_the_old_url_goes_when_it_leaves_no_room_for_the_new() -> None:
+    fake, store = forge(), Store()
+    fake.limit = 1
+    await reconciler(github(fake, deleteHookOnFinish=True, **at("/a")), store=store).run()
+    work = reconciler(github(fake, deleteHookOnFinish=True, **at("/b")), store=store)
+    assert [await states(work) for _ in range(2)] == [["refused", "deleted"], ["created"]]
+
+
+async def test_a_hook_that_is_deleted_before_it_is_changed_is_made_anew() -> None:
+    fake = forge()
+    fake.hooks["repos/o/r"] = [{"id": 1, "active": True, "events": ["issues"], "config": {"url": URL}}]
+    fake.fault = lambda request: fake.hooks["repos/o/r"].clear() if request.method == "PATCH" else None  # type: ignore[func-returns-value]
+    work = reconciler(github(fake))
+    (result,) = await work.run()
+    assert (result.state, result.message) == (
+        "failing",
+        "hook 1 has just been deleted (it is looked at again soon)",
+    )
+    assert await states(work) == ["created"]
+
+
 async def test_only_what_did_not_go_well_is_asked_again() -> None:
     fake = forge()
     fake.fault = lambda request: Fault(Answer(404, {"message": "Not Found"})) if "/s/" in request.path else None

@@ -68,6 +68,10 @@ def test_a_forge_is_never_asked_before_the_time_that_it_names(failures: int) -> 
     assert pause_after([result("failing", 900.0), result(WELL)], failures) >= 900
 
 
+def test_a_forge_that_wants_to_wait_long_keeps_others_from_nothing() -> None:
+    assert pause_after([result("failing", 3600.0), result("failing")], 1) <= 60
+
+
 def test_pauses_grow() -> None:
     means = [sum(pause_after([], failures) for _ in range(300)) / 300 for failures in (1, 3, 5)]
     assert means[0] < means[1] < means[2] <= pause_after([], 30) == 720
