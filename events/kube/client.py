@@ -33,6 +33,8 @@ __all__ = ["Cluster", "open_cluster", "segment"]
 _TIMEOUT = 10.0
 _STARTING = 30.0
 """Seconds for which a server that does not even tell whether it is ready may be about to start; then its refusals are believed."""
+_STAYS_READY = 1.0
+"""Seconds for which a server that said so is taken for ready: none is started anew in less."""
 _JSON = "application/json"
 _UNUSABLE = (ConfigException, OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError)
 """What the library raises for a kubeconfig: it does not look at its shape before it uses it."""
@@ -86,6 +88,7 @@ class Cluster:
         self._authorization = ""
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
         self._silent_since: float | None = None
+        self._ready_until = 0.0
 
     def acting(self, authorization: str) -> Cluster:
         """The same server, asked with these credentials and none of our own."""
@@ -163,20 +166,22 @@ class Cluster:
         """One request, and the answer as JSON; what the server or the connection says against it is raised.
 
         A server that has just been started knows no roles and accounts yet, and forbids what it will allow. So we believe that we may not
-        do something only when the server says that it is ready, and forbids it still.
+        do something only when the server says that it is ready, and forbids it still. The same holds for others in whose name we ask; anybody
+        may send us credentials that are refused, so for them a server that was ready a moment ago is not asked again.
         """
+        ours = self._ourselves
         try:
             return await self._once(method, path, body, query, content_type)
         except Refused as error:
-            if error.status not in (401, 403) or self._ourselves is not self:
+            if error.status not in (401, 403) or (ours is not self and time.monotonic() < ours._ready_until):
                 raise
-            await self._wait_for_roles(error)
+            await ours._wait_for_roles(error)
         return await self._once(method, path, body, query, content_type)
 
     async def _wait_for_roles(self, refusal: Refused) -> None:
         """Raises Unavailable while the server may be starting."""
         try:
-            await Cluster(self._bare, self._bare)._once("GET", "/readyz")
+            await self._ask_whether_ready()
         except Unavailable:
             raise Unavailable(f"the API server is starting: {refusal}") from None
         except Refused:  # it is starting, or tells this to nobody, ever
@@ -185,6 +190,14 @@ class Cluster:
                 raise Unavailable(f"the API server may be starting: {refusal}") from None
         else:
             self._silent_since = None
+            self._ready_until = time.monotonic() + _STAYS_READY
+
+    async def _ask_whether_ready(self) -> None:
+        """Raises Unavailable when it is not, Refused when it does not say so."""
+        try:
+            await Cluster(self._bare, self._bare)._once("GET", "/readyz")
+        except Refused:  # some tell it only to who is known
+            await self._once("GET", "/readyz")
 
     async def _once(
         self,

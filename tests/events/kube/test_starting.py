@@ -12,6 +12,8 @@ from aiohttp import web
 
 from events.errors import Refused, Unavailable
 from events.kube import client
+from eventsource.endpoint.cluster import ClusterGate
+from eventsource.endpoint.credentials import Credentials
 
 FORBIDDEN = (403, {"message": 'User "ci" cannot create resource "workflows"'})
 
@@ -49,11 +51,10 @@ async def serving(
 async def test_a_refusal_while_the_server_starts_may_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready = [(403, {}), (500, {}), (200, {})]
+    ready = [(403, {}), (403, {}), (500, {}), (200, {})]
     allowed = [FORBIDDEN, FORBIDDEN, FORBIDDEN, (200, {"done": True})]
 
     def answer(path: str, credentials: str) -> tuple[int, object]:
-        assert bool(credentials) == (path != "/readyz")
         return (ready if path == "/readyz" else allowed).pop(0)
 
     async with serving(tmp_path, monkeypatch, answer) as cluster:
@@ -81,16 +82,77 @@ async def test_a_server_that_never_tells_whether_it_is_ready_is_believed_after_a
             await cluster.request("POST", "/apis/x")
 
 
-async def test_with_credentials_of_others_nothing_more_is_asked(
+async def test_a_server_that_tells_only_known_clients_whether_it_is_ready_is_believed_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def answer(path: str, credentials: str) -> tuple[int, object]:
+        return (200, {}) if path == "/readyz" and credentials == "Bearer t" else FORBIDDEN
+
+    async with serving(tmp_path, monkeypatch, answer) as cluster:
+        with pytest.raises(Refused, match="cannot create"):
+            await cluster.request("POST", "/apis/x")
+        with pytest.raises(Refused, match="cannot create"):
+            await cluster.acting("Bearer x").request("POST", "/apis/x")
+
+
+@pytest.mark.parametrize("refusal", [FORBIDDEN, (401, {"message": "Unauthorized"})])
+async def test_others_too_are_not_refused_by_a_server_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: tuple[int, object]
+) -> None:
+    ready = [(500, {}), (200, {})]
+    allowed = [refusal, refusal, (200, {"done": True})]
+
+    def answer(path: str, _: str) -> tuple[int, object]:
+        return (ready if path == "/readyz" else allowed).pop(0)
+
+    async with serving(tmp_path, monkeypatch, answer) as cluster:
+        with pytest.raises(Unavailable, match="is starting"):
+            await cluster.acting("Bearer x").request("POST", "/apis/x")
+        assert await cluster.acting("Bearer x").request("POST", "/apis/x") == {"done": True}
+
+
+async def test_credentials_of_others_that_are_refused_again_and_again_cost_one_question_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_STAYS_READY", 3600.0)
     asked: list[str] = []
 
     def answer(path: str, _: str) -> tuple[int, object]:
         asked.append(path)
+        return (200, {}) if path == "/readyz" else FORBIDDEN
+
+    async with serving(tmp_path, monkeypatch, answer) as cluster:
+        for _ in range(10):
+            with pytest.raises(Refused):
+                await cluster.acting("Bearer x").request("POST", "/apis/x")
+    assert asked == ["/apis/x", "/readyz", *["/apis/x"] * 10]
+
+
+async def test_who_posts_while_the_server_starts_shall_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A review of what somebody may do is answered with "no" by a server that knows no roles yet."""
+    kinds = {"resources": [{"name": "workfloweventbindings", "kind": "WorkflowEventBinding", "namespaced": True}, {"name": "workflows", "kind": "Workflow", "namespaced": True}]}  # fmt: skip
+    reviews = {"resources": [{"name": "selfsubjectaccessreviews", "kind": "SelfSubjectAccessReview", "namespaced": False}]}  # fmt: skip
+    binding = {"metadata": {"namespace": "ns", "name": "b"}, "spec": {"submit": {"workflowTemplateRef": {"name": "t"}}}}
+    is_ready = False
+
+    def answer(path: str, _: str) -> tuple[int, object]:
+        if path == "/readyz":
+            return (200, {}) if is_ready else (500, {})
+        if path in ("/apis/argoproj.io/v1alpha1", "/apis/authorization.k8s.io/v1"):
+            return 200, kinds if "argoproj" in path else reviews
+        if path.endswith("/workfloweventbindings"):
+            return 200, {"metadata": {}, "items": [binding]}
+        if path.endswith("/selfsubjectaccessreviews"):
+            return 201, {"status": {"allowed": path.endswith("nothing")}}
         return FORBIDDEN
 
     async with serving(tmp_path, monkeypatch, answer) as cluster:
-        with pytest.raises(Refused):
-            await cluster.acting("Bearer x").request("POST", "/apis/x")
-    assert asked == ["/apis/x"]
+        gate = ClusterGate(cluster)
+        with pytest.raises(Unavailable, match="is starting"):
+            await gate.admit(Credentials("Bearer x"), "ns")
+        is_ready = True
+        grants = (await gate.admit(Credentials("Bearer x"), "ns")).grants
+        assert grants is not None
+        assert "cannot create" in grants.workflows["ns"]
