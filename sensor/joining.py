@@ -22,7 +22,7 @@ from eventbus.ledger import Entry
 from eventbus.sole import SoleValue
 from events.backoff import full_jitter
 from events.crashpoints import crash_at
-from events.errors import Unavailable
+from events.errors import Refused, Unavailable
 from events.expressions import cron
 from sensor import join, kept
 from sensor.dependencies import Decision
@@ -206,6 +206,9 @@ class Joining:
                 try:
                     await self._store.put(kept.write(self._state, self._rounds))
                     self._saved = version
-                except Unavailable as error:
+                except (Unavailable, Refused) as error:
+                    if isinstance(error, Refused) and len(self._rounds) < 2:
+                        raise
+                    # Also when it is too large: it holds the rounds that are under way, and they end.
                     log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
                     await asyncio.sleep(next(pauses))

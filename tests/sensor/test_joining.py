@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eventbus import subjects
+from eventbus import jetstream, subjects
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import read_outcomes
 from events.errors import Refused
@@ -18,6 +18,7 @@ from sensor import join, kept
 from sensor.dependencies import Decision
 from sensor.joining import Joining
 from sensor.settling import Work
+from tests.support.bus import Server
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor, trigger
 
@@ -88,3 +89,31 @@ async def test_an_event_of_a_refused_round_is_part_of_no_other_after_a_restart(
 
 def by_event(folder: Path, name: str = "both") -> dict[str, str]:
     return {row["event"]: row["outcome"] for row in read_outcomes(folder) if row["trigger"] == name}
+
+
+async def test_rounds_that_together_are_more_than_the_bus_takes_wait_for_each_other(tmp_path: Path) -> None:
+    """The target is slow, and the events are large."""
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    answered = asyncio.Event()
+
+    class Slow(Target):
+        async def create(self, obj: Object) -> Object:
+            await answered.wait()
+            return await super().create(obj)
+
+    server = Server(tmp_path / "nats")
+    await server.start(max_payload=100_000)
+    try:
+        async with jetstream.connect(server.address, name="test") as bus:
+            await bus.ensure_stream()
+            target = Slow()
+            async with run(sensor(both, dependencies=TWO), bus, target, tmp_path) as runner:
+                for number in range(3):
+                    await bus.publish(event(f"p{number}", data=b"x" * 20_000))
+                    await bus.publish(event(f"a{number}", name="approval", data=b"x" * 20_000))
+                await until(lambda: len(runner._joins["both"]._rounds) == 2)
+                answered.set()
+                await until(lambda: len(target.created) == 3)
+    finally:
+        await server.stop()
+    assert set(by_event(tmp_path).values()) == {"submitted"}
