@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from events.errors import PointsmanError, Refused, Unavailable
-from eventsource.hooks import INTERVAL, Desired, Existing, Forge, Target
+from eventsource.hooks import INTERVAL, Desired, Existing, Forge, Target, same_address
 from eventsource.hooks.memory import Memory, Remembered, may_be_one
 from eventsource.hooks.plan import AS_WANTED, Step, differences, plan
 from eventsource.hooks.results import Result, State, contested, explained, failure, titled
@@ -342,7 +342,7 @@ class Reconciler:
                 continue
 
             def is_it(hook: Existing, identifier: str = identifier, url: str = url) -> bool:
-                return hook.id == identifier and hook.url == url
+                return hook.id == identifier and same_address(hook.url, url)
 
             results += await self._delete(forge, target, is_it, record)
         return results

@@ -117,7 +117,7 @@ async def test_a_hook_of_an_event_that_is_gone_is_told_when_there_are_no_credent
 async def test_a_forge_that_writes_urls_in_its_own_way_gets_one_hook() -> None:
     """Hosts in small letters, say: by its URL alone none of them would be ours."""
     fake, store = forge(), Store()
-    shouting = {"webhook": {**WEBHOOK, "url": "https://EVENTS.example"}, "deleteHookOnFinish": True}
+    shouting: dict[str, Any] = {"webhook": {**WEBHOOK, "url": "https://EVENTS.example"}, "deleteHookOnFinish": True}
     ask = fake.ask
 
     def small(request: Request) -> Answer:
@@ -128,6 +128,9 @@ async def test_a_forge_that_writes_urls_in_its_own_way_gets_one_hook() -> None:
     fake.ask = small  # type: ignore[method-assign]
     for expected in ("created", "kept", "kept"):
         assert await states(reconciler(github(fake, **shouting), store=store)) == [expected]
+    elsewhere = {"webhook": {**shouting["webhook"], "endpoint": "/other"}, "deleteHookOnFinish": True}
+    assert await states(reconciler(github(fake, **elsewhere), store=store)) == ["created", "deleted"]
+    assert await states(reconciler(github(fake, **shouting), store=store)) == ["created", "deleted"]
     fake.hooks["repos/o/r"][0]["config"]["url"] = "https://somebody.example/else"
     assert await states(reconciler(github(fake, **shouting), store=store)) == ["created"]
     work = reconciler(github(fake, **shouting), store=store)
