@@ -89,12 +89,14 @@ def _native_bus(
     name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
     if unfit := names.unfit(obj["kind"], name):
         return _refused(unfit, reason="InvalidSpec")
+    replicas, kept_replicas = _servers(native, there)
+    claims, kept_claims = _volumes(obj, native, there)
     try:
         text = configuration(
-            name, namespace, native.replicas,
+            name, namespace, replicas,
             settings=native.spec.get("settings") or "", max_payload=native.spec.get("maxPayload") or "1MB",
         )  # fmt: skip
-        streams = stream_config(native.spec.get("streamConfig") or "", native.replicas)
+        streams = stream_config(native.spec.get("streamConfig") or "", replicas)
     except SpecError as error:
         return _refused(Finding("error", error.path, error.message), reason="InvalidSpec")
     findings = check_pod(native.spec, native.path, container="containerTemplate")
@@ -107,12 +109,9 @@ def _native_bus(
         return Desired((true(CONFIGURED), false(DEPLOYED, "JetStreamStatefulSetFailed", problem)))
     config_map = child(obj, "v1", "ConfigMap", bus_object(name, "-config"), data={"nats-js": text})
     marker = hashlib.sha256(f"{text}{certificate}".encode()).hexdigest()[:16]
-    wanted = _claims(obj, native)
-    made = wanted if there is None else there["spec"].get("volumeClaimTemplates") or []
-    kept = not _same_claims(made, wanted)
-    stateful_set = _stateful_set(obj, native, made if kept else wanted, marker, settings)
+    stateful_set = _stateful_set(obj, native, replicas, claims, marker, settings)
     children = (config_map, _service(obj), stateful_set)
-    warnings = (*([_not_changed(name, native)] if kept else []), *judgement.warnings)
+    warnings = (*kept_replicas, *kept_claims, *judgement.warnings)
     conditions = (well(CONFIGURED, warnings), true(DEPLOYED, "Succeeded", native.note))
     return Desired(conditions, children, {"config": {"jetstream": _client_config(name, namespace, streams)}})
 
@@ -144,7 +143,9 @@ def _service(obj: Json) -> Json:
     return child(obj, "v1", "Service", bus_object(name, "-svc"), spec=spec)
 
 
-def _stateful_set(obj: Json, native: _Native, claims: list[Json], marker: str, settings: Settings) -> Json:
+def _stateful_set(
+    obj: Json, native: _Native, replicas: int, claims: list[Json], marker: str, settings: Settings
+) -> Json:
     name, spec = obj["metadata"]["name"], native.spec
     volume = bus_object(name, "-vol")
     metadata = spec.get("metadata") or {}
@@ -175,7 +176,7 @@ def _stateful_set(obj: Json, native: _Native, claims: list[Json], marker: str, s
     stateful: Json = {
         "serviceName": bus_object(name, "-svc"),
         "podManagementPolicy": "Parallel",
-        "replicas": native.replicas,
+        "replicas": replicas,
         "selector": {"matchLabels": selector(obj["kind"], name)},
         "template": pod,
     }
@@ -183,11 +184,42 @@ def _stateful_set(obj: Json, native: _Native, claims: list[Json], marker: str, s
         stateful["volumeClaimTemplates"] = claims
     else:
         pod["spec"]["volumes"].append({"name": volume, "emptyDir": {}})
-    return child(obj, "apps/v1", "StatefulSet", bus_object(name), spec=stateful)
+    made = child(obj, "apps/v1", "StatefulSet", bus_object(name), spec=stateful)
+    made["metadata"]["annotations"] = {names.REPLICAS: str(replicas)}
+    return made
+
+
+def _servers(native: _Native, there: Json | None) -> tuple[int, list[Finding]]:
+    """How many servers there shall be. One alone and a cluster do not read each other's store: a cluster removes what it finds there."""
+    wanted = native.replicas
+    if there is None:
+        return wanted, []
+    told = str((there["metadata"].get("annotations") or {}).get(names.REPLICAS))
+    made = int(told) if told.isdecimal() else there["spec"].get("replicas") or wanted
+    if (made == 1) == (wanted == 1):
+        return wanted, []
+    stays = f"stays {made}: one server alone and a cluster cannot read what the other has stored"
+    hint = "move to another EventBus, or delete the StatefulSet, and with it the events that wait"
+    return made, [Finding("warning", f"{native.path}.replicas", stays, hint)]
+
+
+def _volumes(obj: Json, native: _Native, there: Json | None) -> tuple[list[Json], list[Finding]]:
+    """The volumes of the servers, as templates of a StatefulSet; those that it was made with stay."""
+    wanted = _claims(obj, native)
+    made = wanted if there is None else there["spec"].get("volumeClaimTemplates") or []
+    classes = [[claim["spec"].get("storageClassName") for claim in claims] for claims in (made, wanted)]
+    if contains(made, wanted) and classes[0] == classes[1]:  # the server adds its defaults
+        return wanted, []
+    stays = "is not changed, since the volumes of a StatefulSet cannot be; the rest of the bus is as it says"
+    hint = (
+        "move to another EventBus, or, for larger ones, enlarge the PersistentVolumeClaims and delete the StatefulSet "
+        f"'{bus_object(obj['metadata']['name'])}' with --cascade=orphan"
+    )
+    return made, [Finding("warning", f"{native.path}.persistence", stays, hint)]
 
 
 def _claims(obj: Json, native: _Native) -> list[Json]:
-    """The volumes that its manifest asks for, as templates of a StatefulSet; none where the events end with the pods."""
+    """The volumes that its manifest asks for; none where the events end with the pods."""
     persistence, name = native.spec.get("persistence"), obj["metadata"]["name"]
     if not isinstance(persistence, dict):
         return []
@@ -199,21 +231,6 @@ def _claims(obj: Json, native: _Native) -> list[Json]:
         claim["storageClassName"] = persistence["storageClassName"]
     metadata = {"name": bus_object(name, "-vol"), "labels": selector(obj["kind"], name)}
     return [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim}]
-
-
-def _same_claims(made: list[Json], wanted: list[Json]) -> bool:
-    """Whether the templates that a StatefulSet was made with, to which the server has added its defaults, ask for these volumes."""
-    classes = [[claim["spec"].get("storageClassName") for claim in claims] for claims in (made, wanted)]
-    return contains(made, wanted) and classes[0] == classes[1]
-
-
-def _not_changed(name: str, native: _Native) -> Finding:
-    stays = "is not changed, since the volumes of a StatefulSet cannot be; the rest of the bus is as it says"
-    hint = (
-        "move to another EventBus, or, for larger ones, enlarge the PersistentVolumeClaims and delete the StatefulSet "
-        f"'{bus_object(name)}' with --cascade=orphan"
-    )
-    return Finding("warning", f"{native.path}.persistence", stays, hint)
 
 
 def _container(name: str, volume: str, spec: Json, settings: Settings) -> Json:

@@ -17,6 +17,7 @@ __all__ = [
     "LEASE",
     "MANAGED",
     "MANAGER",
+    "REPLICAS",
     "SENSOR",
     "SPEC_HASH",
     "Key",
@@ -48,6 +49,9 @@ APPLIED = "pointsman/applied-hash"
 
 SPEC_HASH = "pointsman/spec-hash"
 """Annotation of a pod: what its files say. Another value is another pod."""
+
+REPLICAS = "pointsman/replicas"
+"""Annotation of a StatefulSet: how many servers it was made for, whatever somebody scales it to."""
 
 FINALIZERS = {EVENT_BUS: "eventbus-controller", EVENT_SOURCE: "eventsource-controller", SENSOR: "sensor-controller"}
 

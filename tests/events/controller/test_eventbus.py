@@ -288,3 +288,22 @@ def test_a_volume_is_as_in_the_reference(spec: Json, storage: Json) -> None:
 
     made = claim["spec"]
     assert {**made["resources"]["requests"], **{k: v for k, v in made.items() if k == "storageClassName"}} == storage
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "servers"), [(1, 3, 1), (3, 1, 3), (3, 5, 5), (5, 3, 3), (1, 1, 1), (None, 1, 3)]
+)
+def test_one_server_never_becomes_a_cluster_which_would_remove_what_it_has_stored(
+    before: int | None, after: int, servers: int
+) -> None:
+    made = _made({"jetstream": {"version": "1", "replicas": before}})
+    made["spec"]["replicas"] = 2  # somebody scales it
+
+    desired = _desired({"jetstream": {"version": "1", "replicas": after}}, there=made)
+
+    children = _children(desired)
+    assert children["StatefulSet"]["spec"]["replicas"] == servers
+    assert ("cluster {" in children["ConfigMap"]["data"]["nats-js"]) == (servers > 1)
+    assert desired.status["config"]["jetstream"]["streamConfig"] == f"replicas: {servers}\n"
+    told = f"spec.jetstream.replicas: stays {servers}: " in _told(desired)["Configured"][1]
+    assert (told, _told(desired)["Configured"][0]) == (servers != after, "True")
