@@ -30,7 +30,7 @@ _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|n|u|m|k|[KMGTPE]i|[
 
 
 def _quantity(value: Json) -> Json:
-    if type(value) in (int, float) or (isinstance(value, str) and _QUANTITY.fullmatch(value)):
+    if value is None or type(value) in (int, float) or (isinstance(value, str) and _QUANTITY.fullmatch(value)):
         return value
     raise ValueError("must be a quantity such as 500m or 2Gi")
 
@@ -52,6 +52,13 @@ class LocalObjectReference(Spec):
 
     name: str = ""
     """Name of the object."""
+
+
+class OptionalReference(LocalObjectReference):
+    """An object of the same namespace, by name, that may be missing."""
+
+    optional: bool = False
+    """Whether pods may start without it."""
 
 
 class ResourceRequirements(Spec):
@@ -105,9 +112,9 @@ class EnvFromSource(Spec):
 
     prefix: str = ""
     """Put before each name."""
-    config_map_ref: LocalObjectReference | None = None
+    config_map_ref: OptionalReference | None = None
     """The ConfigMap."""
-    secret_ref: LocalObjectReference | None = None
+    secret_ref: OptionalReference | None = None
     """The Secret."""
 
 

@@ -260,3 +260,36 @@ def test_a_name_that_no_service_can_have_is_told_and_the_pods_run_all_the_same(n
     assert kinds == ["ConfigMap", "Deployment", *([] if words else ["Service"])]
     assert (deployed.status, deployed.message) == ("True", "") or words in deployed.message
     assert (deployed.status == "False") == bool(words)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        {
+            "container": {
+                "envFrom": [{"prefix": "A_", "configMapRef": {"name": "c", "optional": True}}, {"secretRef": {"name": "s", "optional": True}}],
+                "env": [
+                    {"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}},
+                    {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}},
+                    {"name": "C", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
+                ],
+                "resources": {"limits": {"cpu": 0.1, "memory": "1e8", "example.com/gpu": 1, "ephemeral-storage": None}, "claims": [{"name": "x"}]},
+                "volumeMounts": [{"name": "v", "mountPath": "/v", "recursiveReadOnly": "Disabled", "mountPropagation": "None"}],
+                "securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "x.json"}, "procMount": "Default"},
+            },
+            "volumes": [{"name": "v", "projected": {"sources": [{"downwardAPI": {"items": []}}]}}],
+        },
+        {
+            "securityContext": {"fsGroupChangePolicy": "OnRootMismatch", "supplementalGroups": [1], "sysctls": [], "seLinuxOptions": {"level": "s0"}},
+            "tolerations": [{"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 0}],
+            "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+            "imagePullSecrets": [{"name": "a"}], "nodeSelector": {"a": ""}, "priority": 0, "priorityClassName": "", "serviceAccountName": "s",
+            "metadata": {"labels": {"a": ""}, "annotations": {"b": ""}},
+        },
+    ],
+)  # fmt: skip
+def test_fields_that_kubernetes_knows_are_no_matter_for_a_warning(template: Json) -> None:
+    for obj in (controlled.sensor(), controlled.source()):
+        said = _conditions(_changed(obj, {"template": template})).values()
+
+        assert {(c.status, c.message) for c in said} == {("True", "")}
