@@ -100,6 +100,8 @@ class Forge(Generic[C]):
         self.event = event
         self.secret = secret
         self.url = hook_url(config.context)
+        self.hides_secrets = False
+        """Whether it is found out that it does not even tell whether a hook has a secret."""
         self.client = self.connect(connect)
 
     # -- what a file of a forge says -------------------------------------------------------------------------------------

@@ -43,11 +43,6 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
     kind = "bitbucketserver"
     update_method = "PUT"
 
-    def __init__(self, config: BitbucketServerConfig, event: str, secret: Secret, connect: Connect) -> None:
-        super().__init__(config, event, secret, connect)
-        self._hides_secrets = False
-        """Whether it keeps secrets to itself: found out when one was set and is not in the answer."""
-
     def connect(self, connect: Connect) -> Client:
         """As ``client_of``."""
         return client_of(self.config, self.secret, connect)
@@ -120,7 +115,7 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
             url,
             frozenset(raw.get("events") or ()),
             fields,
-            has_secret=None if not secret and self._hides_secrets else bool(secret),
+            has_secret=None if not secret and self.hides_secrets else bool(secret),
             fingerprint=None if shown is None else Sealed(shown.encode()).fingerprint(target, url),
         )
 
@@ -129,15 +124,25 @@ class BitbucketServer(Forge[BitbucketServerConfig]):
         body = {"url": wish.url, "events": sorted(wish.events), **wish.fields, **wish.settings}
         return body if wish.secret is None else {**body, "configuration": {"secret": wish.secret.text}}
 
+    async def create(self, wish: Desired) -> Existing:
+        """Make a hook."""
+        answer = await self.client.call("POST", self.path(wish.target), body=self.body(wish))
+        hook = self.told(wish.target, answer.json)
+        self._see(answer, wish)
+        return hook
+
     async def update(self, hook: Existing, wish: Desired) -> None:
         """Change a hook; its name and whether it checks certificates stay, a secret that is not wanted any more goes."""
         kept = {name: hook.fields[name] for name in ("name", TLS_CHECK) if name in hook.fields}
         body = {"configuration": {}, **self.body(wish), **kept}
         answer = await self.client.call("PUT", self.hook_path(hook), body=body)
-        if wish.secret is not None:
-            told = answer.json
-            now = self.read(hook.target, told if isinstance(told, dict) else {})
-            self._hides_secrets = self._hides_secrets or not now.has_secret
+        self._see(answer, wish)
+
+    def _see(self, answer: Answer, wish: Desired) -> None:
+        """Find out whether it hides secrets: one was set, and is not in the answer."""
+        told = answer.json
+        now = self.read(wish.target, told if isinstance(told, dict) else {})
+        self.hides_secrets = self.hides_secrets or (wish.secret is not None and not now.has_secret)
 
 
 def client_of(config: BitbucketServerConfig, secret: Secret, connect: Connect) -> Client:

@@ -51,6 +51,8 @@ class Hook:
     told: str = ""
     form: str = ""
     """What is wanted besides: ``Desired.form``; empty when the hook is not wanted any more."""
+    hidden: bool = False
+    """Whether the forge does not even tell that it has a secret."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,9 @@ class Remembered:
         """Fingerprints by target and id of the hooks at one forge."""
         return {(target, id): hook.secret for (where, target, id), hook in self.hooks.items() if where == instance}
 
-    def note(self, instance: str, hook: Existing, wish: Desired, now: float, *, finish: bool) -> None:
+    def note(
+        self, instance: str, hook: Existing, wish: Desired, now: float, *, finish: bool, hidden: bool = False
+    ) -> None:
         """Remember that a hook is as wished since ``now``, or longer."""
         key = (instance, hook.target, hook.id)
         before = self.hooks.get(key)
@@ -73,16 +77,21 @@ class Remembered:
         told = before.told if before is not None else ""
         if hook.url not in ("", wish.url):
             told = hook.url
-        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log, told, wish.form)
+        hidden = hidden or (before is not None and before.hidden)
+        self.hooks[key] = Hook(wish.url, wish.fingerprint, at, finish, *log, told, wish.form, hidden)
 
     def recognised(self, instance: str, hooks: Iterable[Existing]) -> list[Existing]:
         """The same, with the URL that we gave where the forge tells it in another form: as it is not ours by that, we would make
-        another one at each look.
+        another one at each look. That there is no secret is not believed of a forge that hides them.
         """
         found = []
         for hook in hooks:
             ours = self.hooks.get((instance, hook.target, hook.id))
-            found.append(replace(hook, url=ours.url) if ours is not None and ours.told == hook.url else hook)
+            if ours is not None and ours.told == hook.url:
+                hook = replace(hook, url=ours.url)
+            if ours is not None and ours.hidden and not hook.has_secret:
+                hook = replace(hook, has_secret=None)
+            found.append(hook)
         return found
 
     def forget(self, instance: str, hook: Existing) -> None:
@@ -131,6 +140,7 @@ class Remembered:
                     "asked": hook.asked,
                     "told": hook.told,
                     "form": hook.form,
+                    "hidden": hook.hidden,
                 }
                 for (instance, target, id), hook in self.hooks.items()
             ]
@@ -152,8 +162,8 @@ def _entries(items: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, Target, s
         asked = {str(name): (int(times), float(last)) for name, (times, last) in item.get("asked", {}).items()}
         settled = float(item.get("settled", 0))
         told, form = str(item.get("told", "")), str(item.get("form", ""))
-        at, finish = float(item["at"]), bool(item["finish"])
-        yield key, Hook(str(item["url"]), str(item["secret"]), at, finish, settled, asked, told, form)
+        at, finish, hidden = float(item["at"]), bool(item["finish"]), bool(item.get("hidden"))
+        yield key, Hook(str(item["url"]), str(item["secret"]), at, finish, settled, asked, told, form, hidden)
 
 
 def _is_same(one: tuple[str, Target, str], other: tuple[str, Target, str]) -> bool:

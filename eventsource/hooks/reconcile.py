@@ -306,7 +306,8 @@ class Reconciler:
             record.forget(forge.instance, hook)
         else:
             finish = bool(forge.config.delete_hook_on_finish)
-            record.note(forge.instance, hook, step.desired, self._now(), finish=finish)
+            now = self._now()
+            record.note(forge.instance, hook, step.desired, now, finish=finish, hidden=forge.hides_secrets)
         if step.action != "keep":
             log.info(
                 f"hook {_DONE[step.action]}",

@@ -83,13 +83,17 @@ async def test_a_secret_that_is_masked_is_sent_once() -> None:
 
 
 async def test_a_server_that_never_shows_secrets_gets_it_once() -> None:
-    fake = forge()
+    fake, store = forge(), Store()
     shown = fake._shown
     fake._shown = lambda hook: {**shown(hook), "configuration": {}}  # type: ignore[method-assign]
-    work = reconciler(server(fake, b"hidden"))
-    states = [(await work.run())[0].state for _ in range(4)]
-
-    assert states == ["created", "updated", "kept", "kept"]
+    fake.hooks["P/s"] = [hook(events=["pr:opened"])]
+    for slug, done in (("r", "created"), ("s", "updated")):
+        config = {"repositories": [{"projectKey": "P", "repositorySlug": slug}]}
+        states = [
+            (await reconciler(server(fake, secret, **config), store=store).run())[0].state
+            for secret in (b"hidden", b"hidden", b"hidden", b"new", b"new")
+        ]
+        assert states == [done, "kept", "kept", "updated", "kept"]
 
 
 async def test_its_name_and_whether_it_checks_certificates_stay() -> None:
