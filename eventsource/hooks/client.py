@@ -22,7 +22,10 @@ from events.version import __version__
 from eventsource.hooks.limits import SharedLimits, wait_of
 from eventsource.hooks.words import secrets_in, words
 
-__all__ = ["Answer", "Call", "Client", "Page", "Transport", "by_link", "http_transport"]
+__all__ = ["MOVED", "Answer", "Call", "Client", "Page", "Transport", "by_link", "http_transport"]
+
+MOVED = (301, 307, 308)
+"""Answers for what has another name now."""
 
 _TIMEOUT = 15.0
 _LARGEST_ANSWER = 16 << 20
@@ -207,7 +210,7 @@ class Client:
         if status in (408, 425, 429) or status >= 500:
             return Unavailable(text)
         hint = {
-            301: "it has another name now: use that one",
+            **dict.fromkeys(MOVED, "it has another name now: use that one"),
             401: "are the credentials right, and still good?",
             403: "do the credentials allow to manage hooks?",
             404: "does it exist, and may the credentials see it?",

@@ -103,6 +103,16 @@ class Remembered:
         for key in [k for k in self.hooks if k[:2] == (instance, target) and k[2] not in ids]:
             del self.hooks[key]
 
+    def has_moved(self, instance: str, target: Target) -> bool:
+        """Whether all hooks of a target are known at another one: it has another name now."""
+        known = {(where, id, hook.url) for (where, place, id), hook in self.hooks.items() if place != target}
+        here = [
+            (instance, id, hook.url)
+            for (where, place, id), hook in self.hooks.items()
+            if (where, place) == (instance, target)
+        ]
+        return known.issuperset(here)
+
     def left_over(self, wanted: set[tuple[str, Target, str]]) -> list[tuple[str, Target, str, str]]:
         """Hooks to be deleted because they are not wanted any more: instance, target, id, URL.
 

@@ -19,6 +19,7 @@ import structlog
 
 from events.errors import PointsmanError, Refused, Unavailable
 from eventsource.hooks import INTERVAL, Desired, Existing, Forge, Target, same_address
+from eventsource.hooks.client import MOVED
 from eventsource.hooks.memory import Memory, Remembered, may_be_one
 from eventsource.hooks.plan import AS_WANTED, Step, differences, plan
 from eventsource.hooks.results import Result, State, contested, explained, failure, titled
@@ -365,9 +366,10 @@ class Reconciler:
         try:
             hooks = await forge.hooks(target)
         except PointsmanError as error:
-            if not (isinstance(error, Refused) and error.status == 404):
+            status = error.status if isinstance(error, Refused) else 0
+            if not (status == 404 or (status in MOVED and record.has_moved(forge.instance, target))):
                 return [failure(forge.event, str(target), forge.url, error)]
-            hooks = []  # with the repository its hooks are gone
+            hooks = []  # with the repository, or its name, its hooks are gone
         record.keep_only(forge.instance, target, {hook.id for hook in hooks})
         hooks = record.recognised(forge.instance, hooks)
         steps = [Step("delete", target, hook.url, _UNWANTED, hook=hook) for hook in hooks if is_ours(hook)]

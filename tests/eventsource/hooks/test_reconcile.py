@@ -80,6 +80,20 @@ async def test_a_project_by_another_name_keeps_its_hook(before: str, after: str)
     assert before not in str(store)
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_repository_that_was_renamed_keeps_its_hook_and_its_old_name_is_forgotten(known: bool) -> None:
+    """At the forge, and in the manifest. Its hook is not looked for under the old name unless it is nowhere else."""
+    fake, store = forge(), Store()
+    await reconciler(github(fake, deleteHookOnFinish=True), store=store).run()
+    fake.fault = lambda request: Fault(Answer(301, {"message": "Moved Permanently"})) if "/r/" in request.path else None
+    if known:
+        fake.hooks["repos/o/s"] = fake.hooks["repos/o/r"]
+    work = reconciler(github(fake, repositories=[{"owner": "o", "names": ["s"]}], deleteHookOnFinish=True), store=store)
+    assert await states(work) == (["kept"] if known else ["created", "refused"])
+    assert len(fake.hooks["repos/o/s"]) == 1
+    assert (b'"o/r"' in store["source"]) is not known
+
+
 @pytest.mark.parametrize(("finish", "stays"), [(False, True), (True, False)])
 async def test_what_is_not_named_any_more_is_deleted_or_forgotten(finish: bool, stays: bool) -> None:
     fake, store = forge(), Store()
