@@ -240,7 +240,7 @@ def submitted(submission: Submission) -> Object:
 
 
 def _data(event: Event) -> Any:
-    return None if event.data is None else _plain(event.data)
+    return None if event.data is None else _plain(event.shown)
 
 
 def _plain(value: Any) -> Any:

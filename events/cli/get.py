@@ -130,9 +130,9 @@ def _event_object(event: dict[str, Any], outcomes: list[dict[str, Any]], stored:
 
 def _data(event: Event) -> Any:
     try:
-        return orjson.loads(event.data or b"null")
+        return orjson.loads(event.shown or b"null")
     except orjson.JSONDecodeError:
-        return base64.b64encode(event.data or b"").decode()
+        return base64.b64encode(event.shown).decode()
 
 
 async def _read_stored(found: list[dict[str, Any]], state: StateFolder) -> dict[str, Event]:

@@ -19,6 +19,7 @@ from events.cli.printing import age, objects, rfc3339, table
 from events.cli.state import StateFolder
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError, SpecError
+from events.expressions.document import Document
 from events.models.event import Event
 from eventsource.metrics import read_accounts
 from sensor import kept
@@ -86,11 +87,10 @@ def _letter(one: KeptRound) -> dict[str, Any]:
 
 
 def _event(dependency: str, event: Event, delivery: str) -> dict[str, Any]:
-    data = event.data or b""
     try:
-        shown: Any = event.document.value
+        shown: Any = Document(event.shown).value
     except EvaluationError:
-        shown = data.decode("utf-8", "replace")
+        shown = event.shown.decode("utf-8", "replace")
     return {"dependency": dependency, "deliveryId": delivery, **event.context, "data": shown}
 
 

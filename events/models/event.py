@@ -21,6 +21,9 @@ from events.expressions.document import Document
 
 __all__ = ["Event", "event_id", "rfc3339"]
 
+_TOKEN = re.compile(rb'("X-Gitlab-Token":\[)(?:,?"(?:[^"\\]|\\.)*+")*+')
+"""That header field in the data of an event, as sources write it. Within a text its quotes would be escaped."""
+
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header-field-values"""
 
@@ -46,6 +49,12 @@ class Event:
     def document(self) -> Document:
         """The data as a JSON document, parsed once for all that look at it."""
         return Document(self.data if self.data is not None else b"")
+
+    @property
+    def shown(self) -> bytes:
+        """The data for people: without the value of the header ``X-Gitlab-Token``, which is the secret itself."""
+        data = self.data or b""
+        return _TOKEN.sub(rb'\1"***"', data) if b'"X-Gitlab-Token"' in data else data
 
     @property
     def context(self) -> dict[str, str]:

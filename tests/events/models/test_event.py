@@ -39,3 +39,11 @@ def test_an_attribute_that_is_no_text_makes_it_no_event(other: dict[str, Any]) -
 def test_an_attribute_that_is_null_is_absent(name: str) -> None:
     event = Event.from_json(orjson.dumps({**GOOD, name: None}))
     assert getattr(event, name) == ""
+
+
+@pytest.mark.parametrize("tokens", ['"s3cr3t"', '"s3\\"],cr3t"', '"s3cr3t","s3cr3t"'])
+def test_what_people_see_has_no_token(tokens: str) -> None:
+    text = '{"headers":{"X-A":["s"],"X-Gitlab-Token":[%s]},"body":{"text":"\\"X-Gitlab-Token\\":[\\"x\\"]"}}'
+    event = Event(id="a", source="es", type="gitlab", subject="push", time="", data=(text % tokens).encode())
+    assert event.shown.decode() == text % '"***"'
+    assert event.data != event.shown
