@@ -255,10 +255,23 @@ class Reconciler:
                 copies = [copy for copy in copies if copy not in in_the_way]
                 results += [await self._act(forge, copy, record) for copy in in_the_way]
                 result = await self._act(forge, step, record)
+            if result.crowded and step.action == "create" and (old := self._replaced(forge, hooks, record)):
+                step = replace(step, action="update", hook=old, reason=f"url: {old.url} → {step.url}")
+                result = await self._act(forge, step, record)
             results.append(result)
         if all(result.well for result in results):  # nothing else goes before its replacement is right
             results += [await self._act(forge, copy, record) for copy in copies]
         return results
+
+    def _replaced(self, forge: Forge[Any], hooks: Iterable[Existing], record: Remembered) -> Existing | None:
+        """A hook that would be deleted, as it has a URL that is wanted no more: where there is room for one, it becomes the new one."""
+        for hook in hooks:
+            ours = record.hooks.get((forge.instance, hook.target, hook.id))
+            if ours is not None and ours.finish and same_address(hook.url, ours.url):
+                others = self.wants(forge.instance, hook.target, ours.url)
+                if not (others or self._elsewhere(forge.instance, hook.target, ours.url)):
+                    return hook
+        return None
 
     async def _of_another(self, forge: Forge[Any], step: Step, record: Remembered | None = None) -> Result | None:
         """What becomes of a hook that is to be changed, and that an EventSource before this one looks after; None: it may be changed, as
@@ -332,7 +345,7 @@ class Reconciler:
     async def _prune(self, record: Remembered) -> list[Result]:
         """Delete what is not wanted any more: of another URL, or a repository that is not named now.
 
-        It stays while what replaces it is not there yet, unless it is what keeps that from being made.
+        It stays while what replaces it is not there yet.
         """
         results: list[Result] = []
         for forge, target, identifier, url in list(self._unwanted(record)):
@@ -352,7 +365,7 @@ class Reconciler:
     def _awaits(self, instance: str, target: Target) -> bool:
         """Whether a hook of this target, by any of its names, is not as it should be yet."""
         return any(
-            not (one.well or one.crowded)
+            not one.well
             for forge, look in zip(self.forges, self._looks, strict=True)
             if forge.instance == instance
             for place, results in look.results.items()

@@ -200,12 +200,23 @@ async def test_a_hook_with_the_old_url_stays_until_there_is_one_with_the_new(ref
     assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == [URL.replace("push", "b")]
 
 
-async def test_a_hook_with_the_old_url_goes_when_it_leaves_no_room_for_the_new() -> None:
+async def test_a_hook_with_the_old_url_becomes_the_new_one_when_there_is_no_room_for_two() -> None:
+    fake, store = forge(), Store()
+    fake.limit = 2
+    for name in ("a", "c"):
+        both = [github(fake, deleteHookOnFinish=True, **at(f"/{one}")) for one in (name, "b")]
+        await reconciler(*both, store=store).run()
+    assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == [URL.replace("push", one) for one in "cb"]
+    assert [call.method for call in fake.writes] == ["POST", "POST", "POST", "PATCH"]
+    assert await states(reconciler(*both, store=store)) == ["kept", "kept"]
+
+
+async def test_a_hook_that_is_not_made_to_go_makes_no_room() -> None:
     fake, store = forge(), Store()
     fake.limit = 1
-    await reconciler(github(fake, deleteHookOnFinish=True, **at("/a")), store=store).run()
-    work = reconciler(github(fake, deleteHookOnFinish=True, **at("/b")), store=store)
-    assert [await states(work) for _ in range(2)] == [["refused", "deleted"], ["created"]]
+    await reconciler(github(fake, **at("/a")), store=store).run()
+    assert await states(reconciler(github(fake, **at("/b")), store=store)) == ["refused"]
+    assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == [URL.replace("push", "a")]
 
 
 async def test_a_hook_that_is_deleted_before_it_is_changed_is_made_anew() -> None:
