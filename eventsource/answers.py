@@ -165,8 +165,10 @@ def fault(
 def _names(
     request: web.BaseRequest, served: Served | None, delivery: Delivery | None, received: Received | None
 ) -> dict[str, str]:
-    """What a log line says of a delivery: where it was sent, who takes it, the sender's id, the events. Never its content."""
-    names = {"path": request.raw_path[:200]}
+    """What a log line says of a delivery: where it was sent, who takes it, the sender's id, the events. Never its content, nor the query
+    of its URL, where some put a secret.
+    """
+    names = {"path": request.raw_path.partition("?")[0][:200]}
     if served is not None:
         names |= _listener(served)
         if delivery is not None:

@@ -95,7 +95,8 @@ def unreadable_path() -> Refusal:
 
 def redirect(location: str) -> Refusal:
     """307 to the cleaned path."""
-    return Refusal(Answer(307, b"", {"Location": location}), f"the path is {location}", reason="UncleanPath")
+    shown = location.partition("?")[0]
+    return Refusal(Answer(307, b"", {"Location": location}), f"the path is {shown}", reason="UncleanPath")
 
 
 def health() -> Answer:

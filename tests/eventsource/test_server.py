@@ -133,6 +133,15 @@ async def test_what_cannot_be_used_is_refused_in_json(head: str, body: bytes, st
         assert not one.bus.events
 
 
+async def test_the_query_of_a_refused_delivery_is_not_in_the_log() -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with running() as one:
+            for path in ("/nope", "/hook"):
+                assert (await one.send(f"POST {path}?token=s3cr3t HTTP/1.1", b"not json"))[0] >= 400
+    assert [line["path"] for line in lines] == ["/nope", "/hook"]
+    assert "s3cr3t" not in str(lines)
+
+
 async def test_the_path_is_compared_after_decoding() -> None:
     async with running() as one:
         assert (await one.send("POST /%68ook?x=1 HTTP/1.1", b"{}"))[0] == 200
