@@ -405,7 +405,7 @@ async def _close(client: Client) -> None:
     with contextlib.suppress(Exception):  # what is half open may not know how
         await client.close()
     if client._transport:  # and forgets this
-        client._transport.close()
+        client._transport.close()  # type: ignore[no-untyped-call]
 
 
 def _reconnect_delay(servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:
