@@ -46,8 +46,19 @@ class _Waiting:
 
 async def wait_for_spec(options: PodOptions, ended: asyncio.Event, *, patience: float = PATIENCE) -> bool:
     """Returns when the files are those that the pod was made for, or when that took too long; False when told to end. Not ready meanwhile."""
-    wanted, path = os.environ.get(WANTED, ""), options.object.parent / "hash"
-    if not wanted or _read(path) == wanted:
+    wanted, path, begun = os.environ.get(WANTED, ""), options.object.parent / "hash", options.state / "begun"
+    if not wanted or _read(begun) == wanted:  # a container that starts again: what is mounted can only be newer
+        return True
+    if not await _mounted(options, path, wanted, ended, patience):
+        return False
+    with contextlib.suppress(OSError):
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        begun.write_text(wanted)
+    return True
+
+
+async def _mounted(options: PodOptions, path: Path, wanted: str, ended: asyncio.Event, patience: float) -> bool:
+    if _read(path) == wanted:
         return True
     async with open_health(_Waiting(), options.port, options.host):
         log.warning(f"{_WHY}: waiting for it", wanted=wanted, mounted=_read(path), seconds=patience)

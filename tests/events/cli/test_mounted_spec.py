@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 def pod(folder: Path, port: int = 0, **files: str) -> PodOptions:
     for name, text in files.items():
         (folder / name).write_text(text)
-    return PodOptions(object=folder / "object.json", port=port, host=HOST)
+    return PodOptions(object=folder / "object.json", state=folder / "state", port=port, host=HOST)
 
 
 @pytest.mark.parametrize(("wanted", "files"), [("", {}), ("", {"hash": "old"}), ("new", {"hash": "new\n"})])
@@ -66,6 +66,16 @@ async def test_a_pod_of_an_older_specification_that_starts_again_runs_neverthele
         assert await wait_for_spec(pod(tmp_path, hash="new"), asyncio.Event(), patience=0)
 
     assert "going on with what is" in lines[-1]["event"]
+
+
+async def test_a_container_that_starts_again_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WANTED, "mine")
+    assert await wait_for_spec(pod(tmp_path, hash="mine"), asyncio.Event())
+
+    with capture_logs() as lines:
+        assert await wait_for_spec(pod(tmp_path, hash="newer"), asyncio.Event())
+
+    assert lines == []
 
 
 async def test_a_pod_that_is_told_to_end_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

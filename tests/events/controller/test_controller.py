@@ -509,7 +509,7 @@ async def test_an_object_that_is_nested_too_deeply_hides_no_other(world: World, 
     ("template", "word"),
     [
         ({"volumes": [None]}, "volumes[3].name"),
-        ({"container": {"env": [None]}}, "env[4].name"),
+        ({"container": {"env": [None]}}, "env[5].name"),
         ({"container": {"volumeMounts": [None]}}, "volumeMounts[3].name"),
         ({"securityContext": {"sysctls": {"name": "x"}}}, "sysctls: expected list"),
     ],
