@@ -103,11 +103,9 @@ def unfit(kind: str, name: str) -> Finding | None:
     """Why nothing can be made for an object of this kind and name, although the API server has taken it."""
     longest = _LONGEST[kind]
     if len(name) > longest:
-        return _unfit(
-            name, f"has {len(name)} characters; what is made for it has longer names, which leave it {longest}"
-        )
+        return _unfit(f"may have {longest} characters, not {len(name)}: what is made for it has longer names")
     if kind == EVENT_BUS and "." in name:
-        return _unfit(name, "has a dot, which the name of a Service must not have")
+        return _unfit("must have no dot: a Service is named after it")
     return None
 
 
@@ -116,14 +114,14 @@ def unfit_for_service(name: str) -> Finding | None:
     service = f"{name}-eventsource-svc"
     if len(service) > _MAX_LABEL:
         longest = _MAX_LABEL - len(service) + len(name)
-        return _unfit(name, f"has {len(name)} characters; its Service has a longer name, which leaves it {longest}")
+        return _unfit(f"may have {longest} characters, not {len(name)}: its Service has a longer name")
     if not _SERVICE.fullmatch(service):
-        return _unfit(name, "has a dot or begins with a digit, which the name of a Service must not")
+        return _unfit("must begin with a letter and have no dot: its Service is named after it")
     return None
 
 
-def _unfit(name: str, why: str) -> Finding:
-    return Finding("error", "metadata.name", f"'{name}' {why}", "choose another name")
+def _unfit(why: str) -> Finding:
+    return Finding("error", "metadata.name", why, "choose another name")
 
 
 def _digest(text: str) -> str:

@@ -261,7 +261,7 @@ def test_a_name_that_no_bus_can_have_is_refused_in_a_sentence(name: str) -> None
     desired = _desired({"jetstream": {"version": "1"}}, name=name)
 
     assert desired.children is None
-    assert _told(desired)["Deployed"][1].startswith(f"metadata.name: '{name}' has ")
+    assert _told(desired)["Deployed"][1].startswith("metadata.name: m")
     assert _desired({"jetstreamExotic": {"url": "nats://x:4222"}}, name=name).children == ()
 
 

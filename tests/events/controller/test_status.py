@@ -242,9 +242,9 @@ def test_a_trigger_of_somebody_elses_workload_gets_a_token_and_a_webhook_does_no
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("n" * 48, "has 48 characters"),
-        ("1st", "begins with a digit"),
-        ("a.b", "has a dot"),
+        ("n" * 48, "may have 47 characters, not 48"),
+        ("1st", "must begin with a letter"),
+        ("a.b", "have no dot"),
         ("n" * 47, ""),
         ("hooks", ""),
     ],
