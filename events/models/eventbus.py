@@ -45,13 +45,13 @@ class Native(BusPods):
     auth: str = ""
     """`none` or `token`."""
     max_age: str = ""
-    """How long events are kept."""
+    """Read but ignored: on JetStream an event is kept until it has been read."""
     max_msgs: Uint64 | None = None
-    """How many events are kept."""
+    """Read but ignored: on JetStream an event is kept until it has been read."""
     max_bytes: str = ""
-    """How many bytes of events are kept."""
+    """Read but ignored: on JetStream an event is kept until it has been read."""
     max_subs: Uint64 | None = None
-    """How many subscriptions there may be."""
+    """Read but ignored."""
     max_payload: str = ""
     """Bytes of an event at most."""
     raft_heartbeat_timeout: str = ""
