@@ -21,9 +21,9 @@ from events.errors import EvaluationError
 from sensor import kept
 from sensor.breaker import Busy, Targets
 from sensor.plan import CompiledSensor, CompiledTrigger
-from sensor.poison import POISON, POISONED
+from sensor.poison import POISON, POISONED, WATCHED
 from sensor.settled import Settled
-from sensor.submitting import Case, Submitting
+from sensor.submitting import UNTRIED, Case, Submitting
 from sensor.target import RoundContext
 
 __all__ = ["MAX_PARKED", "Parking"]
@@ -189,7 +189,7 @@ class Parking:
             settled = await self._settle(trigger, one)
             if settled is not None:
                 crash_at("park.submitted" if one.state is RoundState.PARKED else "retry.submitted", one.key)
-                await self._write(settled, [one.key] if one.state is RoundState.AGAIN else [])
+                await self._write(settled, [one.key] if _is_watched(one) else [])
                 self.written(one, settled)
         finally:
             under_way.discard(one.key)
@@ -209,17 +209,30 @@ class Parking:
         context = RoundContext(trigger.origin, events, time.time_ns(), deliveries)
         if one.state is RoundState.AGAIN:
             crash_at("retry.taken", one.key)
-            if self._ledger.marks(self._sensor).get(one.key, 0) >= POISON:
+        if _is_watched(one):
+            if self._ledger.marks(self._sensor).get(one.key, 0) >= _poisonous(one):
                 return self._submitting.bury(Case(trigger, context, one), "Poison", POISONED)
             await self._ledger.begin(self._sensor, [one.key])
         try:
-            return await self._submitting.again(trigger, context, one)
+            return await self._attempt(trigger, context, one)
         except Busy as busy:
             if one.target != busy.target:  # so that it is not taken again before its time
                 return Settled(kept=[replace(one, target=busy.target)])
-            if one.state is RoundState.AGAIN:
+            if _is_watched(one):
                 await self._ledger.unmark(self._sensor, [one.key])
             return None
+
+    async def _attempt(self, trigger: CompiledTrigger, context: RoundContext, one: KeptRound) -> Settled:
+        """One attempt. A round whose first one takes long has not ended the process: it merely waits for its target."""
+        attempt = asyncio.ensure_future(self._submitting.again(trigger, context, one))
+        try:
+            if _is_watched(one) and one.state is RoundState.PARKED:
+                await asyncio.wait([attempt], timeout=WATCHED)
+                if not attempt.done():
+                    await self._ledger.unmark(self._sensor, [one.key])
+            return await attempt
+        finally:
+            attempt.cancel()
 
     async def _orphaned(self, name: str) -> None:
         while found := [
@@ -229,6 +242,16 @@ class Parking:
             letters = [dead(one, "NoSuchTrigger", f"the sensor has no trigger '{name}' any more") for one in found]
             await self._write(Settled(kept=letters), [])
         self._submitting.queued.pop(name, None)
+
+
+def _is_watched(one: KeptRound) -> bool:
+    """Whether an attempt may end the process, as far as anybody knows: a dead letter, or what was put aside before its first attempt."""
+    return one.state is RoundState.AGAIN or one.reason == UNTRIED
+
+
+def _poisonous(one: KeptRound) -> int:
+    """So many marks make it poison: a dead letter has been tried before, without a mark."""
+    return POISON if one.state is RoundState.AGAIN else POISON + 1
 
 
 def dead(one: KeptRound, reason: str, detail: str) -> KeptRound:

@@ -38,7 +38,7 @@ from sensor.ratelimit import RateLimit
 from sensor.settled import Settled
 from sensor.target import RoundContext, Tools
 
-__all__ = ["GIVE_UP_AFTER", "Case", "Submitting"]
+__all__ = ["GIVE_UP_AFTER", "UNTRIED", "Case", "Submitting"]
 
 log = structlog.get_logger("sensor")
 
@@ -50,6 +50,9 @@ DEFAULT_STEPS = 5
 
 SHORT = 0.25
 """Seconds that a round waits for its rate limit in memory; longer ones wait on disk, where they hold nothing back."""
+
+UNTRIED = "RateLimited"
+"""The reason of a round that was put aside before anything was done with it."""
 
 MAX_PAUSE = 30.0
 """Seconds between two attempts of a round, at most, where the target does not say otherwise."""
@@ -119,7 +122,7 @@ class Submitting:
         if limit is not None:
             wait = limit.wait(time.monotonic())
             if wait > SHORT or (wait > 0 and self.queued.get(trigger.name)):  # those that came before go first
-                return self._aside(case, ("RateLimited", "waits for its rate limit"), pause=0.0)
+                return self._aside(case, (UNTRIED, "waits for its rate limit"), pause=0.0)
             await asyncio.sleep(limit.take(time.monotonic()))
         try:
             return await self._attempt(case)
