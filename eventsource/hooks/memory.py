@@ -7,7 +7,6 @@ then each secret is sent to its forge once more.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -187,26 +186,22 @@ def may_be_one(one: Target, other: Target) -> bool:
     return one.kind == other.kind and (one.name.isdigit() != other.name.isdigit() or one.place == other.place)
 
 
-_SOURCES = "sources"
-"""The key of the EventSources that have looked after hooks: until when they count as there, by name. (Theirs have a dot.)"""
-
-
 class Memory:
     """Loads and saves records. While the store is away the record is the one that this process has, so that hooks go on.
 
-    ``names``: all EventSources that there are; None: those that have said so in the store (``is_here``), each from a process of its own.
+    ``names``: of all EventSources that share the store, where they are known (``Neighbours``).
     """
 
     def __init__(self, store: Store, names: Collection[str] | None = None) -> None:
-        self._store = store
-        self._names = names
+        self.store = store
+        self.names = names
         self._own: dict[str, Remembered] = {}
         self._saved: dict[str, bytes] = {}
 
     async def load(self, name: str) -> Remembered:
         """The record of an EventSource; an empty one when there is none."""
         try:
-            data = await self._store.get(name)
+            data = await self.store.get(name)
         except Unavailable as error:
             log.warning("what is remembered of hooks cannot be read", source=name, error=str(error))
             return self._own.setdefault(name, Remembered())
@@ -221,56 +216,10 @@ class Memory:
         if data == self._saved.get(name):
             return
         try:
-            await self._store.put(name, data)
+            await self.store.put(name, data)
             self._saved[name] = data
         except Unavailable as error:
             log.warning("what is remembered of hooks cannot be written", source=name, error=str(error))
-
-    async def is_here(self, name: str, now: float, life: float) -> None:
-        """Write down that an EventSource looks after its hooks, and does so again within ``life`` seconds.
-
-        Two that say so at the same moment may undo each other's entry, until they say so again.
-        """
-        if self._names is not None:
-            return
-        with suppress(Unavailable):  # told by those who load and save
-            known = _untils(await self._store.get(_SOURCES))
-            if known.get(name, 0.0) < now + life / 2:
-                there = {one: until for one, until in known.items() if until > now}
-                await self._store.put(_SOURCES, orjson.dumps({**there, name: now + life}))
-
-    async def first(
-        self, name: str, instance: str, hook: Existing, now: float, *, later: bool = False
-    ) -> tuple[str, Hook] | None:
-        """The first EventSource before this one, by name, that wants this hook and has looked at it, and what it remembers of it.
-
-        ``later``: those after this one, too.
-        """
-        try:
-            for other in await self._others(now):
-                if other == name or (other > name and not later):
-                    continue
-                record = Remembered.from_bytes(await self._store.get(other) or b"[]")
-                for (where, target, id), theirs in record.hooks.items():
-                    same = (where, id, theirs.url) == (instance, hook.id, hook.url) and may_be_one(target, hook.target)
-                    if same and theirs.form:
-                        return other, theirs
-        except Unavailable:  # told by those who load and save
-            return None
-        return None
-
-    async def _others(self, now: float) -> list[str]:
-        if self._names is not None:
-            return sorted(self._names)
-        known = _untils(await self._store.get(_SOURCES))
-        return sorted(one for one, until in known.items() if until > now)
-
-
-def _untils(data: bytes | None) -> dict[str, float]:
-    try:
-        return {str(name): float(until) for name, until in orjson.loads(data or b"{}").items()}
-    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
-        return {}
 
 
 class FileStore:

@@ -216,6 +216,9 @@ async def test_a_hook_that_is_not_made_to_go_makes_no_room() -> None:
     fake.limit = 1
     await reconciler(github(fake, **at("/a")), store=store).run()
     assert await states(reconciler(github(fake, **at("/b")), store=store)) == ["refused"]
+    await reconciler(github(fake, deleteHookOnFinish=True, **at("/a")), store=store).run()
+    unknown = Reconciler("source", [github(fake, deleteHookOnFinish=True, **at("/b"))], Memory(store), complete=False)
+    assert await states(unknown) == ["refused"], "an event that is wrong now may want it"
     assert [hook["config"]["url"] for hook in fake.hooks["repos/o/r"]] == [URL.replace("push", "a")]
 
 
