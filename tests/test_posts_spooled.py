@@ -14,9 +14,12 @@ import pytest
 
 from events.cli.endpoint import EndpointOptions
 from events.cli.server import ServerOptions, serving
+from events.errors import Refused
+from sensor.bindings.runner import BindingRunner
 from tests.support.bus import Server
 from tests.support.cluster import MemoryCluster, Rule
 from tests.support.up import RunningUp, eventually, running
+from tests.support.waiting import until
 from tests.test_accept_path import ask, options, server, spooled
 from tests.test_bindings_up import PATH, written
 from tests.test_guarantees import BODY, HEADERS, child, delivered
@@ -102,6 +105,36 @@ async def test_a_server_spools_beside_a_bus_of_others_when_it_is_told_to(
             while len(cluster.all("Workflow")) < (2 if spool else 1):
                 await asyncio.sleep(0.05)
     assert len(cluster.all("Workflow")) == (2 if spool else 1)
+
+
+async def test_bindings_that_broke_off_are_run_again(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a reason that nobody has thought of; the events that were posted meanwhile are not forgotten."""
+    cluster = MemoryCluster()
+    cluster.put({"apiVersion": API, "kind": "WorkflowTemplate", "metadata": {"name": "ci", "namespace": "ci"}})
+    spec = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "ci"}}}
+    metadata = {"name": "b", "namespace": "ci"}
+    cluster.put({"apiVersion": API, "kind": "WorkflowEventBinding", "metadata": metadata, "spec": spec})
+    kinds = ("workfloweventbindings", "workflowtemplates", "workflows")
+    cluster.allow("ada", "t0ken", [Rule("ci", "argoproj.io", kinds, ("list", "get", "create"))])
+    run, broken = BindingRunner.run, [Refused("never heard of"), RuntimeError("a bug")]
+
+    async def breaks_off(self: BindingRunner) -> None:
+        if broken:
+            raise broken.pop()
+        await run(self)
+
+    monkeypatch.setattr(BindingRunner, "run", breaks_off)
+    given = ServerOptions(
+        "127.0.0.1", 0, tmp_path / "state", options(server)[1], admin_port=0, endpoint=EndpointOptions(wait=0)
+    )
+    headers = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k"}
+    async with serving(given, cluster) as running, aiohttp.ClientSession() as session:
+        async with session.post(f"{running.url}/api/v1/events/ci/", data=b"{}", headers=headers) as answer:
+            assert answer.status == 200
+        await until(lambda: bool(cluster.all("Workflow")), 20)
+    assert not broken
 
 
 @pytest.mark.parametrize("spool", [1 << 20, None])

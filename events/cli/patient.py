@@ -1,4 +1,4 @@
-"""A sensor process that starts as soon as its bus is there, and again when that was lost before it began to work. Shell."""
+"""A sensor process that starts as soon as its bus is there, and again whatever it ended by. Shell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PatientProcess:
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until drained. Raises what time does not mend."""
+        """Work until drained. Raises what keeps it from starting at all and time does not mend."""
         wait, most = _WAIT_SECONDS
         while not self._ending.is_set():
             try:
@@ -41,6 +41,11 @@ class PatientProcess:
             except* Unavailable as group:
                 self.trouble = str(_first(group))
                 log.warning("waiting for what it needs", error=self.trouble)
+            except* Exception as group:
+                if not self.started.is_set():
+                    raise
+                self.trouble = f"it broke off: {_first(group)}"  # nobody else would start it again
+                log.error("the bindings broke off and are run again", exc_info=group)
             finally:
                 self._process = None
                 self.tried.set()
@@ -71,7 +76,7 @@ class PatientProcess:
             await self._process.drain()
 
 
-def _first(group: BaseExceptionGroup[Unavailable]) -> BaseException:
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
