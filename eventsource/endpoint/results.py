@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Self
 
 import structlog
@@ -53,8 +53,12 @@ class ResultsDesk:
     async def _listen_later(self, bus: Bus, max_age: float) -> None:
         while self._kept is None:
             await asyncio.sleep(_RETRY_SECONDS)
-            with suppress(Unavailable):
+            try:
                 await self._listen(bus, max_age)
+            except Unavailable:
+                continue
+            except Exception:  # whatever it is, without this task no poster would ever be told anything
+                log.exception("results cannot be listened for")
 
     def expect(self, event_id: str) -> Expected:
         """To be entered before the event is stored, so that no announcement is missed."""
