@@ -13,7 +13,7 @@ from events.controller.diff import contains
 from events.controller.judging import Judgement
 from events.controller.names import bus_object, bus_secrets, selector
 from events.controller.nats import configuration, stream_config
-from events.controller.pods import container_security, passed, pod_security
+from events.controller.pods import DEFAULT_ACCOUNT, container_security, passed, pod_security
 from events.controller.restricted import check_container, check_pod
 from events.controller.settings import Settings
 from events.controller.workload import child
@@ -159,6 +159,7 @@ def _stateful_set(
             "annotations": {**(metadata.get("annotations") or {}), names.SPEC_HASH: marker},
         },
         "spec": {
+            "serviceAccountName": spec.get("serviceAccountName") or DEFAULT_ACCOUNT,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 60,
@@ -171,8 +172,6 @@ def _stateful_set(
             **passed(spec, _PASSED),
         },
     }
-    if spec.get("serviceAccountName"):
-        pod["spec"]["serviceAccountName"] = spec["serviceAccountName"]
     stateful: Json = {
         "serviceName": bus_object(name, "-svc"),
         "podManagementPolicy": "Parallel",

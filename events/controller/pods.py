@@ -13,9 +13,12 @@ from typing import Any
 from events.controller.restricted import check_pod
 from events.models.base import Finding
 
-__all__ = ["check_template", "container_security", "merged_pod", "passed", "pod_security"]
+__all__ = ["DEFAULT_ACCOUNT", "check_template", "container_security", "merged_pod", "passed", "pod_security"]
 
 Json = dict[str, Any]
+
+DEFAULT_ACCOUNT = "default"
+"""That of pods that name none. It is named, since an account that is no longer applied would stay: a pod has it in a second, older field, too."""
 
 _PASSED = (
     "serviceAccountName", "nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "priority", "affinity",

@@ -69,8 +69,14 @@ def owner_of(child: Json) -> tuple[str, str, str]:
 
 def failures(workload: Json) -> list[str]:
     """Why the pods of a Deployment or StatefulSet cannot be made or do not start, in the words of Kubernetes."""
+    status = _dict(workload.get("status"))
+    if workload["kind"] == "StatefulSet":  # has no conditions
+        metadata, wanted, made = workload["metadata"], workload["spec"].get("replicas", 1), status.get("replicas", 0)
+        if status.get("observedGeneration") != metadata.get("generation") or made >= wanted:
+            return []
+        return [f"{made} of {wanted} pods are there (kubectl describe statefulset {metadata['name']} says why)"]
     wrong = {"ReplicaFailure": "True", "Progressing": "False"}
-    found = (c for c in _conditions(_dict(workload.get("status"))) if wrong.get(str(c.get("type"))) == c.get("status"))
+    found = (c for c in _conditions(status) if wrong.get(str(c.get("type"))) == c.get("status"))
     return [str(c.get("message") or c.get("reason")) for c in found]
 
 

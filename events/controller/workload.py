@@ -16,7 +16,7 @@ from events.controller import names
 from events.controller.desired import Bus, Json
 from events.controller.judging import Judgement, Reference
 from events.controller.names import labels, selector, volume_name
-from events.controller.pods import check_template, container_security, merged_pod, pod_security
+from events.controller.pods import DEFAULT_ACCOUNT, check_template, container_security, merged_pod, pod_security
 from events.controller.settings import Settings
 from events.models.base import Finding
 
@@ -64,6 +64,7 @@ def workload(obj: Json, bus: Bus, judgement: Judgement, settings: Settings) -> W
             "annotations": {names.SPEC_HASH: version},
         },
         {
+            "serviceAccountName": DEFAULT_ACCOUNT,
             "automountServiceAccountToken": judgement.needs_token,
             "enableServiceLinks": False,  # their variables would grow with each Service of the namespace
             "terminationGracePeriodSeconds": _GRACE_SECONDS,

@@ -389,6 +389,51 @@ async def test_why_pods_cannot_be_made_stands_in_the_status(world: World, contro
         await until(told)
 
 
+async def test_that_a_bus_lacks_pods_stands_in_the_status_until_it_has_them(world: World, control: Control) -> None:
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(bus(serviceAccountName="nobody"))
+
+        async def says(text: str) -> bool:
+            condition = await world.condition("EventBus", "default", "Deployed", "True")
+            return text in condition.get("message", "") + condition["reason"]
+
+        await until(lambda: says("0 of 1 pods are there (kubectl describe statefulset eventbus-default-js says why)"))
+        await world.apply(bus())
+        await until(lambda: says("Succeeded"))
+        await settled(controller)
+
+
+async def test_what_a_template_says_no_more_is_gone_from_the_pods(world: World, control: Control) -> None:
+    given = {
+        "serviceAccountName": "strong", "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "priority": 3,
+        "imagePullSecrets": [{"name": "r"}], "priorityClassName": "high", "affinity": {"podAntiAffinity": {}},
+        "securityContext": {"runAsUser": 7, "supplementalGroups": [3]}, "metadata": {"labels": {"l": "m"}, "annotations": {"x": "y"}},
+    }  # fmt: skip
+    container = {
+        "resources": {"limits": {"cpu": 1}}, "imagePullPolicy": "Always", "env": [{"name": "A", "value": "1"}],
+        "envFrom": [{"secretRef": {"name": "s"}}], "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+        "securityContext": {"runAsUser": 8, "readOnlyRootFilesystem": False},
+    }  # fmt: skip
+    template = {**given, "container": container, "volumes": [{"name": "v", "emptyDir": {}}]}
+
+    async def pods() -> list[Object]:
+        made = [("Deployment", "hooks-eventsource"), ("Deployment", "build-sensor"), ("StatefulSet", "eventbus-b-js")]
+        return [(await world.get(kind, name, "apps/v1"))["spec"]["template"] for kind, name in made]
+
+    async with running(control, namespaces=(world.namespace,)) as controller:
+        await world.apply(exotic_bus(), bus("b"), source(), sensor())
+        await settled(controller)
+        bare = await pods()
+        simple = {"containerTemplate": {name: container[name] for name in ("resources", "securityContext")}}
+        await world.apply(bus("b", **given, **simple), source(template=template), sensor(template=template))
+        await settled(controller)
+        assert [pod["spec"]["serviceAccountName"] for pod in await pods()] == ["strong"] * 3
+        await world.apply(bus("b"), source(), sensor())
+        await settled(controller)
+
+        assert await pods() == bare
+
+
 async def test_what_outlives_its_object_on_purpose_is_taken_up_by_the_next_one(world: World, control: Control) -> None:
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     labels = {"controller": "eventbus-controller", "eventbus-name": "default", "owner-name": "default"}

@@ -90,8 +90,30 @@ def test_why_pods_do_not_start_is_in_the_words_of_kubernetes() -> None:
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
     ]
 
-    assert failures({"status": {"conditions": conditions}}) == ["exceeded quota", "ProgressDeadlineExceeded"]
-    assert failures({}) == []
+    found = failures({"kind": "Deployment", "status": {"conditions": conditions}})
+
+    assert found == ["exceeded quota", "ProgressDeadlineExceeded"]
+    assert failures({"kind": "Deployment"}) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "lacks"),
+    [
+        ({}, False),
+        ({"observedGeneration": 1, "replicas": 0}, False),
+        ({"observedGeneration": 2, "replicas": 2}, True),
+        ({"observedGeneration": 2}, True),
+        ({"observedGeneration": 2, "replicas": 3, "readyReplicas": 0}, False),
+    ],
+)
+def test_that_a_statefulset_lacks_pods_is_told(status: Json, lacks: bool) -> None:
+    metadata = {"name": "eventbus-default-js", "generation": 2}
+
+    told = failures({"kind": "StatefulSet", "metadata": metadata, "spec": {"replicas": 3}, "status": status})
+
+    assert [text.endswith("(kubectl describe statefulset eventbus-default-js says why)") for text in told] == [
+        True
+    ] * lacks
 
 
 def test_missing_keys_are_told_by_name() -> None:
