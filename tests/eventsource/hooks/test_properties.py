@@ -111,13 +111,17 @@ class World:
         self.fake = bench.fake()
         self.fake.page = 20
         self.fake.hooks = {target: [] for target in bench.targets}
-        config = kinds.get(bench.kind).config_model
-        self.config = parse(config, {**bench.config, "webhook": WEBHOOK, "deleteHookOnFinish": True})
+        self.config = self.configured(bench, {})
         self.forge = self.new_forge(bench)
         self.bench = bench
         self._fill()
         self.foreign = copy.deepcopy(self.others())
         self.had = {target for target in self.fake.hooks if self.ours(target)}
+
+    @staticmethod
+    def configured(bench: Bench, given: dict[str, Any]) -> Any:
+        whole = {**bench.config, "webhook": WEBHOOK, "deleteHookOnFinish": True, **given}
+        return parse(kinds.get(bench.kind).config_model, whole)
 
     def new_forge(self, bench: Bench) -> Forge[Any]:
         return registry[bench.kind](self.config, "push", lambda one: SECRETS[one.key], self.fake.connect)
@@ -247,6 +251,66 @@ async def test_what_is_deleted_is_ours_and_nothing_else(bench: Bench) -> None:
         assert well(await reconciler.delete(reconciler.forges))
         assert world.others() == world.foreign
         assert not any(world.ours(target) for target in world.fake.hooks)
+
+
+async def test_through_a_change_of_url_and_errors_there_is_a_hook_at_every_moment(bench: Bench) -> None:
+    later = URL.replace("push", "pull")
+
+    def of_both(hooks: list[Hook]) -> list[str]:
+        return [url_of(hook) for hook in hooks if url_of(hook) in (URL, later)]
+
+    for seed in range(RUNS // 5):
+        world, store = World(bench, seed), Store()
+        await world.reconciler(store).run()
+        ask = world.fake.ask
+
+        def watch(request: Request, world: World = world, ask: Callable[[Request], Answer] = ask) -> Answer:
+            try:
+                return ask(request)
+            finally:
+                assert all(of_both(hooks) for hooks in world.fake.hooks.values())
+
+        world.fake.ask = watch  # type: ignore[method-assign]
+        world.fake.fault = faults(world.random)
+        world.config = world.configured(bench, {"webhook": {**WEBHOOK, "endpoint": "/pull"}})
+        for _ in range(200):
+            if well(await world.reconciler(store).run()):
+                break
+            world.fake.clock += 60
+        world.fake.fault = lambda request: None
+        world.fake.clock += 60
+        assert well(await world.reconciler(store).run())
+        assert all(of_both(hooks) == [later] for hooks in world.fake.hooks.values()), f"seed {seed}"
+
+
+async def test_two_eventsources_with_one_url_come_to_rest(bench: Bench) -> None:
+    events = {"gitlab": ["NoteEvents"]}.get(bench.kind, [bench.others[1]])
+    for seed in range(RUNS // 5):
+        world, store = World(bench, seed), Store()
+        watched(world)
+        configs = {"ns.source": world.config, "ns.zweite": world.configured(bench, {"events": events})}
+        now = [1_000.0]
+
+        async def look(
+            name: str, world: World = world, store: Store = store, now: list[float] = now, configs: Any = configs
+        ) -> set[str]:
+            forge = registry[bench.kind](configs[name], "push", lambda one: SECRETS[one.key], world.fake.connect)
+            results = await Reconciler(name, [forge], Memory(store), now=lambda: now[0]).run()
+            now[0] += world.random.choice((15, 60, 720))
+            world.fake.clock += 60
+            return {result.state for result in results}
+
+        world.fake.fault = faults(world.random)
+        for _ in range(world.random.randrange(10)):
+            await asyncio.gather(*(look(name) for name in world.random.sample([*configs], world.random.choice((1, 2)))))
+        world.fake.fault = lambda request: None
+        for _ in range(3):
+            for name in world.random.sample([*configs], 2):
+                await look(name)
+        before = len(world.fake.writes)
+        assert [await look(name) for name in [*configs] * 2] == [{"kept"}, {"contested"}] * 2, f"seed {seed}"
+        assert len(world.fake.writes) == before, f"seed {seed}"
+        await world.check_reached()
 
 
 def faults(chance: random.Random) -> Callable[[Request], Fault | None]:
