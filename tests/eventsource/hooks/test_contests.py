@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from events.models.base import parse
 from events.models.eventsource import EventSource
-from eventsource.hooks import Forge
+from events.secrets import Vault
+from eventsource.hooks import Forge, running, schedule
 from eventsource.hooks.contests import contests
 from eventsource.hooks.memory import Memory
 from eventsource.hooks.reconcile import Reconciler
@@ -124,6 +126,28 @@ def source(name: str, *events: dict[str, Any]) -> tuple[str, EventSource]:
         for number, event in enumerate(events)
     }
     return "ns", parse(EventSource, {"metadata": {"name": name, "namespace": "ns"}, "spec": {"github": whole}})
+
+
+async def test_in_one_process_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under ``up --register-hooks``."""
+    monkeypatch.setattr(running, "_TICK", 0.02)
+    monkeypatch.setattr(schedule, "SOON", 0.05)
+    fake, settled = forge(), asyncio.Event()
+    sources = [one for _, one in (source("b", ISSUES), source("a", {}))]
+    vault = Vault({("secret", "ns", "forge", "api"): b"t0k3n"})
+
+    def report(results: list[dict[str, Any]]) -> None:
+        if sorted(one["state"] for one in results) == ["contested", "kept"]:
+            settled.set()
+
+    names = {running.name_of(one, "ns") for one in sources}
+    work = running.run_hooks(sources, vault, Store(), connect=fake.connect, report=report, names=names)
+    task = asyncio.create_task(work)
+    async with asyncio.timeout(30):
+        await settled.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [hook["events"] for hook in fake.hooks["repos/o/r"]] == [["push"]]
 
 
 @pytest.mark.parametrize(
