@@ -94,8 +94,8 @@ def recreate(observed: Json, desired: Json) -> bool:
     """Whether the object can only be made anew: the address of a Service cannot be changed (spec §5.4)."""
     if desired["kind"] != "Service":
         return False
-    wanted = desired["spec"].get("clusterIP")
-    return wanted is not None and wanted != observed.get("spec", {}).get("clusterIP")
+    wanted, there = desired["spec"].get("clusterIP"), observed.get("spec", {}).get("clusterIP")
+    return there == "None" if wanted is None else wanted != there
 
 
 def merge_patch(before: Any, after: Mapping[str, Any]) -> Json:

@@ -425,13 +425,24 @@ async def test_what_a_template_says_no_more_is_gone_from_the_pods(world: World, 
         await settled(controller)
         bare = await pods()
         simple = {"containerTemplate": {name: container[name] for name in ("resources", "securityContext")}}
-        await world.apply(bus("b", **given, **simple), source(template=template), sensor(template=template))
+        service = {
+            "ports": [{"port": 12000}],
+            "clusterIP": "None",
+            "metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}},
+        }
+        await world.apply(
+            bus("b", **given, **simple), source(template=template, service=service), sensor(template=template)
+        )
         await settled(controller)
         assert [pod["spec"]["serviceAccountName"] for pod in await pods()] == ["strong"] * 3
+        assert (await world.get("Service", "hooks-eventsource-svc", "v1"))["spec"]["clusterIP"] == "None"
         await world.apply(bus("b"), source(), sensor())
         await settled(controller)
 
         assert await pods() == bare
+        plain = await world.get("Service", "hooks-eventsource-svc", "v1")
+        assert (plain["spec"]["clusterIP"] != "None", "a" in plain["metadata"]["annotations"]) == (True, False)
+        assert "c" not in plain["metadata"]["labels"]
 
 
 async def test_what_outlives_its_object_on_purpose_is_taken_up_by_the_next_one(world: World, control: Control) -> None:

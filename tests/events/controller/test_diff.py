@@ -80,4 +80,5 @@ def test_only_another_address_makes_a_service_anew() -> None:
     assert recreate(observed, {"kind": "Service", "spec": {"clusterIP": "10.0.0.2"}})
     assert not recreate(observed, {"kind": "Service", "spec": {"clusterIP": "10.0.0.1"}})
     assert not recreate(observed, {"kind": "Service", "spec": {}})
+    assert recreate({"kind": "Service", "spec": {"clusterIP": "None"}}, {"kind": "Service", "spec": {}})
     assert not recreate(observed, {"kind": "Deployment", "spec": {}})
