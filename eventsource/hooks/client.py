@@ -28,6 +28,9 @@ MOVED = (301, 307, 308)
 """Answers for what has another name now."""
 
 _TIMEOUT = 15.0
+_SILENCES = 2
+_SILENCE = 30.0
+"""Seconds for which a forge is left alone that gave no answer so often in a row: a look at hundreds of repositories would take hours."""
 _LARGEST_ANSWER = 16 << 20
 _MOST_PAGES = 500
 _REMEMBERED = 1_000
@@ -66,7 +69,7 @@ class Answer:
 
 
 Transport = Callable[[Call], Awaitable[Answer]]
-"""Sends a request. Raises Unavailable when there is no answer."""
+"""Sends a request. Raises Unavailable when there is no answer; with ``retry_after`` when that took long."""
 
 Authorize = Callable[[], Awaitable[Mapping[str, str]]]
 """The header fields that prove who we are; asked for each call, so that a new token is taken up."""
@@ -124,6 +127,8 @@ class Client:
         self._now = now
         self._seen: OrderedDict[str, Answer] = OrderedDict()
         self._closed_until = 0.0
+        self._silent_until = 0.0
+        self._silences = 0
         self._limits = limits or SharedLimits()
 
     async def call(
@@ -133,6 +138,7 @@ class Client:
 
         ``expect``: a status besides 2xx that is no error. Raises Unavailable, Refused, SpecError (the credentials cannot be used).
         """
+        self._check(self._silent_until, "the forge gives no answer")
         self._check(self._closed_until)
         credentials = await self._authorize()
         key = hash((self.base, *sorted(credentials.items())))
@@ -145,7 +151,7 @@ class Client:
         if seen is not None:
             headers["If-None-Match"] = seen.headers["etag"]
         self.calls += 1
-        answer = await self._transport(Call(method, url, headers, None if body is None else orjson.dumps(body)))
+        answer = await self._answered(Call(method, url, headers, None if body is None else orjson.dumps(body)))
         self._heed(answer, key)
         if answer.status == 304 and seen is not None:
             return seen
@@ -154,6 +160,19 @@ class Client:
                 self._remember(url, answer)
             return answer
         raise self._error(method, url, answer, [*_tokens(credentials), *secrets_in(body)])
+
+    async def _answered(self, call: Call) -> Answer:
+        """The answer. After some calls without one, that took their time, others are not kept waiting for more of them."""
+        try:
+            answer = await self._transport(call)
+        except Unavailable as error:
+            if error.retry_after is not None:
+                self._silences += 1
+                if self._silences >= _SILENCES:
+                    self._silent_until = self._now() + error.retry_after
+            raise
+        self._silences = 0
+        return answer
 
     async def items(
         self, path: str, query: Mapping[str, str] | None = None, read: Callable[[Answer], Page] = by_link
@@ -187,9 +206,9 @@ class Client:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
-    def _check(self, until: float) -> None:
+    def _check(self, until: float, reason: str = "the forge asks us to wait") -> None:
         if (wait := until - self._now()) > 0:
-            raise Unavailable("the forge asks us to wait", retry_after=wait)
+            raise Unavailable(reason, retry_after=wait)
 
     def _heed(self, answer: Answer, key: int) -> None:
         """Send nothing more until the forge wants to hear of us again."""
@@ -246,7 +265,7 @@ def http_transport(session: aiohttp.ClientSession, tls: ssl.SSLContext | bool = 
                         raise Unavailable(f"{host}: the answer is longer than {_LARGEST_ANSWER} bytes")
                 return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
         except TimeoutError:
-            raise Unavailable(f"{host} gave no answer within {_TIMEOUT:.0f} s") from None
+            raise Unavailable(f"{host} gave no answer within {_TIMEOUT:.0f} s", retry_after=_SILENCE) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"{host} cannot be reached: {error or type(error).__name__}") from None
 

@@ -262,6 +262,26 @@ async def test_a_forge_that_says_nothing_is_unavailable(monkeypatch: pytest.Monk
         await fetched(handler)
 
 
+@pytest.mark.parametrize(("wait", "sent"), [(30.0, 2), (None, 5)])
+async def test_a_forge_that_is_silent_keeps_nobody_waiting_for_long(wait: float | None, sent: int) -> None:
+    """Of hundreds of repositories. A connection that is refused at once costs no time."""
+    calls, clock = [], [1_000.0]
+
+    async def silent(call: Call) -> Answer:
+        calls.append(call)
+        raise Unavailable("no answer", retry_after=wait)
+
+    client = Client(silent, API, credentials, now=lambda: clock[0])
+    for _ in range(5):
+        with pytest.raises(Unavailable, match="no answer"):
+            await client.call("GET", "/hooks")
+    assert len(calls) == sent
+    clock[0] += 31
+    with pytest.raises(Unavailable):
+        await client.call("GET", "/hooks")
+    assert len(calls) == sent + 1, "it is asked again"
+
+
 async def test_a_token_with_a_line_break_is_not_sent_and_not_shown() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response()
