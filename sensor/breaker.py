@@ -113,15 +113,12 @@ class Target:
         self._failures = 0
 
     def _failed(self, error: Unavailable) -> None:
-        now = time.monotonic()
-        if error.retry_after is not None:  # it is there, and says when it has time
-            self._not_before = max(self._not_before, now + min(error.retry_after, MAX_PAUSE))
-            return
+        """Also one that says when it has time: else all that waits for it would come at that moment, each time."""
         self._failures += 1
         if self._failures == FAILURES:
             log.warning("target is away", target=self.name, error=str(error))
-        if self.is_away:
-            self._not_before = max(self._not_before, now + PROBE)
+        pause = max(error.retry_after or 0.0, PROBE if self.is_away else 0.0)
+        self._not_before = max(self._not_before, time.monotonic() + min(pause, MAX_PAUSE))
 
 
 class Targets:

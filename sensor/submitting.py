@@ -227,7 +227,7 @@ class Submitting:
         if before is not None and time.time() - before.first > GIVE_UP_AFTER:
             return self._dead(case, ("GaveUp", f"given up after 24 h: {error}"), target)
         pause = error.retry_after
-        if pause is None:
+        if not pause:
             pause = jittered(before.attempts if before else 0, random.random, cap=MAX_PAUSE)
         pause = min(pause, GIVE_UP_AFTER)  # it may say any number
         log.warning(

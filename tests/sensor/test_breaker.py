@@ -93,6 +93,30 @@ async def test_retry_after_holds_for_the_whole_target(monkeypatch: pytest.Monkey
     assert await target.attempt(done) == DONE
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0])
+async def test_a_target_that_says_it_is_away_is_asked_once_a_second_too(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Each time that it says when to come again many come."""
+    asked = 0
+
+    async def later() -> Outcome:
+        nonlocal asked
+        asked += 1
+        raise Unavailable("503", retry_after=seconds)
+
+    clock = Clock()
+    monkeypatch.setattr(breaker, "time", clock)
+    target = Target("t")
+    for _ in range(130):
+        clock.now += 0.1
+        for _ in range(64):
+            with pytest.raises(Unavailable):
+                await target.attempt(later)
+    assert target.is_away
+    assert asked <= 3 * 64 + 13
+
+
 async def test_nobody_waits_long_for_a_target_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "PATIENCE", 0.05)
     monkeypatch.setattr(breaker, "MAX_SUBMITTING", 2)
