@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import importlib
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,18 @@ async def carry_out(
     began = time.monotonic()
     try:
         async with asyncio.timeout(deadline):
-            report: Report = await module.run(size or scaled(module.TIERS[tier], scale), run)
+            report: Report = await module.run(wanted(size or scaled(module.TIERS[tier], scale), options), run)
     except (AssertionError, TimeoutError, ExceptionGroup) as error:
         report = run.report()
         report.failures.append(f"broke off: {type(error).__name__}: {error}")
     report.seconds = time.monotonic() - began
     return report
+
+
+def wanted(size: Any, options: Mapping[str, Any]) -> Any:
+    """The size with what was asked for on the command line, as far as the row knows it."""
+    names = {f.name for f in dataclasses.fields(size)}
+    return dataclasses.replace(size, **{n: v for n, v in options.items() if n in names and v is not None})
 
 
 def scaled(size: Any, scale: float) -> Any:
