@@ -81,7 +81,8 @@ def _pod(template: Mapping[str, Any], path: str) -> Iterator[Finding]:
                 text = f"volumes of type {source} are not allowed here"
                 yield Finding("error", f"{path}.volumes[{index}].{source}", text, f"allowed: {', '.join(_VOLUMES)}")
     security = _dict(template.get("securityContext"))
-    yield from _security(security, f"{path}.securityContext")
+    # What only a container has would be left out; who asks for it here is told no, too.
+    yield from check_container_security(security, f"{path}.securityContext")
     for index, sysctl in enumerate(_list(security.get("sysctls"))):
         wanted = _dict(sysctl).get("name")
         if wanted not in _SYSCTLS:

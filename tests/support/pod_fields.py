@@ -46,6 +46,8 @@ REFUSED: dict[str, Json] = {
         windowsOptions={"hostProcess": True}
     ),
     "spec.template.securityContext.runAsUser": _pod(runAsUser=0),
+    "spec.template.securityContext.privileged": _pod(privileged=True),
+    "spec.template.securityContext.capabilities.add[0]": _pod(capabilities={"add": ["SYS_ADMIN"]}),
     "spec.template.securityContext.runAsNonRoot": _pod(runAsNonRoot=False),
     "spec.template.securityContext.seccompProfile.type": _pod(seccompProfile={"type": "Unconfined"}),
     "spec.template.securityContext.appArmorProfile.type": _pod(appArmorProfile={"type": "Unconfined"}),
