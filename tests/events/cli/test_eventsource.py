@@ -357,6 +357,28 @@ async def test_the_buss_password_may_change_without_a_restart(
     assert await stored(bus) == sender.accepted
 
 
+async def test_a_pod_serves_the_specification_that_it_was_made_for_also_when_that_is_mounted_late(
+    tmp_path: Path, bus: Server, pods: list[PodProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bus.start()
+    before, port, admin = free_port(), free_port(), free_port()
+    mount(tmp_path / "secrets", "github", {"token": KEY})
+    write_files(tmp_path, source({"github": {"push": github(before)}}), bus.address)
+    (tmp_path / "hash").write_text("of-the-one-before")
+    monkeypatch.setenv("POINTSMAN_SPEC_HASH", "of-this-one")
+    pods.append(start("eventsource", tmp_path, host=HOSTS[0], port=admin))
+    async with asyncio.timeout(20):
+        while "not mounted yet" not in (await pods[0].ask("/readyz"))[1]:
+            await asyncio.sleep(0.05)
+    write_files(tmp_path, source({"github": {"push": github(port)}}), bus.address)
+    (tmp_path / "hash").write_text("of-this-one")
+    await ready(pods[0])
+    sender = Sender(pods, port)
+    async with aiohttp.ClientSession() as session:
+        await sender.deliver(session, f"http://{HOSTS[0]}")
+    assert sender.answers == {200: 1}
+
+
 def test_a_pod_without_its_files_ends_with_a_line_that_says_so(tmp_path: Path, pods: list[PodProcess]) -> None:
     pods.append(start("eventsource", tmp_path, host=HOSTS[0], port=free_port()))
     assert pods[0].ended()[0] == 2
