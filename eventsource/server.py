@@ -19,7 +19,9 @@ from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from events import tracing
 from eventsource.answers import Served
@@ -61,11 +63,15 @@ class Limits:
     """How long the rest of a refused body is read and thrown away, so that the sender gets to see the answer."""
     line: int = 16 << 10
     """Bytes of the request line, and of one header field."""
+    head: int = 32 << 10
+    """Bytes of all header fields together."""
     in_flight: int = 64 << 20
     """Bytes of bodies of all requests together; a quarter is kept for small ones."""
     connections: int = 4096
     """Of all ports together. For one more, the oldest that has not sent complete headers is closed, else the one that is idle longest."""
 
+
+_TOO_LONG = HttpProcessingError(code=400, message="the headers are too long")
 
 IDLE_WHEN_DRAINING = 1.5
 """Seconds that a kept connection without a request lives on when the server drains."""
@@ -81,6 +87,20 @@ class _Connection(RequestHandler):
         self.since = time.monotonic()
         self.used = False
         self.busy = False
+        self.head = 0
+        """Bytes of headers that have come and are not complete."""
+
+    def data_received(self, data: bytes) -> None:
+        """Headers that do not end are bounded, not only each of their lines."""
+        super().data_received(data)
+        waiter = self._waiter
+        if waiter is None or waiter.done():  # a request is at work, or has just become complete
+            self.head = 0
+            return
+        self.head += len(data)
+        if self.head > self.server.limits.head:
+            self._messages.append((_ErrInfo(status=400, exc=_TOO_LONG, message=str(_TOO_LONG)), EMPTY_PAYLOAD))
+            waiter.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """One more; beyond the cap another one has to go."""
@@ -270,7 +290,11 @@ class Server:
             self._silent.pop(connection, None)
         connection.used = connection.busy = True
         try:
-            answer = await answers(request)
+            if sum([len(name) + len(value) for name, value in request.raw_headers]) > self.limits.head:
+                answer: web.StreamResponse = connection.service.broken(400, _TOO_LONG, request)
+                answer.force_close()
+            else:
+                answer = await answers(request)
         finally:
             connection.busy = False
             connection.since = time.monotonic()

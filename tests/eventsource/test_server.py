@@ -179,6 +179,31 @@ async def test_a_sender_may_ask_before_it_sends_the_body() -> None:
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize(("count", "size", "status"), [(2, 15_000, 200), (3, 15_000, 400), (100, 15_000, 400)])
+async def test_all_header_fields_together_are_bounded(count: int, size: int, status: int) -> None:
+    async with running() as one:
+        fields = [f"X-{number}: {'x' * size}" for number in range(count)]
+        with suppress(ConnectionResetError):  # the rest of what was sent is not read
+            assert (await one.post(b"{}", *fields))[0] == status
+        assert len(one.bus.events) == (status == 200)
+        assert (await one.post(b"{}"))[0] == 200
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_headers_that_do_not_end_are_refused_when_they_are_too_many(before: bytes) -> None:
+    async with running() as one, one.open() as (reader, writer):
+        writer.write(before)
+        if before:
+            await reader.readuntil(b"\r\n\r\nOK")
+        writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\n")
+        for number in range(5):
+            writer.write(f"X-{number}: {'x' * 8_000}\r\n".encode())
+            await writer.drain()
+        assert b" 400 " in await reader.readuntil(b"\r\n")
+        assert (await reader.read(-1)).endswith(b"}")
+        await until(lambda: not one.server._open)
+
+
 async def test_headers_that_do_not_end_close_the_connection() -> None:
     async with running(limits=Limits(headers=0.3)) as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nX-Slow: ")
