@@ -37,7 +37,9 @@ def _bus(obj: Json, _: Json | None) -> Judgement:
     bus, errors = decode_event_bus(obj)
     if bus is None:
         return Judgement(tuple(errors))
-    return Judgement((*errors, *validate_event_bus(bus)), *_advice(advise_event_bus(bus)))
+    theirs = bus.spec.jetstream_exotic
+    named = tuple(references([(theirs, "spec.jetstreamExotic")])) if theirs is not None else ()
+    return Judgement((*errors, *validate_event_bus(bus)), *_advice(advise_event_bus(bus)), named)
 
 
 def _event_source(obj: Json, _: Json | None) -> Judgement:

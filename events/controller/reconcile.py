@@ -109,10 +109,12 @@ class Reconciler:
                 refusal = false("Deployed", "JetStreamAuthSecretsFailed", str(problem))
                 await self._tell(obj, Desired((false("Configured", refusal.reason, refusal.message), refusal)))
                 raise
+        lacking = missing(judgement.references, await self.lookups.keys(namespace, judgement.references))
+        judgement = replace(judgement, warnings=(*lacking, *judgement.warnings))
         there = self.stores["StatefulSet"].get(Key("StatefulSet", namespace, names.bus_object(name)))
         desired = eventbus.desire(obj, judgement, certificate, self.settings, None if there is None else there.obj)
         await self._settle(obj, desired, failures)
-        return True
+        return not lacking
 
     async def _judge(self, obj: Json, bus: Json | None = None) -> Judgement:
         """In a thread, one at a time: what is compiled may take long where somebody wants that, and the Lease must be renewed meanwhile."""

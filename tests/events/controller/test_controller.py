@@ -445,6 +445,22 @@ async def test_what_a_template_says_no_more_is_gone_from_the_pods(world: World, 
         assert "c" not in plain["metadata"]["labels"]
 
 
+async def test_that_a_secret_of_somebody_elses_bus_is_missing_stands_in_its_status(
+    world: World, control: Control
+) -> None:
+    access = {
+        "url": "nats://elsewhere:4222",
+        "tls": {"enabled": True},
+        "accessSecret": {"name": "argo-bus", "key": "client-auth"},
+    }
+    async with running(control, namespaces=(world.namespace,)):
+        await world.apply({**exotic_bus(), "spec": {"jetstreamExotic": access}}, sensor())
+
+        told = await world.condition("EventBus", "default", "Configured", "True")
+        assert "spec.jetstreamExotic.accessSecret: there is no Secret 'argo-bus'" in told["message"]
+        await world.condition("Sensor", "build", "Deployed", "True")
+
+
 async def test_what_outlives_its_object_on_purpose_is_taken_up_by_the_next_one(world: World, control: Control) -> None:
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     labels = {"controller": "eventbus-controller", "eventbus-name": "default", "owner-name": "default"}
