@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ __all__ = ["Http"]
 _DEFAULT_TIMEOUT = 60
 _MAX_WORDS = 2_000
 """Bytes of an answer that are read and kept."""
+
+_CREDENTIALS = re.compile(r"//[^/?#\s]*@")
 
 _TRANSIENT = frozenset((408, 425, 429, *range(500, 600)))
 
@@ -103,7 +106,7 @@ class Http(TriggerKind[HttpConfig]):
             "secure": config,
         }
         data = None if body is None else body.encode("utf-8", "replace")
-        return Submission("http", config.url, context.origin.namespace, data, meta)
+        return Submission("http", _shown(config.url), context.origin.namespace, data, meta)
 
     def target(self, submission: Submission) -> str:
         """Scheme, host and port."""
@@ -131,13 +134,13 @@ class Http(TriggerKind[HttpConfig]):
             ) as response:
                 crash_at("http.after", meta["url"])
                 words = (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
-                return self._outcome(response, words, meta["url"])
+                return self._outcome(response, words, submission.name)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
-            raise Refused(f"'{meta['url']}' is not a URL that can be called: {error}") from None
+            raise Refused(f"'{submission.name}' is not a URL that can be called: {_shown(str(error))}") from None
         except TimeoutError:
-            raise Unavailable(f"{meta['url']} did not answer within {meta['timeout']} s") from None
+            raise Unavailable(f"{submission.name} did not answer within {meta['timeout']} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"{meta['url']}: {why(error)}") from None
+            raise Unavailable(f"{submission.name}: {_shown(why(error))}") from None
 
     def _outcome(self, response: aiohttp.ClientResponse, words: str, url: str) -> Outcome:
         status = response.status
@@ -171,6 +174,11 @@ class Http(TriggerKind[HttpConfig]):
         if config.basic_auth is not None:
             headers["Authorization"] = _basic(config.basic_auth, namespace, tools)
         return headers
+
+
+def _shown(text: str) -> str:
+    """URLs without user and password."""
+    return _CREDENTIALS.sub("//***@", text)
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -71,6 +71,22 @@ async def test_a_status_that_the_policy_does_not_name_is_told_as_that(status: in
             await send(url, policy={"status": {"allow": [201]}})
 
 
+@pytest.mark.parametrize("status", [200, 404, 503, 0])
+async def test_the_password_of_a_url_is_sent_and_never_shown(status: int) -> None:
+    async with server(status or 200) as (url, seen):
+        url = url.replace("//", "//ada:s3cr3t@")
+        call = {"template": {"name": "call", "http": {"url": url if status else "http://ada:s3cr3t@127.0.0.1:1/"}}}
+        made = rendered(sensor(call), {"push": event()})
+        async with aiohttp.ClientSession() as session:
+            try:
+                shown = str(await made.kind.submit(made.submission, Tools(http=session)))
+            except (Refused, Unavailable) as error:
+                shown = str(error)
+        assert not status or seen[0]["authorization"].startswith("Basic ")
+    assert "//***@127.0.0.1" in shown
+    assert "s3cr3t" not in f"{shown} {made.submission.name} {made.kind.target(made.submission)}"
+
+
 def test_the_trigger_label_has_the_name_that_parameters_gave_and_the_annotation_who_it_is_for() -> None:
     renamed = {**trigger(), "parameters": [{"src": {"dependencyName": "push", "value": "other"}, "dest": "name"}]}
     metadata = rendered(sensor(renamed), {"push": event()}).submission.body["metadata"]
