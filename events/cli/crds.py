@@ -9,6 +9,7 @@ import click
 
 from events.cli.definitions import BINDINGS, DEFINITIONS, definition, file_name
 from events.cli.printing import documents
+from events.errors import SpecError
 
 __all__ = ["command"]
 
@@ -32,9 +33,12 @@ def command(with_bindings: bool, write: Path | None, check: Path | None) -> None
         return
     texts = {file_name(each): documents([definition(each)]) for each in (*DEFINITIONS, BINDINGS)}
     if write is not None:
-        write.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (write / name).write_text(text)
+        try:
+            write.mkdir(parents=True, exist_ok=True)
+            for name, text in texts.items():
+                (write / name).write_text(text)
+        except OSError as error:
+            raise SpecError(f"{error.filename} cannot be written: {error.strerror}", path="--write") from None
     if check is not None:
         stale = [name for name, text in texts.items() if _read(check / name) != text]
         for name in stale:

@@ -82,8 +82,18 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(1 if isinstance(error, (Unavailable, Refused)) else 2)
     except BrokenPipeError:  # `pointsman get … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         sys.exit(1)
+    except OSError as error:  # a full disk behind stdout, say
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error}", err=True)
+        _write_no_more()
+        sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """What is left in the buffer of stdout goes nowhere: Python writes it at the end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _only_our_packages() -> None:

@@ -331,3 +331,18 @@ async def slow_headers(up: RunningUp) -> AsyncIterator[asyncio.Task[bytes]]:
 async def aiohttp_get(url: str) -> int:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [("crds",), ("lint", str(EXAMPLE)), ("send", "github", "push", "--print")])
+def test_a_full_disk_behind_the_output_is_an_error_of_one_line(command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "events", *command],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from events.cli.crds import command
 from events.cli.definitions import BINDINGS, DEFINITIONS, Definition, definition
+from events.errors import SpecError
 
 ALL = [*DEFINITIONS, BINDINGS]
 FOLDER = Path(__file__).parents[3] / "crds"
@@ -45,6 +46,12 @@ def test_a_stale_file_is_named(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "argoproj.io_sensors.yaml is not what the models say" in done.output
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecError, match="file/crds cannot be written: Not a directory"):
+        CliRunner().invoke(command, ["--write", str(tmp_path / "file" / "crds")], catch_exceptions=False)
 
 
 def test_bindings_are_printed_only_when_asked_for() -> None:
