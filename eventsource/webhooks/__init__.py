@@ -15,6 +15,7 @@ from events.expressions import gojson
 from events.models.base import Finding, Int64, Spec
 from events.models.eventsource import SourceFilter
 from events.models.shared import SecretKeySelector
+from events.models.urls import is_http_url
 from events.registry import Registry
 from eventsource import signatures
 from eventsource.delivery import Delivery
@@ -119,6 +120,9 @@ class WebhookContext(Spec):
             yield Finding(
                 "warning", f"{path}.endpoint", "is never reached: a path ends before its '?'", "leave out the query"
             )
+        if self.url and not is_http_url(self.url):
+            text = f"no delivery can be sent to '{self.url}'"
+            yield Finding("warning", f"{path}.url", text, "write the address that the sender reaches: https://host")
         if self.max_payload_size is not None and self.max_payload_size > LARGEST_PAYLOAD:
             text = f"{self.max_payload_size} bytes do not fit the bus, which takes {LARGEST_MESSAGE} a message, encoded in base64"
             yield Finding("error", f"{path}.maxPayloadSize", text, f"the largest value that fits is {LARGEST_PAYLOAD}")

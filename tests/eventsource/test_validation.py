@@ -194,6 +194,8 @@ def advice(spec):
         ("github", {"webhook": {**HOOK, "maxPayloadSize": 104857600}}, ".webhook.maxPayloadSize", "error", "largest"),
         ("webhook", {"endpoint": "/health"}, ".endpoint", "warning", "never reached"),
         ("webhook", {"endpoint": "/x?a=b"}, ".endpoint", "warning", "never reached"),
+        ("github", {"webhook": {**HOOK, "url": "hooks.example.com"}}, ".webhook.url", "warning", "no delivery can be sent"),
+        ("webhook", {"url": "ftp://hooks.example.com"}, ".url", "warning", "write the address that the sender reaches"),
         ("gitlab", {"events": ["PushEvent"]}, ".events[0]", "warning", "did you mean 'PushEvents'?"),
         ("webhook", {"filter": {}}, ".filter.expression", "error", "empty"),
         ("webhook", {"filter": {"expression": "1 + 1"}}, ".filter.expression", "error", "neither true nor false"),
@@ -209,7 +211,7 @@ def test_what_can_never_work_is_told(kind, more, path, severity, words):
 
 
 def test_what_fits_and_is_known_is_not():
-    hook = {**HOOK, "endpoint": "/health/x", "maxPayloadSize": LARGEST_PAYLOAD}
+    hook = {**HOOK, "endpoint": "/health/x", "url": "https://h:8443/x", "maxPayloadSize": LARGEST_PAYLOAD}
     gitlab = {**VALID["gitlab"], "events": ["PushEvents", "TagPushEvents"]}
     slack = {**VALID["slack"], "filter": {"expression": 'kind == "app_mention"'}}
     assert advice({"webhook": {"a": hook}, "gitlab": {"b": gitlab}}) == {}
