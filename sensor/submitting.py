@@ -155,7 +155,7 @@ class Submitting:
         except Busy:
             raise
         except Unavailable as error:
-            return self._away(case, error, target)
+            return await self._away(case, error, target)
         except EvaluationError as error:
             self._metrics.triggers[trigger.name].attempted(0.0, failed=True)
             return await self._refused(case, (error.reason, str(error)), target)
@@ -221,11 +221,11 @@ class Submitting:
         entries = self._entries(case, "submitted", outcome.target, outcome.detail)
         return Settled(entries, gone=[case.context.key] if case.before is not None or self.has_letters else [])
 
-    def _away(self, case: Case, error: Unavailable, target: str) -> Settled:
+    async def _away(self, case: Case, error: Unavailable, target: str) -> Settled:
         context, before = case.context, case.before
         crash_at("submit.unavailable", context.event_ids)
         if before is not None and time.time() - before.first > GIVE_UP_AFTER:
-            return self._dead(case, ("GaveUp", f"given up after 24 h: {error}"), target)
+            return await self._refused(case, ("GaveUp", f"given up after 24 h: {error}"), target)
         pause = error.retry_after
         if not pause:
             pause = jittered(before.attempts if before else 0, random.random, cap=MAX_PAUSE)

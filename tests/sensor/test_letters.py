@@ -134,6 +134,26 @@ async def test_what_stays_away_for_a_day_is_a_dead_letter(
     assert (letters(tmp_path)[0].reason, letters(tmp_path)[0].detail) == ("GaveUp", "given up after 24 h: away")
 
 
+async def test_what_stays_away_for_a_day_sets_off_the_dlq_trigger_too(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "GIVE_UP_AFTER", 0.2)
+
+    class Half(Target):
+        async def create(self, obj: dict[str, Any]) -> dict[str, Any]:
+            if obj["metadata"]["name"].startswith("start-"):
+                raise Unavailable("away", retry_after=0.05)
+            return await super().create(obj)
+
+    given = {**trigger(), "atLeastOnce": True, "dlqTrigger": {**trigger("plan-b"), "atLeastOnce": True}}
+    target = Half()
+    async with run(sensor(given), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == {("start", "e1"): "refused", ("plan-b", "e1"): "submitted"})
+    assert [one.reason for one in letters(tmp_path)] == ["GaveUp"]
+    assert len(target.created) == 1
+
+
 async def test_parameters_that_do_not_resolve_are_a_dead_letter_without_an_attempt(
     bus: JetStreamBus, tmp_path: Path
 ) -> None:
