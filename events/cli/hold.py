@@ -9,7 +9,9 @@ import click
 from eventbus import tally
 from events.cli.get_options import state_option
 from events.cli.ordering import hold_sensors
+from events.cli.printing import plain
 from events.cli.state import StateFolder
+from events.errors import SpecError
 
 __all__ = ["command", "release"]
 
@@ -39,17 +41,27 @@ def _sensor(held: bool) -> click.Command:
     def run(names: tuple[str, ...], namespace: str, state: Path) -> None:
         folder = StateFolder(state)
         folder.check()
-        sensors = [name if "/" in name else f"{namespace}/{name}" for name in names]
+        sensors = [_whole_name(name, namespace) for name in names]
         in_pod = hold_sensors(folder, sensors, held=held)
         known = {one.sensor for one in tally.read_checkpoints(state)}
         when = "now" if in_pod or folder.is_running() else "when `pointsman up` starts with this state folder"
         for sensor in sensors:
-            click.echo(f"{sensor} {'is held' if held else 'goes on'} {when}.")
-            if sensor not in known:
+            if sensor in known:
+                click.echo(f"{sensor} {'is held' if held else 'goes on'} {when}.")
+            else:  # an order may come before the first start; but it may also be a misspelt name
+                click.echo(f"{sensor} is {'held' if held else 'not held'} once it runs here.")
                 click.echo(f"warning: no sensor {sensor} has run with this state folder", err=True)
 
     run.help = f"{'Hold' if held else 'Release'} sensors by name; one that runs obeys within a second."
     return run
+
+
+def _whole_name(name: str, namespace: str) -> str:
+    """With its namespace. Raises SpecError for what can be no sensor's name."""
+    whole = name if "/" in name else f"{namespace}/{name}"
+    if whole.count("/") > 1 or not all(whole.split("/")):
+        raise SpecError(f"'{plain(name)}' is no name of a sensor", hint="write NAME or NAMESPACE/NAME")
+    return whole
 
 
 command.add_command(_sensor(held=True))

@@ -125,7 +125,19 @@ def test_a_sensor_is_held_and_released(state: Path) -> None:
     assert (shown["held"], shown["waiting"], shown["deadLetters"]) == (True, 1, 2)
     assert "default/ci goes on when" in output(state, "release", "sensor", "default/ci")
     assert not read_holds(state)
-    assert "warning: no sensor team/other has run" in call(state, "hold", "sensor", "-n", "team", "other").output
+
+
+def test_the_hold_of_a_sensor_that_nobody_knows_is_kept_and_says_so(state: Path) -> None:
+    done = call(state, "hold", "sensor", "-n", "team", "other")
+    assert done.stdout == "team/other is held once it runs here.\n"
+    assert done.stderr == "warning: no sensor team/other has run with this state folder\n"
+    assert set(read_holds(state)) == {"team/other"}
+
+
+@pytest.mark.parametrize("name", ["", "a/", "/a", "a/b/c"])
+def test_what_can_be_no_name_of_a_sensor_is_not_held(name: str, state: Path) -> None:
+    assert "is no name of a sensor" in str(call(state, "hold", "sensor", name).exception)
+    assert not read_holds(state)
 
 
 async def test_events_that_a_sensor_has_not_pulled_are_told_while_the_bus_runs(
