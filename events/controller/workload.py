@@ -90,7 +90,7 @@ def _deployment(kind: str, name: str, spec: Json, pod: Json, judgement: Judgemen
     }
     if spec.get("replicas") is not None:  # else an autoscaler may choose
         deployment["replicas"] = max(1, spec["replicas"])  # as the reference
-    if spec.get("revisionHistoryLimit") is not None:
+    if kind == names.SENSOR and spec.get("revisionHistoryLimit") is not None:  # EventSources have no such field
         deployment["revisionHistoryLimit"] = spec["revisionHistoryLimit"]
     return deployment
 

@@ -141,6 +141,15 @@ def test_replicas_are_left_to_others_unless_the_manifest_says_how_many() -> None
     assert [_made(_object(replicas=n))[1]["spec"]["replicas"] for n in (2, 0, -1)] == [2, 1, 1]
 
 
+def test_the_history_that_a_sensor_asks_for_is_kept() -> None:
+    kept = [
+        _made(_object(kind, revisionHistoryLimit=3))[1]["spec"].get("revisionHistoryLimit")
+        for kind in ("Sensor", "EventSource")
+    ]
+
+    assert kept == [3, None]
+
+
 def test_two_of_a_kind_that_must_be_alone_never_run_beside_each_other() -> None:
     strategies = [_made(_object(), Judgement(alone=alone))[1]["spec"]["strategy"]["type"] for alone in (False, True)]
 
