@@ -27,6 +27,8 @@ Name = tuple[str, ...]
 
 _SLOT = 1024
 _SLOTS = 8192
+_ROOM = 64 * _SLOT
+"""Bytes of the file that are taken from the disk at once."""
 _NUMBER = struct.Struct("<Q")
 _LENGTH = struct.Struct("<H")
 _TEXT = _NUMBER.size + _LENGTH.size
@@ -68,22 +70,36 @@ class Counts:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             os.ftruncate(self._descriptor, _SLOT * _SLOTS)
             self._memory = mmap.mmap(self._descriptor, _SLOT * _SLOTS)
+            self._room = 0
+            self._has_room(_ROOM)
         except OSError as error:
             raise Unavailable(f"{folder} cannot be written: {error}") from None
 
     def cell(self, name: Name) -> Cell:
-        """The counter of this name; always the same one. What is beyond the file's size is counted in memory only."""
+        """The counter of this name; always the same one. What is beyond the file's size, or for which the disk has no room, is counted in
+        memory only.
+        """
         cell = self._cells.get(name)
         if cell is None:
             offset = self._used * _SLOT
             text = json.dumps(name).encode()
-            fits = self._used < _SLOTS and len(text) <= _SLOT - _TEXT
+            fits = self._used < _SLOTS and len(text) <= _SLOT - _TEXT and self._has_room(offset + _SLOT)
             cell = self._cells[name] = Cell(self._memory if fits else None, offset)
             if fits:
                 self._used += 1
                 self._memory[offset + _TEXT : offset + _TEXT + len(text)] = text
                 _LENGTH.pack_into(self._memory, offset + _NUMBER.size, len(text))
         return cell
+
+    def _has_room(self, end: int) -> bool:
+        """Have the disk keep room for the file up to here: where there is none, writing to the memory that maps it would end the process."""
+        while self._room < end:
+            try:
+                os.pwrite(self._descriptor, bytes(_ROOM), self._room)
+            except OSError:
+                return False
+            self._room += _ROOM
+        return True
 
     def before(self) -> Counter[Name]:
         """What ended processes have counted."""

@@ -110,8 +110,11 @@ _KEPT = _Kept()
 
 
 def survive(folder: Path) -> None:
-    """From now on what is counted survives this process. Call it before events are served. Raises Unavailable."""
-    _KEPT.open(folder)
+    """From now on what is counted survives this process, if the disk takes it. Call it before events are served."""
+    try:
+        _KEPT.open(folder)
+    except Unavailable as error:  # no reason to refuse deliveries
+        log.error("what this process counts will not survive it", error=str(error))
 
 
 class Refusals:

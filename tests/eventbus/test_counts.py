@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from eventbus.counts import Counts, read_counts
 from tests.support.up import ROOT
@@ -78,3 +81,24 @@ def test_names_that_do_not_fit_are_counted_in_memory(tmp_path: Path) -> None:
     counts.cell(("x" * 2000,)).add()
     counts.cell(("y",)).add()
     assert read_counts(tmp_path) == {("y",): 1}
+
+
+def test_a_full_disk_costs_figures_and_not_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that maps a file on a full disk must not be written to: SIGBUS."""
+    counts = Counts(tmp_path, lambda found: None)
+    counts.cell(("before",)).add()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    used = range(200)
+    for number in used:
+        counts.cell((f"{number}",)).add()
+    assert (tmp_path / counts._name).stat().st_blocks * 512 < 1 << 20
+    kept = read_counts(tmp_path)
+    assert kept["before",] == 1
+    assert 10 < len(kept) < len(used), "those for which there was room before"
+    monkeypatch.undo()
+    counts.cell(("after",)).add()
+    assert read_counts(tmp_path)["after",] == 1

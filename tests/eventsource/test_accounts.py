@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from eventbus.counts import Counts, read_counts
 from eventsource import metrics
 from eventsource.metrics import Account, EventMetrics, overdue, read_accounts
@@ -41,6 +43,19 @@ def test_a_difference_that_stays_for_a_minute_is_told_once() -> None:
     numbers.result("stored")
     assert list(overdue(400.0)) == []
     assert numbers.account.since is None
+
+
+def test_a_folder_that_cannot_be_written_keeps_nobody_from_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_KEPT", metrics._Kept())
+    (tmp_path / "file").touch()
+    metrics.survive(tmp_path / "file" / "deliveries")
+    numbers = EventMetrics("ns", "accounts", "unkept")
+    numbers.arrived()
+    numbers.result("stored")
+    numbers.left()
+    assert (numbers.account.received, numbers.account.difference) == (1, 0)
 
 
 def test_an_account_without_deliveries_adds_up() -> None:
