@@ -15,7 +15,7 @@ import click
 
 from eventbus.jetstream import JetStreamBus
 from eventbus.redelivered import Redelivered
-from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
+from eventbus.stream import FOR_BINDINGS, StreamSettings
 from events.errors import SpecError
 from events.secrets import Vault
 from eventsource.endpoint.credentials import Mode
@@ -25,24 +25,18 @@ from eventsource.endpoint.results import ResultsDesk
 from eventsource.endpoint.service import EndpointService, EndpointSettings
 from eventsource.process import tls_context
 from eventsource.server import Server
-from sensor.bindings.records import LEDGER_BUS
 
 __all__ = [
-    "BINDINGS_BUS",
     "DEFAULT_PORT",
     "EndpointOptions",
     "options",
     "serve_endpoint",
     "serve_locally",
     "stream_of",
-    "where_stored",
 ]
 
 DEFAULT_PORT = 2746
 """As Argo Server."""
-
-BINDINGS_BUS = ("_pointsman", "bindings")
-"""The account of these events on the embedded bus; no namespace has this name."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +126,6 @@ def options(command: Any) -> Any:
 def stream_of(room: int = -1) -> StreamSettings:
     """The stream of posted events, with room for so many bytes (-1: no bound)."""
     return dataclasses.replace(FOR_BINDINGS, max_bytes=room)
-
-
-def where_stored(row: Mapping[str, Any]) -> tuple[tuple[str, str], StreamSettings]:
-    """The bus (namespace and name) and the stream that hold the event of a row of the ledger."""
-    if row["bus"] == LEDGER_BUS:
-        return BINDINGS_BUS, FOR_BINDINGS
-    return (row["namespace"], row["bus"]), OURS
 
 
 async def serve_endpoint(

@@ -12,12 +12,12 @@ import click
 import orjson
 
 from eventbus import jetstream, ledger
-from events.cli.endpoint import where_stored
 from events.cli.get_accounts import accounting, deadletters, sensors
 from events.cli.get_options import not_found, options, whole_id
 from events.cli.get_workflows import workflows
 from events.cli.printing import age, objects, table
 from events.cli.state import StateFolder
+from events.cli.stored import where_stored
 from events.cli.wire import read_addresses
 from events.errors import EvaluationError, PointsmanError
 from events.models.event import Event

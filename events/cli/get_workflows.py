@@ -18,7 +18,6 @@ from events.cli.state import StateFolder
 from events.errors import Refused, SpecError
 from events.kube import Object
 from events.kube.argo_server import ArgoServer, open_argo_server
-from events.kube.client import open_cluster
 from events.kube.local import read_workflows
 from events.kube.workflows import TemplateQuery, facts
 
@@ -138,6 +137,8 @@ def _of_store(state: Path, asked: _Asked) -> list[Object]:
 
 
 async def _of_cluster(context: str | None, asked: _Asked) -> list[Object]:
+    from events.kube.client import open_cluster  # needs a large library
+
     async with open_cluster(context) as cluster:
         if asked.name:
             one = await cluster.get(API, "Workflow", asked.namespace, asked.name)

@@ -16,9 +16,9 @@ from eventbus.interface import Address
 from eventbus.keeper import StreamKeeper, open_keeper
 from eventbus.stream import FOR_BINDINGS, OURS, StreamSettings
 from events.cli.buses import TheirBus
-from events.cli.endpoint import BINDINGS_BUS
 from events.cli.options import UpOptions
 from events.cli.plan import BusName, Plan
+from events.cli.stored import BINDINGS_BUS
 from eventsource.webhooks import payload_that_fits
 
 __all__ = ["Keepers", "consumers_of", "room_for"]

@@ -10,8 +10,8 @@ from eventbus import jetstream, subjects
 from eventbus.interface import Address
 from eventbus.jetstream import JetStreamBus
 from eventbus.stream import OURS, StreamSettings
-from events.cli.endpoint import where_stored
 from events.cli.state import StateFolder
+from events.cli.stored import where_stored
 from events.cli.wire import read_addresses
 from events.errors import Unavailable
 from events.models.event import Event

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.cli.buses import TheirBus, read_theirs, runs_here
-from events.cli.endpoint import BINDINGS_BUS
 from events.cli.findings import Checked, check
 from events.cli.secret_values import VaultKey, fill, unused
+from events.cli.stored import BINDINGS_BUS
 from events.manifests import Bundle, Located
 from events.models.base import Finding
 from events.secrets import Vault

@@ -27,7 +27,7 @@ from eventbus.spool import DEFAULT_LIMIT
 from events import logs, tracing
 from events.cli.admin import bind_admin
 from events.cli.ending import told_to_end
-from events.cli.endpoint import BINDINGS_BUS, DEFAULT_PORT, EndpointOptions, stream_of
+from events.cli.endpoint import DEFAULT_PORT, EndpointOptions, stream_of
 from events.cli.endpoint import options as endpoint_options
 from events.cli.health import Status, open_health
 from events.cli.keepers import room_for
@@ -36,6 +36,7 @@ from events.cli.quantities import DAY, read_retention, read_size
 from events.cli.running import nats_address
 from events.cli.server_posts import Posts, bound
 from events.cli.state import StateFolder
+from events.cli.stored import BINDINGS_BUS
 from events.cli.wire import write_addresses
 from events.kube import ClusterApi
 from events.kube.client import open_cluster

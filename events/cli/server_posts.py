@@ -16,8 +16,9 @@ from eventbus.jetstream import JetStreamBus
 from eventbus.metrics import SpoolMetrics
 from eventbus.spooling import SpoolingBus
 from eventbus.stream import StreamSettings
-from events.cli.endpoint import BINDINGS_BUS, EndpointOptions, serve_endpoint
+from events.cli.endpoint import EndpointOptions, serve_endpoint
 from events.cli.patient import PatientProcess
+from events.cli.stored import BINDINGS_BUS
 from events.errors import InUse, PointsmanError, SpecError
 from eventsource.endpoint.gate import Gate
 from eventsource.server import Server

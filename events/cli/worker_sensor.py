@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from events.cli.endpoint import BINDINGS_BUS
+from events.cli.stored import BINDINGS_BUS
 from events.cli.wire import read_addresses, read_streams, read_vault
 from events.kube import Kube
 from events.kube.local import open_store

@@ -17,8 +17,9 @@ from prometheus_client import REGISTRY
 from eventbus import spooling, subjects
 from eventbus.metrics import SpoolMetrics
 from eventbus.redelivered import Redelivered
-from events.cli.endpoint import BINDINGS_BUS, serve_locally
+from events.cli.endpoint import serve_locally
 from events.cli.state import StateFolder
+from events.cli.stored import BINDINGS_BUS
 from events.cli.up_hooks import hold_old_secrets, looking_after_hooks
 from events.cli.wire import read_addresses, read_streams, read_vault
 from events.errors import Unavailable

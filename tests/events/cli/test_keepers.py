@@ -13,9 +13,9 @@ from eventbus import subjects
 from eventbus.embedded import EmbeddedNats
 from eventbus.jetstream import connect
 from eventbus.stream import THEIRS
-from events.cli.endpoint import BINDINGS_BUS
 from events.cli.keepers import consumers_of, room_for
 from events.cli.plan import Plan
+from events.cli.stored import BINDINGS_BUS
 from tests.support.nats import nats
 from tests.support.up import RunningUp, eventually, free_port, running
 
