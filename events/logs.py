@@ -5,12 +5,13 @@ A value under a key that names a secret is masked, whatever it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -71,7 +72,7 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Sink(stream))),
         cache_logger_on_first_use=True,
     )
     # Libraries speak through the standard module; only what is serious is passed on.
@@ -82,6 +83,21 @@ def configure(level: str = "info", *, style: str = "auto", stream: TextIO | None
         ours = logging.getLogger(name)
         ours.setLevel(level.upper())
         ours.handlers = [_Forward(named=False)]
+
+
+class _Sink:
+    """Where lines go. One that cannot be written (the disk is full, nobody reads the pipe any more) is lost, and breaks nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Forward(logging.Handler):

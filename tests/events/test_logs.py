@@ -63,3 +63,18 @@ def test_libraries_speak_in_the_same_form_when_it_is_serious() -> None:
         ("no luck with this", "some.library", None),
         ("refused", None, "e1"),
     ]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space left on device"), BrokenPipeError(), ValueError("closed")])
+def test_a_line_that_cannot_be_written_breaks_nothing(error: Exception) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise error
+
+        def flush(self) -> None:
+            raise error
+
+    logs.configure(style="json", stream=Full())
+    structlog.get_logger("x").error("lost")
+    logging.getLogger("eventbus.somewhere").error("lost, too")
+    logging.getLogger("library").error("lost, too")
