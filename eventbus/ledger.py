@@ -97,6 +97,10 @@ class Ledger:
         """How many rounds of a sensor wait for their target, by trigger."""
         return rounds.count_parked(self._reader, sensor)
 
+    def has_round(self, sensor: str, trigger: str, event_id: str) -> bool:
+        """Whether a round of a trigger with this event is kept: parked, or a dead letter."""
+        return rounds.has_round(self._reader, sensor, trigger, event_id)
+
     def letters(self, sensor: str) -> int:
         """How many dead letters a sensor has."""
         return rounds.count_letters(self._reader, sensor)

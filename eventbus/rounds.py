@@ -121,6 +121,12 @@ def count_parked(connection: sqlite3.Connection, sensor: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query, (sensor,))}
 
 
+def has_round(connection: sqlite3.Connection, sensor: str, trigger: str, event_id: str) -> bool:
+    """Whether a round of a trigger with this event is kept."""
+    query = "SELECT 1 FROM round WHERE sensor = ? AND trigger = ? AND instr(events, ?) LIMIT 1"
+    return connection.execute(query, (sensor, trigger, event_id)).fetchone() is not None
+
+
 def count_letters(connection: sqlite3.Connection, sensor: str) -> int:
     """How many dead letters a sensor has."""
     query = "SELECT count(*) FROM round WHERE sensor = ? AND state != 'parked'"

@@ -29,7 +29,7 @@ from sensor.dependencies import Decision
 from sensor.joining import Joining
 from sensor.parking import dead
 from sensor.plan import CompiledSensor, CompiledTrigger
-from sensor.poison import POISONED, WATCHED, Suspects
+from sensor.poison import POISONED, WATCHED, Letter, Suspects
 from sensor.settled import Settled
 from sensor.settling import Settling, Work
 from sensor.submitting import Case, Submitting
@@ -253,10 +253,15 @@ class SensorRunner:
         before = done.get((work.event.id, trigger.name, dependency))
         return before is not None and (before != "refused" or self._was_joined(trigger, work))
 
-    @staticmethod
-    def _was_joined(trigger: CompiledTrigger, work: Work) -> bool:
+    def _was_joined(self, trigger: CompiledTrigger, work: Work) -> bool:
         """Whether the same message was in a round before: that it was refused makes it part of no other."""
-        return trigger.joins and work.message.deliveries > 1
+        if not trigger.joins:
+            return False
+        if isinstance(
+            work.message, Letter
+        ):  # it may have been poison after its match was kept: then the round is a letter of its own
+            return self._ledger.has_round(self.sensor.id, trigger.name, work.event.id)
+        return work.message.deliveries > 1
 
     def _offer_to(self, trigger: CompiledTrigger, decision: Decision, work: Work) -> None:
         work.open.append((trigger.name, decision.dependency))
@@ -320,7 +325,8 @@ class SensorRunner:
     async def _join_settled(self, trigger: str, work: Work | None, dependency: str, settled: Settled) -> None:
         """A join has taken a message over into its state, or (without a message) settled a round."""
         if work is None:
-            await self._settling.write_settled(settled, [])
+            # A dead letter is retried without the marks that its round had.
+            await self._settling.write_settled(settled, [one.key for one in settled.kept])
             self._parking.written(None, settled)
         else:
             await self._settling.part_done(work, (trigger, dependency), settled)

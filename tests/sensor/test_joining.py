@@ -11,12 +11,17 @@ import pytest
 
 from eventbus import jetstream, subjects
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import read_outcomes
+from eventbus.ledger import Entry, open_ledger, read_outcomes
+from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
 from events.errors import Refused
 from events.kube import Object
+from events.models.event import Event
 from sensor import join, kept
 from sensor.dependencies import Decision
 from sensor.joining import Joining
+from sensor.naming import Origin, round_key
+from sensor.plan import CompiledSensor
+from sensor.poison import POISON
 from sensor.settling import Work
 from tests.support.bus import Server
 from tests.support.nats import bus, event, nats, until
@@ -85,6 +90,57 @@ async def test_an_event_of_a_refused_round_is_part_of_no_other_after_a_restart(
         await bus.publish(event("e3", name="approval"))
         await until(lambda: by_event(tmp_path, "both").get("e3") == "waiting")
     assert [name.partition("-")[0] for name in target.created] == ["slow"]
+
+
+async def test_a_round_that_ended_processes_is_a_dead_letter_that_runs_when_it_is_retried(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    compiled, _, key = await poisoned(bus, tmp_path)
+    target = Target()
+    async with run(compiled, bus, target, tmp_path):
+        await until(lambda: [one.reason for one in read_rounds(tmp_path, states=[RoundState.DEAD])] == ["Poison"])
+        order_retry(tmp_path, [key])
+        await until(lambda: bool(target.created))
+        await until(lambda: not read_rounds(tmp_path, states=RoundState))
+    assert by_event(tmp_path) == dict.fromkeys(("e1", "e2"), "submitted")
+
+
+async def test_an_event_that_was_poison_and_is_in_a_round_already_is_part_of_no_other_when_it_is_retried(
+    bus: JetStreamBus, tmp_path: Path
+) -> None:
+    """Its process ended after its match was kept, so that there are two dead letters: the round, and the event."""
+    compiled, events, key = await poisoned(bus, tmp_path)
+    letter = KeptRound(
+        "letter", "default/ci", "", RoundState.DEAD, 0.0, "Poison", "", "", 3, 0, 1.0, 1.0, "e1", "",
+        kept.write_round({"": events["push"]}, {"": ""}),
+    )  # fmt: skip
+    async with open_ledger(tmp_path) as ledger:
+        await ledger.record([], [Entry("e1", "default/ci", "both", "push", "refused", "", "", 1)], kept=[letter])
+    target = Target()
+    async with run(compiled, bus, target, tmp_path):
+        await until(lambda: len(read_rounds(tmp_path, states=[RoundState.DEAD])) == 2)
+        order_retry(tmp_path, ["letter"])
+        await until(lambda: [one.key for one in read_rounds(tmp_path, states=RoundState)] == [key])
+        await bus.publish(event("e3", name="approval"))
+        await until(lambda: by_event(tmp_path).get("e3") == "waiting")
+        order_retry(tmp_path, [key])
+        await until(lambda: not read_rounds(tmp_path, states=RoundState))
+    assert by_event(tmp_path) == {"e1": "submitted", "e2": "submitted", "e3": "waiting"}
+    assert len(target.created) == 1
+
+
+async def poisoned(bus: JetStreamBus, folder: Path) -> tuple[CompiledSensor, dict[str, Event], str]:
+    """A join with a round that has ended processes: the sensor, the round's events and its key."""
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    events = {"push": event("e1"), "approval": event("e2", name="approval")}
+    key = round_key(Origin("default", "ci", "both"), events)
+    matches = {name: join.Match(name, one.id, kept.Arrived(one, ""), datetime.now(UTC)) for name, one in events.items()}
+    state = await bus.state(subjects.bucket("default", "ci"))
+    await state.put(subjects.key("both"), kept.write(join.JoinState(), {key: matches}))
+    async with open_ledger(folder) as ledger:
+        for _ in range(POISON):
+            await ledger.begin("default/ci", [key])
+    return sensor(both, dependencies=TWO), events, key
 
 
 def by_event(folder: Path, name: str = "both") -> dict[str, str]:
