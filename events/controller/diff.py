@@ -95,7 +95,7 @@ def recreate(observed: Json, desired: Json) -> bool:
     if desired["kind"] != "Service":
         return False
     wanted, there = desired["spec"].get("clusterIP"), observed.get("spec", {}).get("clusterIP")
-    return there == "None" if wanted is None else wanted != there
+    return bool(there == "None" if wanted is None else wanted != there)
 
 
 def merge_patch(before: Any, after: Mapping[str, Any]) -> Json:

@@ -21,7 +21,7 @@ def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding]
     """``missing``: Secrets and ConfigMaps, or keys of them, that are not there."""
     if judgement.errors:
         wrong = false(SOURCES, "InvalidEventSource", in_words(judgement.errors))
-        text = "nothing is changed while the specification is wrong"
+        text = "nothing is deployed or changed while the specification is wrong"
         return Desired((wrong, false(DEPLOYED, "InvalidEventSource", text)))
     sources = _sources(judgement, missing)
     if bus.config is None:

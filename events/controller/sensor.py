@@ -19,7 +19,7 @@ DEPENDENCIES, TRIGGERS, DEPLOYED = "DependenciesProvided", "TriggersProvided", "
 def desire(obj: Json, bus: Bus, judgement: Judgement, missing: Sequence[Finding], settings: Settings) -> Desired:
     """``missing``: Secrets and ConfigMaps, or keys of them, that are not there."""
     if judgement.errors:
-        text = "nothing is changed while the specification is wrong"
+        text = "nothing is deployed or changed while the specification is wrong"
         reason = "InvalidDependencies" if _of_dependencies(judgement.errors[0]) else "InvalidTriggers"
         return Desired((*_provided(judgement.errors, (), ()), false(DEPLOYED, reason, text)))
     provided = _provided(judgement.troubles, judgement.warnings, missing)

@@ -54,8 +54,8 @@ class Space:
         self.kubectl("rollout", "status", name, f"--timeout={seconds}s")
 
     def address(self, service: str) -> str:
-        """The ClusterIP of a Service."""
-        found = self.get("service", service)
+        """The ClusterIP of a Service; an API server that has just started gives it after a while."""
+        found = eventually(lambda: self.get("service", service))
         assert found is not None, service
         return str(found["spec"]["clusterIP"])
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from events.controller.lookups import Lookups
 from events.kube.control import Control
 from tests.support.controlled import World, bus, exotic_bus, running, said, sensor, settled, source, until
 from tests.support.kube import ApiServer, needs_control_plane, needs_kube
@@ -620,10 +619,10 @@ async def test_fields_that_the_cluster_does_not_know_are_left_out_and_all_others
 async def test_a_fault_of_ours_with_one_object_is_told_and_the_others_are_looked_after(
     world: World, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(Lookups, "keys", fail)
+    monkeypatch.setattr("events.controller.sensor._provided", fail)
     async with running(control, namespaces=(world.namespace,)):
         await world.apply(sensor())
         assert (await world.condition("Sensor", "build", "Deployed", "False"))["reason"] == "InternalError"
