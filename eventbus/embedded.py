@@ -27,7 +27,7 @@ from eventbus.asking import accepts, ask, greeting
 from eventbus.child import Child, spawn
 from eventbus.interface import LARGEST_MESSAGE, Address
 from eventbus.watchdog import ServerWatchdog
-from events.errors import InUse, PointsmanError, SpecError, Unavailable
+from events.errors import InUse, SpecError, Unavailable
 
 __all__ = ["MINIMUM_VERSION", "EmbeddedNats", "server_binary"]
 
@@ -208,8 +208,8 @@ class EmbeddedNats:
             started = loop.time()
             try:
                 await self._start(binary)
-            except (PointsmanError, OSError) as error:
-                log.error("nats-server does not start: %s", error)
+            except Exception as error:  # whatever it is, nobody else would try again
+                log.error("nats-server does not start: %s", str(error) or type(error).__name__)
             else:
                 self._watchdog.go_on()
 

@@ -163,7 +163,7 @@ class Role:
             try:
                 config, sockets = await self._configure()
                 self.worker = await Worker.start(self.name, config, sockets)
-            except (PointsmanError, OSError):
+            except Exception:
                 self.worker = old  # it has ended, unless both overlap: then the watch over it starts another
                 raise
             if overlap and old is not None:
@@ -217,5 +217,5 @@ class Role:
                     config, sockets = await self._configure()
                     self.worker = await Worker.start(self.name, config, sockets)
                     crash_at("up.restarted", self.name)
-                except (PointsmanError, OSError) as error:  # no memory for another process, say: tried again
-                    log.error("process does not start", process=self.name, error=str(error))
+                except Exception as error:  # no memory for another process, say; nobody else would try again
+                    log.error("process does not start", process=self.name, error=str(error) or type(error).__name__)
