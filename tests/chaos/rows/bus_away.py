@@ -17,6 +17,9 @@ from tests.chaos.system import signal_to
 PATIENCE = 1.0
 """Seconds in which each answer must be there."""
 
+HANGING = 15.0
+"""Seconds after which a bus that hangs is dead: ``up`` would end it soon, and start another."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -37,10 +40,11 @@ async def run(size: Size, run: Run) -> Report:
         await asyncio.sleep(2.0)
         bus, parent, left = b.up.child("bus"), b.up.pid, time.time_ns()
         signal_to(bus, signal.SIGSTOP)
-        await asyncio.sleep(seconds / 2)
+        hanging = min(seconds / 2, HANGING)
+        await asyncio.sleep(hanging)
         signal_to(parent, signal.SIGSTOP)  # which would start it again
         signal_to(bus, signal.SIGKILL)
-        await asyncio.sleep(seconds / 2)
+        await asyncio.sleep(seconds - hanging)
         returned = time.time_ns()
         away = [r for r in b.told() if r["what"] == "answered" and left + 10**9 < r["t"] < returned]
         signal_to(b.up.child("source"), signal.SIGKILL)  # another must adopt what this one kept
