@@ -85,9 +85,11 @@ def write_rounds(connection: sqlite3.Connection, kept: Sequence[Sequence[Any]], 
 
 
 def write_again(connection: sqlite3.Connection, keys: Sequence[str], moment: float) -> None:
-    """Mark dead letters that are to be retried."""
+    """Mark dead letters that are to be retried; their time begins anew."""
     rows = [(moment, key) for key in keys]
-    connection.executemany("UPDATE round SET state = 'again', due = ? WHERE key = ? AND state = 'dead'", rows)
+    connection.executemany(
+        "UPDATE round SET state = 'again', due = ?1, first = ?1 WHERE key = ?2 AND state = 'dead'", rows
+    )
 
 
 def due_rounds(

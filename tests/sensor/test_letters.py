@@ -42,6 +42,8 @@ def figures(folder: Path, name: str = "start") -> dict[str, int]:
     }
 
 
+clock = time.time
+
 QUICK = {"duration": "1ms", "factor": 1.0, "jitter": 0}
 
 
@@ -132,6 +134,23 @@ async def test_what_stays_away_for_a_day_is_a_dead_letter(
         await bus.publish(event("e1"))
         await until(lambda: bool(letters(tmp_path)))
     assert (letters(tmp_path)[0].reason, letters(tmp_path)[0].detail) == ("GaveUp", "given up after 24 h: away")
+
+
+async def test_a_letter_that_is_retried_after_days_has_a_day_of_its_own(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "GIVE_UP_AFTER", 0.2)
+    target = Target(*[Unavailable("away", retry_after=0.05)] * 99)
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: bool(letters(tmp_path)))
+        monkeypatch.setattr(submitting, "GIVE_UP_AFTER", 60.0)
+        [letter] = letters(tmp_path)
+        monkeypatch.setattr(time, "time", lambda: clock() + 3600.0)
+        target.answers = [Unavailable("busy", retry_after=0.05)]
+        order_retry(tmp_path, [letter.key])
+        await until(lambda: bool(target.created))
+        await until(lambda: not letters(tmp_path, *RoundState))
 
 
 async def test_what_stays_away_for_a_day_sets_off_the_dlq_trigger_too(
