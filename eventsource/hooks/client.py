@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import aiohttp
 import orjson
 
+from events.connecting import why
 from events.errors import Refused, SpecError, Unavailable
 from events.version import __version__
 from eventsource.hooks.limits import SharedLimits, wait_of
@@ -267,6 +268,6 @@ def http_transport(session: aiohttp.ClientSession, tls: ssl.SSLContext | bool = 
         except TimeoutError:
             raise Unavailable(f"{host} gave no answer within {_TIMEOUT:.0f} s", retry_after=_SILENCE) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unavailable(f"{host} cannot be reached: {error or type(error).__name__}") from None
+            raise Unavailable(f"{host} cannot be reached: {why(error)}") from None
 
     return send

@@ -293,5 +293,5 @@ async def test_a_token_with_a_line_break_is_not_sent_and_not_shown() -> None:
 
 async def test_nobody_there_is_unavailable() -> None:
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(Unavailable, match="cannot be reached"):
+        with pytest.raises(Unavailable, match="cannot be reached: Connection refused"):
             await http_transport(session)(Call("GET", "http://127.0.0.1:1/", {}))
