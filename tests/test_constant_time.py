@@ -24,6 +24,7 @@ ALLOWED = {
         "whether our own two Secrets belong together"
     ),
     "events/cli/mounted.py: signature == self._signature": "which files there are, and when they were written",
+    "eventsource/hooks/contests.py: one.secret == other.secret": "which Secrets are named, not what is in them",
     "eventsource/hooks/memory.py: before.secret == wish.fingerprint": "fingerprints of our own; no sender has a hand in it",
     "eventsource/hooks/memory.py: hook.secret != secret.fingerprint(target, url)": "the same",
     "eventsource/endpoint/metadata.py: key in secrets": "names of headers",
