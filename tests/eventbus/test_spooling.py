@@ -138,7 +138,7 @@ async def test_after_an_outage_the_bus_is_used_again_although_events_never_cease
             while (await bus.publish(event(f"s{sender}-{count}"))).spooled:
                 count += 1
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await asyncio.gather(*map(send, range(8)))
         assert (await server.stored())[:300] == names(0, 300)
 
