@@ -96,6 +96,8 @@ class PullSubscription:
         """What was delivered and not acknowledged, by position; None for what was given back."""
         self._seen: int | None = None
         """The highest position that was delivered, None until the consumer was seen for the first time."""
+        self._created = ""
+        """When the stream was made that these positions are of."""
         self._keeper: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] = lambda: None
         self._closed = False
@@ -256,6 +258,10 @@ class PullSubscription:
             self._attention.set()
 
     async def _settle(self, message: JetStreamMessage, verdict: bytes) -> None:
+        if (
+            self._unsettled.get(message.sequence) is not message
+        ):  # of a stream that is gone: another event has its place
+            return
         if verdict == b"+ACK":
             self._unsettled.pop(message.sequence, None)
         elif verdict != b"+WPI":
@@ -371,10 +377,16 @@ class PullSubscription:
         }
         wanted |= self._filter()
         crash_at("bind.before", self.name)
+        stream = await self._api.find(
+            f"STREAM.INFO.{self._stream}"
+        )  # first: if another one takes its place now, we see that next time
         info = await self._api.find(f"CONSUMER.INFO.{self._stream}.{self.name}")
         if info is None:
             await self._ensure_stream()
-            config = {**wanted, **await self._starting_point()}
+            stream = await self._api.call(f"STREAM.INFO.{self._stream}")
+        is_another = self._is_another(stream)
+        if info is None:
+            config = {**wanted, **self._starting_point(is_another)}
         else:
             kept = {field: value for field, value in info["config"].items() if not field.startswith("filter_subject")}
             config = {**kept, **wanted}
@@ -404,13 +416,23 @@ class PullSubscription:
             await self._api.call(f"CONSUMER.CREATE.{path}", request)
             await asyncio.sleep(_OVERDUE if limit < ACK_WAIT else 0)
 
-    async def _starting_point(self) -> dict[str, Any]:
+    def _is_another(self, stream: dict[str, Any] | None) -> bool:
+        """Whether the stream was deleted and made again: then what we hold is of no place in it."""
+        created = str(stream["created"]) if stream is not None else self._created
+        before, self._created = self._created, created
+        if before in ("", created):
+            return False
+        log.warning("the stream of consumer %s was deleted, and there is another one", self.name)
+        self._unsettled.clear()
+        self._seen = 0
+        return True
+
+    def _starting_point(self, is_another: bool) -> dict[str, Any]:
         """Where a consumer begins that does not exist: with new events, or where the one that was deleted under us stood."""
+        if is_another:  # all in it is new to us
+            return {"deliver_policy": "all"}
         if self._seen is None:
             return {"deliver_policy": "new"}
-        stream = await self._api.call(f"STREAM.INFO.{self._stream}")
         position = min(self._unsettled, default=self._seen + 1)
         log.warning("consumer %s was deleted; it begins again at position %d", self.name, position)
-        if int(stream["state"]["last_seq"]) + 1 < position:  # the stream was deleted, too: all in it is new to us
-            return {"deliver_policy": "all"}
         return {"deliver_policy": "by_start_sequence", "opt_start_seq": max(position, 1)}

@@ -210,6 +210,23 @@ async def test_a_deleted_stream_is_made_again(bus: JetStreamBus) -> None:
     assert ids(await take(subscription, 1)) == ["first of the new stream"]
 
 
+async def test_nothing_of_a_stream_that_took_the_place_of_another_is_left_out(bus: JetStreamBus) -> None:
+    subscription = await bus.subscribe("sensor", PUSH)
+    await bus.publish(event("old"))
+    (old,) = await take(subscription, 1, ack=False)
+    await subscription.pause()
+    await bus._api.call("STREAM.DELETE.default")
+    for name in "abc":
+        await bus.publish(event(name))
+    await subscription.resume()
+    new = await take(subscription, 3, ack=False)
+    assert ids(new) == ["a", "b", "c"]
+
+    await old.ack()  # which had the position that a has now
+    await new[0].nak()
+    assert ids(await take(subscription, 1)) == ["a"]
+
+
 async def test_a_silent_server_is_asked_again(bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a pull was lost on the way: the server owes us nothing that it knows of."""
     monkeypatch.setattr(module, "_HEARTBEAT", 0.2)
