@@ -210,7 +210,10 @@ async def test_a_deleted_stream_is_made_again(bus: JetStreamBus) -> None:
     assert ids(await take(subscription, 1)) == ["first of the new stream"]
 
 
-async def test_nothing_of_a_stream_that_took_the_place_of_another_is_left_out(bus: JetStreamBus) -> None:
+async def test_nothing_of_a_stream_that_took_the_place_of_another_is_left_out(
+    bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ACK_WAIT", 0.5)
     subscription = await bus.subscribe("sensor", PUSH)
     await bus.publish(event("old"))
     (old,) = await take(subscription, 1, ack=False)
@@ -223,8 +226,7 @@ async def test_nothing_of_a_stream_that_took_the_place_of_another_is_left_out(bu
     assert ids(new) == ["a", "b", "c"]
 
     await old.ack()  # which had the position that a has now
-    await new[0].nak()
-    assert ids(await take(subscription, 1)) == ["a"]
+    await until(lambda: new[0].deliveries >= 2)  # so a is still known to be at work when it comes again
 
 
 async def test_a_silent_server_is_asked_again(bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch) -> None:
