@@ -258,9 +258,7 @@ class PullSubscription:
             self._attention.set()
 
     async def _settle(self, message: JetStreamMessage, verdict: bytes) -> None:
-        if (
-            self._unsettled.get(message.sequence) is not message
-        ):  # of a stream that is gone: another event has its place
+        if self._unsettled.get(message.sequence) is not message:  # its stream is gone, and its place is another event's
             return
         if verdict == b"+ACK":
             self._unsettled.pop(message.sequence, None)
