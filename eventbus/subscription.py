@@ -375,9 +375,8 @@ class PullSubscription:
         }
         wanted |= self._filter()
         crash_at("bind.before", self.name)
-        stream = await self._api.find(
-            f"STREAM.INFO.{self._stream}"
-        )  # first: if another one takes its place now, we see that next time
+        # The stream first: if another one takes its place now, we see that next time.
+        stream = await self._api.find(f"STREAM.INFO.{self._stream}")
         info = await self._api.find(f"CONSUMER.INFO.{self._stream}.{self.name}")
         if info is None:
             await self._ensure_stream()

@@ -20,7 +20,7 @@ from eventsource.listener import Listener, Received
 from eventsource.metrics import UNKNOWN, EventMetrics
 from eventsource.recent import Recent
 
-__all__ = ["MethodNotAllowed", "Served", "broken", "fault", "healthy", "publish", "refusal"]
+__all__ = ["MethodNotAllowed", "Served", "broken", "fault", "healthy", "publish", "refusal", "shown_path"]
 
 log = structlog.get_logger("eventsource")
 
@@ -166,9 +166,9 @@ def _names(
     request: web.BaseRequest, served: Served | None, delivery: Delivery | None, received: Received | None
 ) -> dict[str, str]:
     """What a log line says of a delivery: where it was sent, who takes it, the sender's id, the events. Never its content, nor the query
-    of its URL, where some put a secret.
+    of its URL.
     """
-    names = {"path": request.raw_path.partition("?")[0][:200]}
+    names = {"path": shown_path(request)}
     if served is not None:
         names |= _listener(served)
         if delivery is not None:
@@ -201,3 +201,8 @@ def broken() -> web.Response:
     """The answer to what is no HTTP."""
     UNKNOWN.rejected("BrokenHttp")
     return _error(400, "this is not HTTP as we know it")
+
+
+def shown_path(request: web.BaseRequest) -> str:
+    """For the log: where it was sent, without the query, where some put a secret."""
+    return request.raw_path.partition("?")[0][:200]

@@ -257,9 +257,8 @@ class SensorRunner:
         """Whether the same message was in a round before: that it was refused makes it part of no other."""
         if not trigger.joins:
             return False
-        if isinstance(
-            work.message, Letter
-        ):  # it may have been poison after its match was kept: then the round is a letter of its own
+        if isinstance(work.message, Letter):
+            # It may have become poison after its match was kept: then the round is a letter of its own.
             return self._ledger.has_round(self.sensor.id, trigger.name, work.event.id)
         return work.message.deliveries > 1
 

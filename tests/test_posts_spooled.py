@@ -73,10 +73,8 @@ async def test_posts_outlive_an_outage_and_kill_9_and_start_one_workflow_each(tm
         assert sorted(delivered(up)) == ["d0", "d1", "d2", "d3"]
 
 
-@pytest.mark.parametrize(("spool", "status"), [(1 << 20, 202), (None, 503)])
-async def test_a_server_spools_beside_a_bus_of_others_when_it_is_told_to(
-    spool: int | None, status: int, tmp_path: Path, server: Server
-) -> None:
+def bound_cluster() -> MemoryCluster:
+    """A cluster with a binding, its template, and somebody who may post."""
     cluster = MemoryCluster()
     cluster.put({"apiVersion": API, "kind": "WorkflowTemplate", "metadata": {"name": "ci", "namespace": "ci"}})
     spec = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "ci"}}}
@@ -84,6 +82,14 @@ async def test_a_server_spools_beside_a_bus_of_others_when_it_is_told_to(
     cluster.put({"apiVersion": API, "kind": "WorkflowEventBinding", "metadata": metadata, "spec": spec})
     kinds = ("workfloweventbindings", "workflowtemplates", "workflows")
     cluster.allow("ada", "t0ken", [Rule("ci", "argoproj.io", kinds, ("list", "get", "create"))])
+    return cluster
+
+
+@pytest.mark.parametrize(("spool", "status"), [(1 << 20, 202), (None, 503)])
+async def test_a_server_spools_beside_a_bus_of_others_when_it_is_told_to(
+    spool: int | None, status: int, tmp_path: Path, server: Server
+) -> None:
+    cluster = bound_cluster()
     state, url = tmp_path / "state", options(server)[1]
     given = ServerOptions("127.0.0.1", 0, state, url, admin_port=0, spool=spool, endpoint=EndpointOptions(wait=20))
     headers = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k"}
@@ -111,13 +117,7 @@ async def test_bindings_that_broke_off_are_run_again(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a reason that nobody has thought of; the events that were posted meanwhile are not forgotten."""
-    cluster = MemoryCluster()
-    cluster.put({"apiVersion": API, "kind": "WorkflowTemplate", "metadata": {"name": "ci", "namespace": "ci"}})
-    spec = {"event": {"selector": "true"}, "submit": {"workflowTemplateRef": {"name": "ci"}}}
-    metadata = {"name": "b", "namespace": "ci"}
-    cluster.put({"apiVersion": API, "kind": "WorkflowEventBinding", "metadata": metadata, "spec": spec})
-    kinds = ("workfloweventbindings", "workflowtemplates", "workflows")
-    cluster.allow("ada", "t0ken", [Rule("ci", "argoproj.io", kinds, ("list", "get", "create"))])
+    cluster = bound_cluster()
     run, broken = BindingRunner.run, [Refused("never heard of"), RuntimeError("a bug")]
 
     async def breaks_off(self: BindingRunner) -> None:

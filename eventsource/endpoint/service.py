@@ -20,6 +20,7 @@ from eventbus.interface import Bus
 from eventbus.redelivered import Redelivered
 from events import tracing
 from events.errors import PointsmanError, Refused, Rejected, Unavailable
+from eventsource.answers import shown_path
 from eventsource.body import Bodies
 from eventsource.delivery import Delivery, canonical
 from eventsource.endpoint import answers
@@ -108,13 +109,13 @@ class EndpointService:
             self._metrics.rejected("BrokenHttp")
             return _response(answers.status(400, "this is not HTTP as we know it"), request)
         self._metrics.rejected("InternalError")
-        log.error("post failed", exc_info=error, path=_shown_path(request))
+        log.error("post failed", exc_info=error, path=shown_path(request))
         return _response(answers.status(500, "internal error"), request)
 
     def _tell(self, request: web.BaseRequest, status: int, error: PointsmanError) -> None:
         self._metrics.rejected(error.reason)
         tell = log.warning if status >= 500 and status != 501 else log.info
-        path = _shown_path(request)
+        path = shown_path(request)
         hint = cure(status, request.method, path, self._gate.ways_in)
         more = {"hint": hint} if hint else {}
         tell("post refused", status=status, reason=error.reason, error=str(error), path=path, **more)
@@ -187,11 +188,6 @@ def _must_be_json(body: bytes) -> None:
     except Refusal as refusal:
         if refusal.reason != OUT_OF_RANGE:
             raise
-
-
-def _shown_path(request: web.BaseRequest) -> str:
-    """For the log: without the query, where some put a secret."""
-    return request.raw_path.partition("?")[0][:200]
 
 
 def _raw_path(request: web.BaseRequest) -> str:
