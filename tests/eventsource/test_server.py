@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
 
 from eventbus.interface import SPOOLED, Stored
 from events.errors import Refused, Unavailable
@@ -170,6 +171,71 @@ async def test_a_hundred_megabytes_are_refused_before_they_are_sent() -> None:
         assert one.server.budget.used == 0
 
 
+@pytest.mark.parametrize(
+    ("length", "chunk"),
+    [
+        ("Content-Length: 4194304", b"x" * 65_536),
+        ("Transfer-Encoding: chunked", b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+    ],
+)
+async def test_who_sends_all_of_a_refused_body_before_reading_gets_the_answer(length: str, chunk: bytes) -> None:
+    def send(address: tuple[str, int]) -> bytes:
+        with socket.create_connection(address, timeout=60) as connection:
+            connection.sendall(f"POST /hook HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode())
+            for _ in range(64):
+                connection.sendall(chunk)
+            return connection.recv(13)
+
+    async with running() as one:
+        status = await asyncio.to_thread(send, one.listening.getsockname())
+        assert status == b"HTTP/1.1 413 "
+        await until(lambda: not len(one.server.all_open))
+
+
+async def test_a_refused_body_is_not_read_for_ever() -> None:
+    async def send(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"x" * 1000)
+            await writer.drain()
+
+    async with running(limits=Limits(linger=0.3)) as one, one.open() as (_, writer):
+        writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            await send(writer)
+        await until(lambda: not len(one.server.all_open))
+
+
+async def test_a_body_that_waits_for_its_turn_is_not_read_ahead() -> None:
+    class Waits:
+        def __init__(self) -> None:
+            self.request: web.BaseRequest | None = None
+            self.over = asyncio.Event()
+
+        async def answer(self, request: web.BaseRequest) -> web.Response:
+            self.request = request
+            await self.over.wait()
+            return web.Response()
+
+        def broken(self, status: int, error: BaseException | None, request: web.BaseRequest) -> web.Response:
+            raise AssertionError
+
+    service, server = Waits(), Server(Limits(linger=0.1))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        await server.serve(1, service, [listening])
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n" + b"x" * 4_194_304)
+        await until(lambda: service.request is not None)
+        assert service.request is not None
+        transport = service.request.transport
+        assert transport is not None
+        await until(lambda: not transport.is_reading())
+        assert service.request.content.total_bytes <= (64 << 10) + (256 << 10)  # and what one read brings
+        service.over.set()
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
+        await server.drain(0)
+
+
 async def test_a_sender_may_ask_before_it_sends_the_body() -> None:
     async with running() as one, one.open() as (reader, writer):
         writer.write(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
@@ -201,7 +267,7 @@ async def test_headers_that_do_not_end_are_refused_when_they_are_too_many(before
             await writer.drain()
         assert b" 400 " in await reader.readuntil(b"\r\n")
         assert (await reader.read(-1)).endswith(b"}")
-        await until(lambda: not one.server._open)
+        await until(lambda: not len(one.server.all_open))
 
 
 async def test_headers_that_do_not_end_close_the_connection() -> None:
@@ -215,7 +281,7 @@ async def test_beyond_the_cap_the_oldest_without_headers_goes_first() -> None:
     async with running(limits=Limits(connections=3)) as one, one.open() as kept, one.open() as old, one.open() as young:
         kept[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         await kept[0].readuntil(b"\r\n\r\nOK")
-        await until(lambda: len(one.server._open) == 3)
+        await until(lambda: len(one.server.all_open) == 3)
         assert (await one.post(b"{}"))[0] == 200
         assert await old[0].read(-1) == b""
         for reader, writer in (young, kept):
@@ -240,7 +306,7 @@ async def test_a_flood_of_silent_connections_does_not_keep_a_delivery_out() -> N
         for _ in range(60):
             await stack.enter_async_context(one.open())
         assert (await one.post(b"{}"))[0] == 200
-        assert len(one.server._open) <= 20
+        assert len(one.server.all_open) <= 20
 
 
 async def test_a_body_that_does_not_end_is_answered_with_408() -> None:
