@@ -53,9 +53,15 @@ async def carry_out(
             report: Report = await module.run(wanted(size or scaled(module.TIERS[tier], scale), options), run)
     except (AssertionError, TimeoutError, ExceptionGroup) as error:
         report = run.report()
-        report.failures.append(f"broke off: {type(error).__name__}: {error}")
+        report.failures.append(f"broke off: {_words(error)}")
     report.seconds = time.monotonic() - began
     return report
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(_words, error.exceptions))
+    return f"{type(error).__name__}: {error}"
 
 
 def wanted(size: Any, options: Mapping[str, Any]) -> Any:

@@ -25,7 +25,7 @@ from tests.support.up import ROOT
 LANES = range(3)
 """Pairs of events that are joined."""
 AT_START = ("up.bus", "up.sensors", "up.sources", "up.running", "bind.", "forget.")
-"""Points that each start passes; they come first, or every crash after them would begin with theirs."""
+"""Points that each start passes; they have an ``up`` of their own, or every crash after them would begin with theirs."""
 LEAST = 40
 """So many points must be hit."""
 LATEST = 4
@@ -71,7 +71,11 @@ async def run(size: Size, run: Run) -> Report:
     for number in range(size.seeds):
         part = Run(run.row, run.folder / str(number), run.seed + number, run.plants)
         found = part.report()
-        hits |= await _round(size, part, found)
+        async with asyncio.TaskGroup() as tasks:
+            starts = tasks.create_task(_starts(part))
+            rest = tasks.create_task(_round(size, part, found))
+        hits |= starts.result() | rest.result()
+        found.figures["crashes"] = len(starts.result()) + len(rest.result())
         report.take_in(found)
     report.figures["loss_rate"] = bound(report.figures["lost"], report.figures["accepted"])
     report.figures |= {"seeds": size.seeds, "points": len(placed()), "hit": len(hits)}
@@ -108,11 +112,41 @@ def manifests(port: int, hook: str, interval: int = 0) -> list[Manifest]:
     ]
 
 
-async def _round(size: Size, run: Run, report: Report) -> set[str]:
-    """One ``up`` that crashes at one point after the other until it has crashed at all of them; then everything must be there."""
+async def _starts(run: Run) -> set[str]:
+    """One ``up`` that crashes at each point of its start until it has crashed at all of them, and then stays."""
+    run = Run(run.row, run.folder / "starts", run.seed, run.plants)
+    once = _once(run)
+    async with bench(run, environment={crashpoints.ONCE: str(once)}, start=False, path="") as b:
+        write(b.up.manifests, manifests(b.port, f"{b.target.url}/hook"))
+        points = {name: 1 for name in sorted(placed()) if name.startswith(AT_START)}
+        arm(b, points)
+
+        def all_hit() -> bool:
+            if not b.up.pid:
+                b.up.start()
+            return hit(once) >= points.keys()
+
+        await until(all_hit, 120, "each point of the start is hit")
+        del b.up.environment[crashpoints.VARIABLE]
+        await b.up.stop()
+        await b.up.started()
+        assert await b.generator.send("push-0", path="/push") == 200
+        await until(lambda: b.taken(), 60, "what is accepted starts its Workflow")
+    return hit(once)
+
+
+def _once(run: Run) -> Path:
+    """Where each point that is hit leaves a file."""
     once = run.folder / "once"
     once.mkdir(parents=True)
-    counts = {name: 1 if name.startswith(SELDOM) else run.rng.randint(1, LATEST) for name in sorted(placed())}
+    return once
+
+
+async def _round(size: Size, run: Run, report: Report) -> set[str]:
+    """One ``up`` that crashes at one point after the other until it has crashed at all of them; then everything must be there."""
+    once = _once(run)
+    wanted = {name for name in placed() if not name.startswith(AT_START)}
+    counts = {name: 1 if name.startswith(SELDOM) else run.rng.randint(1, LATEST) for name in sorted(wanted)}
     environment = {crashpoints.ONCE: str(once)}
     patches = [*SHORT_WAITS, "ack_wait=2"]
     async with bench(run, "--watch", environment=environment, patches=patches, start=False, path="") as b:
@@ -121,10 +155,7 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
         over = asyncio.Event()
         ids = itertools.takewhile(lambda _: not over.is_set(), names("push", 10**9))
         loop = asyncio.get_running_loop()
-        arm(b, {name: count for name, count in counts.items() if name.startswith(AT_START)})
-        await _start_until_it_stays(b)
         arm(b, counts)
-        await b.up.stop()
         work = [_keep_up(b, over), b.generator.stream(ids, size.rate, run.rng, path="/push")]
         tasks = [asyncio.create_task(each) for each in (*work, *(_pairs(b, over, lane) for lane in LANES))]
         known, since = hit(once), loop.time()
@@ -135,7 +166,7 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
                     assert not task.done(), f"a helper of the row ended: {task.exception()!r}"
                 if hit(once) > known:
                     known, since = hit(once), loop.time()
-                if known >= placed() or loop.time() - since > size.patience:
+                if known >= wanted or loop.time() - since > size.patience:
                     over.set()
                 elif loop.time() - max(since, looked) > LOOK:
                     looked = loop.time()
@@ -150,7 +181,6 @@ async def _round(size: Size, run: Run, report: Report) -> set[str]:
             await asyncio.gather(*tasks, return_exceptions=True)
         await _come_to_rest(b)
         findings = await b.check(report)
-        report.figures["crashes"] = len(hit(once))
         report.expect(findings.accepted > 100, "hardly anything was accepted")
         _check_others(report, b)
     return hit(once)
@@ -170,16 +200,6 @@ def _plain() -> set[str]:
     """What traffic alone passes."""
     special = tuple(prefix for _, prefixes in ERRANDS for prefix in prefixes)
     return {name for name in placed() if not name.startswith((*AT_START, *special))}
-
-
-async def _start_until_it_stays(b: Bench) -> None:
-    for _ in range(40):
-        b.up.start()
-        await until(lambda: b.up.is_ready or not b.up.pid, 60, "up is ready or has ended")
-        await asyncio.sleep(1.0)
-        if b.up.pid:
-            return
-    raise AssertionError(f"up does not stay\n{b.up.log[-2000:]}")
 
 
 async def _come_to_rest(b: Bench) -> None:

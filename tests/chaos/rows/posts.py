@@ -11,7 +11,7 @@ from tests.chaos.report import Report
 from tests.chaos.rows import kills
 from tests.chaos.rows.kills import Size
 
-TIERS = {"short": Size(4, rate=60.0), "nightly": Size(100, rate=60.0, longest_stop=20.0)}
+TIERS = {"short": Size(4, rate=60.0, delay=0.2), "nightly": Size(100, rate=60.0, longest_stop=20.0, delay=0.2)}
 
 SELECTOR = (
     'payload.ref in ["refs/heads/main", "refs/heads/faulty"] && (payload.deleted == false || payload.deleted < 1)'

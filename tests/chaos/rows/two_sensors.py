@@ -39,7 +39,7 @@ async def run(size: Size, run: Run) -> Report:
         ups = [b.up, *(_another(b, name) for name in ("second", "third"))]
         for up in ups[1:]:
             stack.callback(up.kill)
-            await up.started()
+        await asyncio.gather(*(up.started() for up in ups[1:]))
         enough = asyncio.Event()
         ids = itertools.takewhile(lambda _: not enough.is_set(), names("push", 10**9))
         sending = asyncio.create_task(b.generator.stream(ids, run.rate or size.rate, run.rng))
