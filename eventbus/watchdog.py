@@ -26,7 +26,7 @@ _PERIOD = 2.0
 _PATIENCE = 10
 """So many questions without an answer, each of which takes up to two seconds, mean that it hangs."""
 _PAUSES = (5.0, 300.0)
-"""Seconds between two starts for the same reason: at least, doubled each time, up to."""
+"""Seconds between two starts when the last one did not help: at least, doubled each time, up to."""
 _NOT_READY = "ready for connections"
 """What the server says of its health while it is busy (``failed to be ready for connections after 1ms``): nothing is wrong with its store."""
 _ROOM = b"\0" * (4 << 20)
@@ -109,6 +109,7 @@ class ServerWatchdog:
         problem = await asyncio.to_thread(self._probe)
         if problem is not None:
             self._say(f"the bus stores nothing, its disk cannot be written: {problem}")
+            self._pause = 0.0  # a cause that comes and goes: once it is gone the next start helps, however often it was so
             return
         first = not self.trouble
         self._say(f"the bus stores nothing: {health.get('error') or health.get('status')}")

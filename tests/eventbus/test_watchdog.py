@@ -67,6 +67,20 @@ async def test_a_start_waits_until_it_can_help(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_disk_that_is_full_again_and_again_is_waited_for_no_longer_each_time(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    for round_number in range(1, 8):
+        server.disk.full = True
+        server.health = {"status": "unavailable", "error": "write error"}
+        await server.look()
+        server.disk.full = False
+        await server.look()
+        assert len(server.signals) == round_number
+        server.health = {"status": "ok"}
+        await server.look()
+        assert not server.watchdog.trouble
+
+
 async def test_a_server_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PATIENCE", 3)
     server = Server(tmp_path)
