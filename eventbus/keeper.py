@@ -74,6 +74,7 @@ class StreamKeeper:
         self._server = server
         self._quiet = 0
         self._problem = ""
+        self._unmended = ""
 
     @property
     def largest_message(self) -> int:
@@ -102,7 +103,7 @@ class StreamKeeper:
         config = info["config"]
         self.own = self.own or TRIMMED in (config.get("metadata") or {})
         if self.own and (wanted := self._mended(config)) != config:
-            info = await self._api.call(f"STREAM.UPDATE.{self._settings.name}", wanted)
+            info = await self._mend(info, wanted)
             config = info["config"]
         told = await self._server() if self._server is not None else None
         self._tell_risks(audit.stream_risks(config) + (audit.server_risks(told) if told is not None else []))
@@ -110,7 +111,8 @@ class StreamKeeper:
         self.usage = Usage.of(info)
         found = [trimming.reader(one, min(quiet, self._quiet)) for one in await self._consumers()]
         self.readers = [one for one in found if one is not None]
-        old = await self._first_younger()
+        # A stream of that kind lets nobody look without taking, and keeps nothing that was read: there is nothing old.
+        old = 0 if config.get("retention") == "workqueue" else await self._first_younger()
         expected = self._expected() if self._expected is not None else None
         settled = trimming.settled_by_all(self.readers, quiet, old=old, expected=expected, gone=self._gone())
         self.unread = trimming.unread_bytes(self.usage, settled)
@@ -120,6 +122,18 @@ class StreamKeeper:
             answer = await self._api.call(f"STREAM.PURGE.{self._settings.name}", {"seq": end})
             self.trimmed += int(answer.get("purged", 0))
             log.info("EventBus %s: %d read events were removed", self.name, answer.get("purged", 0))
+
+    async def _mend(self, info: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+        """Bring the stream back. One that cannot be (its retention, say, is for ever) is told and looked at as it is."""
+        try:
+            info = await self._api.call(f"STREAM.UPDATE.{self._settings.name}", wanted)
+        except PointsmanError as error:
+            if str(error) != self._unmended:
+                log.error("the stream of EventBus %s cannot be brought back to what it should be: %s", self.name, error)
+            self._unmended = str(error)
+        else:
+            self._unmended = ""
+        return info
 
     def _mended(self, config: dict[str, Any]) -> dict[str, Any]:
         """A stream of ours as we want it, whatever an earlier version or somebody else made of it; nothing that it holds may go by that."""

@@ -159,6 +159,18 @@ async def test_our_stream_is_brought_back_to_what_we_ask_for(bus: JetStreamBus) 
     assert keeper.risks == []
 
 
+async def test_what_cannot_be_brought_back_is_told(nats: EmbeddedNats, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody made the stream anew: its retention cannot be changed, and nothing else of it with the same request."""
+    async with connect(nats.address("default", "default"), name="test") as bus:
+        await bus._api.create_stream({**OURS.request(), "retention": "workqueue", "max_age": 3600 * 10**9})
+        keeper = keeper_of(bus)
+        for _ in range(2):
+            await keeper.look()
+        assert [risk.partition(" drops ")[2][:15] for risk in keeper.risks] == ["events that no ", "events after 1 "]
+        assert len([r for r in caplog.records if "can lose events" in r.message]) == 2
+        assert len([r for r in caplog.records if "cannot be brought back" in r.message]) == 1
+
+
 async def test_a_smaller_limit_drops_nothing(bus: JetStreamBus) -> None:
     for _ in range(20):
         await bus.publish(event(data=KILOBYTE))
