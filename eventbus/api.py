@@ -20,7 +20,9 @@ _STREAM_NOT_FOUND = 10059
 _NOT_FOUND = (_CONSUMER_NOT_FOUND, _MESSAGE_NOT_FOUND, _STREAM_NOT_FOUND)
 _NAME_IN_USE = 10058
 _WRONG_LAST_SEQUENCE = (10071, 10164)
-_FULL = (10023, 10047, 10077, 10122)
+_FULL = (10002, 10023, 10047, 10077, 10122)
+_IN_PROCESS = 10158
+"""One of several servers has an event of this id, and does not know yet whether it will be stored."""
 
 
 class ApiError(Refused):
@@ -139,11 +141,13 @@ def _answer(data: bytes) -> dict[str, Any]:
 
 
 def _translated(error: dict[str, Any]) -> PointsmanError:
-    """Temporary errors are worth another try, and so is a full stream, which somebody may empty."""
+    """Temporary errors are worth another try, and so is a full stream or account, which somebody may empty."""
     description = str(error.get("description", "unknown error"))
     status, code = int(error.get("code", 500)), int(error.get("err_code", 0))
     if code in _FULL:
         return Unavailable(f"the bus is full: {description}", hint="raise the limits of its stream, or its disk")
+    if code == _IN_PROCESS:
+        return Unavailable(f"the bus says: {description}")
     if code not in _WRONG_LAST_SEQUENCE and (status in (408, 429) or status >= 500):
         return Unavailable(f"the bus says: {description}")
     return ApiError(description, status, code)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eventbus import spooling
+from eventbus.connection import Reply
 from eventbus.forwarder import PROBE_SECONDS, Forwarder
 from eventbus.interface import Address
 from eventbus.metrics import SpoolMetrics
@@ -165,6 +166,37 @@ async def test_at_the_end_what_is_spooled_is_forwarded_if_the_bus_is_there(serve
         async with asyncio.timeout(20):
             await bus._connection.wait_up()
     assert await server.stored() == names(0, 5)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"code": 400, "err_code": 10002, "description": "resource limits exceeded for account"},
+        {"code": 409, "err_code": 10158, "description": "duplicate message id is in process"},
+        {"code": 503, "err_code": 10077, "description": "maximum bytes exceeded"},
+    ],
+    ids=lambda refusal: refusal["description"],
+)
+async def test_what_the_bus_may_take_later_is_kept(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: dict[str, Any]
+) -> None:
+    """An account that is full (its size is not that of the stream), or one of several servers that is at the same event still."""
+    async with connect(server, tmp_path) as bus:
+        await bus.ensure_stream()
+        refused = iter(range(3))
+        request = bus._connection.request
+
+        async def busy(subject: str, *args: Any, **options: Any) -> Any:
+            if subject.startswith("default.") and next(refused, None) is not None:
+                return Reply(0, json.dumps({"stream": "default", "seq": 0, "error": refusal}).encode())
+            return await request(subject, *args, **options)
+
+        monkeypatch.setattr(bus._connection, "request", busy)
+        assert await publish(bus, ["a"]) == [True]
+        await drained(bus)
+        assert not list(refused)
+        assert await server.stored() == ["a"]
+        assert bus.rejects.count == 0
 
 
 async def test_wrong_credentials_are_told_at_once(server: Server, tmp_path: Path) -> None:
