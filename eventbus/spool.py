@@ -244,8 +244,10 @@ class Spool:
         self.bytes -= size
         self._used -= size
         self.failed += count
-        self.problem = f"the spool cannot be written: {group.error}"
-        log.error("%s; %d deliveries are answered with 503", self.problem, count)
+        problem = f"the spool cannot be written: {group.error}"
+        if problem != self.problem:  # each refused delivery is told anyhow
+            log.error("%s; deliveries are answered with 503 until it can", problem)
+        self.problem = problem
         self._settle()
         _answer(group.futures, SpoolFailed(self.problem, retry_after=_RETRY_AFTER))
 

@@ -154,6 +154,20 @@ async def test_a_disk_that_stays_broken_is_an_error_and_a_repaired_one_is_found(
         assert spool.is_empty
 
 
+async def test_a_disk_that_stays_full_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = FaultyDisk()
+    async with Spool(tmp_path / "s", disk=disk) as spool:
+        for _ in range(2):
+            disk.fail = lambda name: True
+            for number in range(3):
+                with pytest.raises(SpoolFailed):
+                    await spool.append(record(number))
+            disk.fail = lambda name: False
+            await spool.check()
+        told = [r for r in caplog.records if r.levelname == "ERROR" and "spool cannot be written" in r.getMessage()]
+        assert len(told) == 2
+
+
 async def test_another_process_goes_on_where_one_was_killed(tmp_path: Path) -> None:
     async with Spool(tmp_path / "s") as spool:
         await fill(spool, range(50))
