@@ -42,6 +42,9 @@ log = structlog.get_logger("bindings")
 _UNPROVEN_PAYLOAD = 64 << 10
 """Bytes up to which the body of a request without credentials is looked at, to tell what is wrong with it."""
 
+_UNREPAIRED = 10
+"""Seconds after which a sender may try again when something has to be repaired first."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
@@ -94,9 +97,11 @@ class EndpointService:
             answer = answers.unavailable("the event cannot be taken now", error.retry_after)
             self._tell(request, answer.status, error)
         except PointsmanError as error:
-            status = 413 if isinstance(error, Refused) and error.status == 413 else 503
-            answer = answers.status(status, error.message)
-            self._tell(request, status, error)
+            if isinstance(error, Refused) and error.status == 413:
+                answer = answers.status(413, error.message)
+            else:  # a person has to repair something; what it is stands in our log
+                answer = answers.unavailable("the event cannot be taken now", _UNREPAIRED)
+            self._tell(request, answer.status, error)
         except Exception as error:
             return self.broken(500, error, request)
         return _response(answer, request)

@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog.testing
 
-from events.errors import Unavailable
+from eventbus.jetstream import JetStreamBus
+from events.errors import Refused, Unavailable
 from events.kube import Object
 from events.secrets import Vault
 from eventsource.delivery import MASKED
@@ -146,6 +148,18 @@ async def test_a_cluster_that_is_away_is_503() -> None:
     assert answer.status == 503
     assert answer.json["code"] == 14
     assert answer.headers["retry-after"] == "7"
+
+
+async def test_a_bus_that_says_no_is_503_and_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise Refused("the bus says: invalid operation on sealed stream")
+
+    async with on_cluster(cluster_with()) as address:
+        monkeypatch.setattr(JetStreamBus, "publish", refuse)
+        answer = await post(address, body=BODY, headers=signed())
+    assert answer.status == 503
+    assert "retry-after" in answer.headers
+    assert "sealed" not in answer.json["message"], "that is for our log"
 
 
 # -- without a cluster -------------------------------------------------------------------------------------------------
