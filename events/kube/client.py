@@ -36,6 +36,8 @@ _STARTING = 30.0
 _STAYS_READY = 1.0
 """Seconds for which a server that said so is taken for ready: none is started anew in less."""
 _JSON = "application/json"
+_TRANSIENT = (0, 408, 425, 429)
+"""Statuses below 500 that may be others in a moment; 0: there is none."""
 _UNUSABLE = (ConfigException, OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError)
 """What the library raises for a kubeconfig: it does not look at its shape before it uses it."""
 
@@ -289,10 +291,13 @@ def _decoded(status: int, text: bytes | str) -> Any:
         answer = {}
     if 200 <= status < 300:
         return answer
-    words = answer.get("message") or (text if isinstance(text, str) else text.decode("utf-8", "replace"))[:500]
-    if status == 409 and answer.get("reason") == "AlreadyExists":
+    said = answer if isinstance(answer, dict) else {}  # what stands before the server may answer in its place
+    words = str(said.get("message") or (text if isinstance(text, str) else text.decode("utf-8", "replace"))[:500])
+    if status == 409 and said.get("reason") == "AlreadyExists":
         raise AlreadyExists(words, status=409)
-    if status == 429 or status >= 500 or status == 0:
-        seconds = (answer.get("details") or {}).get("retryAfterSeconds")
-        raise Unavailable(f"the API server answered {status}: {words}", retry_after=seconds)
+    if status in _TRANSIENT or status >= 500:
+        details = said.get("details")
+        seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
+        retry_after = float(seconds) if isinstance(seconds, (int, float)) else None
+        raise Unavailable(f"the API server answered {status}: {words}", retry_after=retry_after)
     raise Refused(words, status=status)

@@ -156,3 +156,16 @@ async def test_who_posts_while_the_server_starts_shall_come_again(
         grants = (await gate.admit(Credentials("Bearer x"), "ns")).grants
         assert grants is not None
         assert "cannot create" in grants.workflows["ns"]
+
+
+@pytest.mark.parametrize(
+    "body", [None, "busy", ["busy"], {"details": "busy"}, {"details": {"retryAfterSeconds": "soon"}}, {"message": 7}]
+)
+async def test_whatever_a_server_that_fails_says_it_may_work_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: object
+) -> None:
+    """What stands before it may answer in its place, in words of its own."""
+    async with serving(tmp_path, monkeypatch, lambda *_: (503, body)) as cluster:
+        with pytest.raises(Unavailable, match="answered 503") as caught:
+            await cluster.request("POST", "/apis/x")
+    assert caught.value.retry_after is None
