@@ -88,7 +88,7 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Headers that do not end are bounded, not only each of their lines."""
         if self._rest is not None:
-            self._rest.came()
+            self._rest.came(len(data))
             return
         super().data_received(data)
         waiter = self._waiter
@@ -109,6 +109,10 @@ class Connection(RequestHandler):
         """One less."""
         super().connection_lost(exc)
         self._all_open.closed(self)
+
+    def force_close(self) -> None:
+        """Close it once what was written is sent; aiohttp calls this as well when it is lost."""
+        super().force_close()
         if self._rest is not None:
             self._rest.closed()
 
@@ -126,7 +130,8 @@ class Connection(RequestHandler):
         content, transport = request.content, self.transport
         if content.is_eof() or transport is None:
             return sent
-        self._rest = Rest(transport)
+        announced = request.content_length
+        self._rest = Rest(transport, None if announced is None else announced - content.total_bytes)
         if content.exception() is None:
             content.read_nowait()  # what has come is held no longer
         await self._rest.throw_away(self._all_open.pace, self._limits.linger)

@@ -8,6 +8,7 @@ flood of them does not take the processor from deliveries that are welcome.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 __all__ = ["Pace", "Rest"]
 
@@ -35,36 +36,59 @@ class Pace:
 
 
 class Rest:
-    """What comes on one connection after its answer. ``came`` is called instead of parsing it."""
+    """What comes on one connection after its answer. ``came`` is called instead of parsing it.
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    ``left`` is how many bytes the body still has; None when that is not known.
+    """
+
+    def __init__(self, transport: asyncio.Transport, left: int | None = None) -> None:
         self._transport = transport
+        self._left = left
         self._read = asyncio.Event()
+        self._over = asyncio.Event()
+        self.came(0)
 
-    def came(self) -> None:
-        """Something was read."""
+    def came(self, size: int) -> None:
+        """So many bytes were read."""
         self._transport.pause_reading()
         self._read.set()
+        if self._left is not None:
+            self._left -= size
+            if self._left <= 0:
+                self._over.set()
 
     async def throw_away(self, pace: Pace, seconds: float) -> None:
-        """Until the sender closes, or for so long."""
+        """Until all has come or the connection ends, for so long at most. Who then still sends is cut off."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        transport = self._transport
-        transport.pause_reading()
-        while not transport.is_closing() and (turn := pace.turn(loop.time(), end)) is not None:
-            await asyncio.sleep(turn - loop.time())
-            if transport.is_closing():
+        if not self._over.is_set():
+            self._tell_end()
+        while not self._over.is_set() and (turn := pace.turn(loop.time(), end)) is not None:
+            if await _happens(self._over, turn):
                 return
             self._read.clear()
-            transport.resume_reading()
-            try:
-                async with asyncio.timeout_at(end):
-                    await self._read.wait()
-            except TimeoutError:
+            self._transport.resume_reading()
+            if not await _happens(self._read, end):
                 return
-        await asyncio.sleep(max(0.0, end - loop.time()))
+        if not await _happens(self._over, end):
+            self._transport.abort()  # to close TLS politely is to read on, as fast as it comes
 
     def closed(self) -> None:
-        """The connection ended."""
+        """The connection ended, or is about to."""
+        self._over.set()
         self._read.set()
+
+    def _tell_end(self) -> None:
+        """Senders that read until the end need not wait for it: there is nothing behind the answer. (TLS cannot tell that alone.)"""
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            with contextlib.suppress(OSError):  # the sender is gone; that is told to the connection
+                self._transport.write_eof()
+
+
+async def _happens(event: asyncio.Event, end: float) -> bool:
+    """Whether it happens until then."""
+    if not event.is_set() and end > asyncio.get_running_loop().time():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await event.wait()
+    return event.is_set()

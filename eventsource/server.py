@@ -40,6 +40,9 @@ Answers = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 IDLE_WHEN_DRAINING = 1.5
 """Seconds that a kept connection without a request lives on when the server drains."""
 
+CLOSING = 2.0
+"""Seconds that a sender has to answer the end of TLS. Until then all that it sends is read, and ``drain`` waits for it."""
+
 
 class _Http(web.Server):
     """What aiohttp makes the connections of one port with."""
@@ -106,6 +109,7 @@ class Server:
                     sock=listening.dup(),
                     ssl=tls,
                     ssl_handshake_timeout=self.limits.headers if tls else None,
+                    ssl_shutdown_timeout=CLOSING if tls else None,
                     backlog=1024,
                 )
             )
@@ -143,6 +147,10 @@ class Server:
                     connection.force_close()
             await asyncio.sleep(0.02)  # aiohttp tells nobody when a connection ends
         for port in self._ports.values():
+            for connection in port.http.connections:
+                assert isinstance(connection, Connection)
+                if not connection.busy:
+                    connection.force_close()
             await port.http.shutdown(timeout=1.0)
         if self._watchdog is not None:
             self._watchdog.cancel()
