@@ -42,6 +42,8 @@ Submit = Callable[[CompiledTrigger, RoundContext, bool], Awaitable[Settled]]
 """Submits a round; the flag says that it was under way when a process ended."""
 Over = Callable[["Work", str], bool]
 """Whether the ledger says that an event came to its end by this dependency."""
+Bury = Callable[["Work", str, str], Settled]
+"""Makes an event a dead letter, for a reason and in words."""
 Write = Callable[["Work | None", str, Settled], Awaitable[None]]
 """Adds to what is written about a message when all have settled it, by its dependency; or (without a message) writes at once."""
 
@@ -57,6 +59,7 @@ class Joining:
         submit: Submit,
         settled: Write,
         is_over: Over,
+        bury: Bury,
     ) -> None:
         self._trigger = trigger
         self._sensor = sensor
@@ -64,6 +67,7 @@ class Joining:
         self._submit = submit
         self._settled = settled
         self._is_over = is_over
+        self._bury = bury
         self._queue: asyncio.Queue[tuple[Work, Decision] | None] = asyncio.Queue()
         self._state: JoinState = join.JoinState()
         self._rounds: dict[str, Matches] = {}
@@ -135,8 +139,9 @@ class Joining:
         if self._is_known(match) or self._is_over(work, match.dependency):
             await self._settled(work, match.dependency, Settled([self._entry(match, "duplicate", sequence=sequence)]))
             return None
-        replaced = self._state.matches.get(decision.dependency)
-        self._state, complete = join.offer(self._trigger.condition, self._state, match)
+        before, replaced = self._state, self._state.matches.get(decision.dependency)
+        offered, complete = join.offer(self._trigger.condition, self._state, match)
+        self._state = offered
         crash_at("join.offered", work.event.id)
         fired: tuple[str, Matches] | None = None
         missing = join.missing(self._trigger.condition, self._state)
@@ -146,7 +151,15 @@ class Joining:
             fired = (self._context(matches).key, matches)
             self._rounds[fired[0]] = matches
             detail = "its round is complete"
-        await self._save()
+        try:
+            await self._save(beside=0 if fired is None else 1)
+        except Refused as error:
+            if self._state is offered:
+                self._state = before
+            if fired is not None:
+                del self._rounds[fired[0]]
+            await self._settled(work, match.dependency, self._refused(work, match, error))
+            return None
         crash_at("join.saved", work.event.id)
         entries = [self._entry(match, "waiting", detail, sequence)]
         if replaced is not None:
@@ -154,6 +167,12 @@ class Joining:
         await self._settled(work, match.dependency, Settled(entries))
         crash_at("join.settled", work.event.id)
         return fired
+
+    def _refused(self, work: Work, match: Match, error: Refused) -> Settled:
+        """An event that the bus does not take beside what it waits for, or at all: it is kept here, and the others go on waiting."""
+        detail = f"what trigger '{self._trigger.name}' waits with cannot be kept: {error}"
+        letter = self._bury(work, "CannotWait", detail)
+        return Settled([self._entry(match, "refused", detail, work.message.sequence)], letter.kept)
 
     def _is_known(self, match: Match) -> bool:
         held = [self._state.matches, *self._rounds.values()]
@@ -194,21 +213,31 @@ class Joining:
                 await self._save()
                 await self._settled(None, "", Settled(entries))
 
-    async def _save(self) -> None:
-        """Write the state; while the bus is away nothing can be settled, so it waits here. Who waits for another's write shares the next."""
+    async def _save(self, beside: int | None = None) -> None:
+        """Write the state; while the bus is away nothing can be settled, so it waits here. Who waits for another's write shares the next.
+
+        What is too large waits for the rounds that are under way, since they end. Who has added to it says how many of them are its own:
+        raises Refused when there is no other. (For everybody else it becomes smaller then.)
+        """
         assert self._store is not None, "loaded before"
         self._version += 1
         wanted = self._version
         pauses = full_jitter(random.random, cap=5.0)
-        async with self._saving:
-            while self._saved < wanted:
+        while self._saved < wanted:
+            async with self._saving:
+                if self._saved >= wanted:
+                    return
                 version = self._version
                 try:
                     await self._store.put(kept.write(self._state, self._rounds))
                     self._saved = version
-                except (Unavailable, Refused) as error:
-                    if isinstance(error, Refused) and len(self._rounds) < 2:
+                    return
+                except Refused as error:
+                    if beside is not None and len(self._rounds) <= beside:
                         raise
-                    # Also when it is too large: it holds the rounds that are under way, and they end.
+                    log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
+                except Unavailable as error:
                     log.warning("state cannot be written", sensor=self._sensor.id, error=str(error))
                     await asyncio.sleep(next(pauses))
+                    continue
+            await asyncio.sleep(next(pauses))

@@ -66,7 +66,13 @@ class SensorRunner:
         self._parking = self._settling.parking
         self._joins = {
             t.name: Joining(
-                t, sensor, bus, self._submit_round, partial(self._join_settled, t.name), partial(self._is_over, t)
+                t,
+                sensor,
+                bus,
+                self._submit_round,
+                partial(self._join_settled, t.name),
+                partial(self._is_over, t),
+                lambda work, *why: self._suspects.bury(work.event, work.message, *why),
             )
             for t in sensor.triggers
             if t.joins

@@ -13,6 +13,7 @@ from eventbus import jetstream, subjects
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Entry, open_ledger, read_outcomes
 from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
+from eventbus.tally import read_accounts
 from events.errors import Refused
 from events.kube import Object
 from events.models.event import Event
@@ -173,3 +174,34 @@ async def test_rounds_that_together_are_more_than_the_bus_takes_wait_for_each_ot
     finally:
         await server.stop()
     assert set(by_event(tmp_path).values()) == {"submitted"}
+
+
+async def test_an_event_that_is_too_large_beside_what_it_waits_for_is_a_dead_letter(tmp_path: Path) -> None:
+    """It ended the process, three times, and nobody was told why."""
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    compiled = sensor(both, dependencies=TWO)
+    server = Server(tmp_path / "nats")
+    await server.start(max_payload=100_000)
+    try:
+        async with jetstream.connect(server.address, name="test") as bus:
+            await bus.ensure_stream()
+            target = Target()
+            async with run(compiled, bus, target, tmp_path):
+                await bus.publish(event("large", data=b"x" * 40_000))
+                await bus.publish(event("too-large", name="approval", data=b"x" * 40_000))
+                await until(lambda: bool(read_rounds(tmp_path, states=(RoundState.DEAD,))))
+                await bus.publish(event("small", name="approval"))
+                await until(lambda: by_event(tmp_path).get("small") == "submitted")
+                [letter] = read_rounds(tmp_path, states=(RoundState.DEAD,))
+                assert (letter.events, letter.reason) == ("too-large", "CannotWait")
+                assert "trigger 'both' waits with cannot be kept" in letter.detail
+                assert by_event(tmp_path) == {"large": "submitted", "too-large": "refused", "small": "submitted"}
+                order_retry(tmp_path, [letter.key])
+                await bus.publish(event("next"))
+                await until(lambda: by_event(tmp_path).get("too-large") == "submitted")
+                await until(lambda: not read_rounds(tmp_path, states=RoundState))
+    finally:
+        await server.stop()
+    assert by_event(tmp_path)["next"] == "submitted"
+    [account] = [one for one in read_accounts(tmp_path) if one.trigger == "both"]
+    assert account.difference == 0

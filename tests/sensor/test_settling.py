@@ -147,9 +147,9 @@ async def test_while_a_join_cannot_write_its_state_its_event_is_seen(
 
     old = Joining._save
 
-    async def save(self: Joining) -> None:
+    async def save(self: Joining, beside: int | None = None) -> None:
         await written.wait()
-        await old(self)
+        await old(self, beside)
 
     monkeypatch.setattr(Joining, "_save", save)
     async with run(sensor(both, dependencies=TWO), bus, Target(), tmp_path):

@@ -258,7 +258,7 @@ def _forgetful_ledger(module: ModuleType, _: str) -> None:
 def _volatile_joins(module: ModuleType, _: str) -> None:
     """The matches of a join are acknowledged without being kept."""
 
-    async def save(self: Any) -> None:
+    async def save(self: Any, beside: int | None = None) -> None:
         return None
 
     replace(module.Joining, "_save", save)
