@@ -91,6 +91,8 @@ class Connection(RequestHandler):
             self._rest.came(len(data))
             return
         super().data_received(data)
+        if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            self._break_off()
         waiter = self._waiter
         if waiter is None or waiter.done():  # a request is at work, or has just become complete
             self._head = 0
@@ -99,6 +101,13 @@ class Connection(RequestHandler):
         if self._head > self._limits.head:
             self._messages.append((_ErrInfo(status=400, exc=_TOO_LONG, message=str(_TOO_LONG)), EMPTY_PAYLOAD))
             waiter.set_result(None)
+
+    def _break_off(self) -> None:
+        """What came last is no HTTP. aiohttp answers that in its turn, and tells nothing to who waits for the body before it."""
+        current = self._current_request
+        before = self._messages[-2][1] if len(self._messages) > 1 else current.content if current is not None else None
+        if before is not None and not before.is_eof():
+            before.set_exception(web.RequestPayloadError("the body is malformed"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """One more; beyond the cap another one has to go."""

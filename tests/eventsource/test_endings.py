@@ -97,6 +97,22 @@ async def test_nothing_is_left_of_a_sender_that_is_gone() -> None:
         await until(lambda: len(asyncio.all_tasks()) == before)
 
 
+@pytest.mark.parametrize("good", [b"5\r\nhello\r\n", b"40000\r\n" + b"x" * 0x40000 + b"\r\n"])
+@pytest.mark.parametrize("first", [b"", POST + b"Content-Length: 2\r\n\r\n{}"])
+async def test_a_body_that_becomes_malformed_is_answered_at_once(first: bytes, good: bytes) -> None:
+    async with serving(Limits(body=NEVER)) as (server, connect), connect() as (reader, writer):
+        writer.write(first + POST + b"Transfer-Encoding: chunked\r\n\r\n" + good)
+        if first:
+            await reader.readuntil(b"}")
+        await until(lambda: any(connection.busy for connection in server.all_open._open))
+        writer.write(b"zz\r\n")
+        text = await reader.read(-1)
+        assert text.startswith(b"HTTP/1.1 400 ")
+        assert b"broke off" in text
+        assert text.count(b"HTTP/1.") == 1
+        assert server.budget.used == 0
+
+
 def send_much(address: tuple[str, int]) -> None:
     """A sender that does not look at what it is told."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
