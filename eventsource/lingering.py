@@ -58,7 +58,7 @@ class Rest:
                 self._over.set()
 
     async def throw_away(self, pace: Pace, seconds: float) -> None:
-        """Until all has come or the connection ends, for so long at most. Who then still sends is cut off."""
+        """Until all has come or the connection ends, for so long at most. Who has not ended then is cut off."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         if not self._over.is_set():
@@ -68,8 +68,7 @@ class Rest:
                 return
             self._read.clear()
             self._transport.resume_reading()
-            if not await _happens(self._read, end):
-                return
+            await _happens(self._read, end)
         if not await _happens(self._over, end):
             self._transport.abort()  # to close TLS politely is to read on, as fast as it comes
 
