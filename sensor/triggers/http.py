@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import re
 import ssl
 import time
@@ -31,6 +33,9 @@ __all__ = ["Http"]
 _DEFAULT_TIMEOUT = 60
 _MAX_WORDS = 2_000
 """Bytes of an answer that are read and kept."""
+
+LISTENS = 5.0
+"""Seconds for which we wait for the body of an answer."""
 
 _CREDENTIALS = re.compile(r"//[^/?#\s]*@")
 
@@ -133,8 +138,7 @@ class Http(TriggerKind[HttpConfig]):
                 ssl=tls,
             ) as response:
                 crash_at("http.after", meta["url"])
-                words = (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
-                return self._outcome(response, words, submission.name)
+                return self._outcome(response, await _words(response), submission.name)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
             raise Refused(f"'{submission.name}' is not a URL that can be called: {_shown(str(error))}") from None
         except TimeoutError:
@@ -174,6 +178,14 @@ class Http(TriggerKind[HttpConfig]):
         if config.basic_auth is not None:
             headers["Authorization"] = _basic(config.basic_auth, namespace, tools)
         return headers
+
+
+async def _words(response: aiohttp.ClientResponse) -> str:
+    """What an answer says, as far as it comes. Its status alone decides: who has done what we want must not be asked again for its words."""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(LISTENS):
+            return (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
+    return ""
 
 
 def _shown(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ from events.errors import Refused, Unavailable
 from events.models.event import Event
 from sensor.plan import CompiledSensor, Rendered
 from sensor.target import RoundContext, Tools
+from sensor.triggers import http
 from tests.support.nats import event
 from tests.support.sensor import sensor, trigger
 
@@ -69,6 +71,30 @@ async def test_a_status_that_the_policy_does_not_name_is_told_as_that(status: in
     async with server(status) as (url, _):
         with pytest.raises(error, match=f"answered {status}, which policy.status.allow does not name: words"):
             await send(url, policy={"status": {"allow": [201]}})
+
+
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "breaks off"])
+@pytest.mark.parametrize(("status", "error"), [("201 Created", None), ("404 Not Found", Refused)])
+async def test_a_status_counts_also_when_the_rest_of_the_answer_does_not_come(
+    monkeypatch: pytest.MonkeyPatch, status: str, error: type[Exception] | None, hangs: bool
+) -> None:
+    """The target has done it, or has said no: it must not be asked again for a day because of words that nobody needs."""
+    monkeypatch.setattr(http, "LISTENS", 0.05)
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n".encode())
+        await writer.drain()
+        if hangs:
+            await ended.wait()
+        writer.close()
+
+    target = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with target:
+        with pytest.raises(error, match="answered 404") if error else nullcontext():
+            await send(f"http://127.0.0.1:{target.sockets[0].getsockname()[1]}/")
+        ended.set()
 
 
 @pytest.mark.parametrize("status", [200, 404, 503, 0])
