@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from eventbus import jetstream, subjects
 from eventbus.interface import Address, Bus
 from eventbus.ledger import EventRecord, Ledger, open_ledger
 from eventbus.stream import OURS, StreamSettings
+from events.backoff import full_jitter
 from events.crashpoints import crash_at
-from events.errors import EvaluationError
+from events.errors import EvaluationError, Unavailable
 from events.kube import Kube
 from events.models.event import Event
 from events.models.sensor import Sensor
@@ -186,9 +188,20 @@ class Recorder:
                         e.id, namespace, bus, e.source, e.subject, e.type, e.time, message.delivery_id, message.sequence
                     )
                 )
-            await self._ledger.record(records, [])
+            await self._write(records)
             for message in batch:
                 await message.ack()
+
+    async def _write(self, records: list[EventRecord]) -> None:
+        """What cannot be written down (the disk is full) waits here, as it does where sensors work; it is no reason to end the process."""
+        pauses = full_jitter(random.random, cap=5.0)
+        while True:
+            try:
+                await self._ledger.record(records, [])
+                return
+            except Unavailable as error:
+                log.error("ledger cannot be written", error=str(error))
+                await asyncio.sleep(next(pauses))
 
     async def drain(self) -> None:
         """Stop pulling."""
