@@ -61,8 +61,6 @@ class Rest:
         """Until all has come or the connection ends, for so long at most. Who has not ended then is cut off."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        if not self._over.is_set():
-            self._tell_end()
         while not self._over.is_set() and (turn := pace.turn(loop.time(), end)) is not None:
             if await _happens(self._over, turn):
                 return
@@ -76,12 +74,6 @@ class Rest:
         """The connection ended, or is about to."""
         self._over.set()
         self._read.set()
-
-    def _tell_end(self) -> None:
-        """Senders that read until the end need not wait for it: there is nothing behind the answer. (TLS cannot tell that alone.)"""
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            with contextlib.suppress(OSError):  # the sender is gone; that is told to the connection
-                self._transport.write_eof()
 
 
 async def _happens(event: asyncio.Event, end: float) -> bool:

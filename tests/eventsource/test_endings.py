@@ -80,12 +80,6 @@ async def test_the_connection_ends_when_all_of_a_refused_body_has_come(
         assert (got + await reader.read(-1)).startswith(b"HTTP/1.1 413 ")
 
 
-async def test_who_reads_until_the_end_gets_to_it_before_all_of_a_refused_body_is_sent() -> None:
-    async with serving(Limits(linger=NEVER)) as (_, connect), connect() as (reader, writer):
-        writer.write(POST + b"Content-Length: 4000000\r\nExpect: 100-continue\r\n\r\n")
-        assert (await reader.read(-1)).startswith(b"HTTP/1.1 413 ")
-
-
 async def test_nothing_is_left_of_a_sender_that_is_gone() -> None:
     async with serving(Limits(linger=NEVER)) as (server, connect):
         before = len(asyncio.all_tasks())
