@@ -36,8 +36,10 @@ def command(ids: tuple[str, ...], every: bool, trigger: str, sensor: str, wait: 
     """
     folder = StateFolder(state)
     folder.check()
-    if bool(ids) == every:
+    if bool(ids) == every or not all(ids):  # an empty one would be the beginning of each
         raise click.UsageError("name dead letters, or give --all")
+    if ids and (trigger or sensor):
+        raise click.UsageError("--trigger and --sensor go with --all")
     if ids:
         found = [rounds.find_letter(state, one) for one in ids]
     else:

@@ -108,9 +108,12 @@ def test_a_retry_is_ordered_for_the_next_start(arguments: list[str], keys: set[s
     assert {one.key for one in read_rounds(state, states=(RoundState.AGAIN,))} == keys
 
 
-@pytest.mark.parametrize("arguments", [[], ["abcd1", "--all"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["abcd1", "--all"], [""], ["abcd1", "--trigger", "other"], ["abcd1", "--sensor", "other"]]
+)
 def test_a_retry_must_say_of_what(arguments: list[str], state: Path) -> None:
     assert call(state, "retry", *arguments).exit_code == 2
+    assert not read_rounds(state, states=(RoundState.AGAIN,))
 
 
 def test_an_unknown_dead_letter_changes_nothing(state: Path) -> None:
