@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,9 @@ SMALL = 1 << 20
 
 EARLY = 64 << 10
 """So many bytes of a small body count as they come: whoever announces much and sends little holds little. With more, all of it counts."""
+
+SPREAD = 1.1
+"""Deadlines are up to so many times as long, at random: thousands that came at the same time are not late at the same time."""
 
 _SHARE_OF_SMALL, _SHARE_OF_EARLY = 4, 8
 """One part in so many is kept for small bodies, and of that one for what comes early."""
@@ -168,7 +172,7 @@ class Bodies:
         share = _Share(self.budget, whole)
         try:
             await share.begin()
-            yield await _read(request, limit, self._deadline, share)
+            yield await _read(request, limit, self._deadline * random.uniform(1.0, SPREAD), share)
         finally:
             share.give_back()
 
@@ -196,7 +200,7 @@ async def _read(request: web.BaseRequest, limit: int, deadline: float, share: _S
                 parts.append(part)
         return b"".join(parts)
     except TimeoutError:
-        raise Rejected(408, f"the body did not arrive within {deadline:g} s", reason="Timeout") from None
+        raise Rejected(408, f"the body did not arrive within {deadline:.3g} s", reason="Timeout") from None
     except _ANNOUNCED_BROKEN:
         raise Rejected(400, "the body broke off or is malformed", reason="BrokenBody") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from eventsource.body import EARLY
+from eventsource.body import EARLY, SPREAD
 from eventsource.lingering import Pace, Rest
 from eventsource.metrics import UNKNOWN
 
@@ -76,6 +77,8 @@ class Connection(RequestHandler):
         )
         self.service = service
         self.since = time.monotonic()
+        self.due = self.since + limits.headers * random.uniform(1.0, SPREAD)
+        """When the first request's headers must be complete."""
         self.used = False
         self.busy = False
         self._all_open = all_open
@@ -210,8 +213,8 @@ class Connections:
 
     async def close_late(self) -> None:
         """Close those whose first request has not come in time."""
-        oldest = time.monotonic() - self.limits.headers
-        late = [connection for connection in self._silent if connection.since < oldest]
+        now = time.monotonic()
+        late = [connection for connection in self._silent if connection.due < now]
         for number, connection in enumerate(late, 1):
             if connection in self._silent:
                 UNKNOWN.rejected("HeaderTimeout")

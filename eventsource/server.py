@@ -160,7 +160,7 @@ class Server:
     async def _watch(self) -> None:
         """Close connections whose first request does not come."""
         while True:
-            await asyncio.sleep(min(self.limits.headers / 4, 1.0))
+            await asyncio.sleep(min(self.limits.headers / 4, 0.25))
             for event, difference in overdue(time.monotonic()):
                 log.error("the account of deliveries does not add up", event_name=event, difference=difference)
             await self.all_open.close_late()

@@ -277,6 +277,16 @@ async def test_headers_that_do_not_end_close_the_connection() -> None:
             assert await reader.read(-1) == b""
 
 
+async def test_connections_that_came_together_are_not_late_together() -> None:
+    async with running(limits=Limits(headers=5.0)) as one, AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(one.open())
+        await until(lambda: len(one.server.all_open) == 20)
+        patience = {connection.due - connection.since for connection in one.server.all_open._silent}
+        assert len(patience) > 10
+        assert 5.0 <= min(patience) <= max(patience) <= 5.5
+
+
 async def test_beyond_the_cap_the_oldest_without_headers_goes_first() -> None:
     async with running(limits=Limits(connections=3)) as one, one.open() as kept, one.open() as old, one.open() as young:
         kept[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
