@@ -12,9 +12,9 @@ import structlog
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Entry, open_ledger, read_events, read_outcomes
 from events.errors import Refused, Unavailable
-from events.kube import Object
+from events.kube import AlreadyExists, Object
 from events.models.values import OutcomeKind
-from sensor import metrics
+from sensor import metrics, submitting
 from sensor import settling as settling_module
 from sensor.naming import Origin
 from sensor.plan import CompiledSensor
@@ -173,6 +173,25 @@ async def test_a_name_that_another_event_has_is_not_taken_for_ours(bus: JetStrea
 
     refused = next(row for row in read_outcomes(tmp_path) if row["event"] == "e2")
     assert "belongs to another event" in refused["detail"]
+
+
+async def test_a_name_that_was_taken_and_is_free_again_is_left_to_a_person(bus: JetStreamBus, tmp_path: Path) -> None:
+    target = Target(AlreadyExists('workflows "ci-1" already exists', status=409))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["refused"])
+    assert "nobody can tell whether it was made for this event" in next(iter(read_outcomes(tmp_path)))["detail"]
+
+
+async def test_a_conflict_about_something_else_is_tried_again(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "MAX_PAUSE", 0.01)
+    conflict = "Operation cannot be fulfilled on resourcequotas: the object has been modified"
+    target = Target(Refused(conflict, status=409), Refused(conflict, status=409))
+    async with run(sensor(), bus, target, tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: outcomes(tmp_path) == ["submitted"])
 
 
 async def test_a_redelivery_of_what_was_submitted_makes_nothing(bus: JetStreamBus, tmp_path: Path) -> None:
