@@ -78,6 +78,8 @@ class Auditing:
             await self._ledger.check_off(Checkpoint(sensor, "", self._ledger.last_seen(sensor), 0, 0))
             return
         last = self._ledger.checkpoint(sensor)
+        # Also before any is found to be lost: ``increase`` does not see the first step of a series that begins with it.
+        gauges.lost(sensor, last.lost if last is not None else 0)
         progress = await self._subscription.progress(last.sequence if last is not None else 0)
         if last is None or last.stream != progress.stream or last.sequence > progress.floor:
             # Nothing to compare with yet, or the stream was made anew.

@@ -19,13 +19,29 @@ from prometheus_client.registry import Collector
 from events.models.event import Event
 from events.models.values import OutcomeKind, VerdictKind
 
-__all__ = ["SensorMetrics", "TriggerMetrics", "of_sensor", "received_at"]
+__all__ = ["EVENT_REASONS", "TRIGGER_REASONS", "SensorMetrics", "TriggerMetrics", "of_sensor", "received_at"]
 
 _SENSOR = ("namespace", "sensor_name")
 _LABELS = (*_SENSOR, "trigger_name")
 
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 """Seconds; what takes longer was waiting for a target that was away."""
+
+TRIGGER_REASONS = (
+    "Refused",
+    "EvaluationFailed",
+    "GaveUp",
+    "InternalError",
+    "InvalidSpec",
+    "NotARound",
+    "Poison",
+    "SecretKeyMissing",
+    "SecretMissing",
+)
+"""Why a round of a trigger becomes a dead letter. All are shown from the start: ``increase`` does not see a series that begins with 1."""
+
+EVENT_REASONS = ("CannotWait", "InternalError", "Poison")
+"""Why an event is put aside before any trigger."""
 
 
 @dataclass(slots=True)
@@ -135,6 +151,10 @@ REGISTRY.register(_SENSORS)
 def of_sensor(namespace: str, sensor: str, triggers: Sequence[str]) -> SensorMetrics:
     """The numbers of one sensor, those of each trigger begun with 0; of a known sensor they go on."""
     metrics = _SENSORS.by_name.setdefault((namespace, sensor), SensorMetrics())
+    for reason in EVENT_REASONS:
+        metrics.letters.setdefault(("", reason), 0)
     for name in triggers:
         metrics.triggers.setdefault(name, TriggerMetrics())
+        for reason in TRIGGER_REASONS:
+            metrics.letters.setdefault((name, reason), 0)
     return metrics

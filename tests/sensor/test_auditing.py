@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 from eventbus.jetstream import JetStreamBus
-from eventbus.ledger import Ledger
-from eventbus.tally import read_accounts, read_checkpoints
+from eventbus.ledger import Ledger, open_ledger
+from eventbus.tally import Checkpoint, read_accounts, read_checkpoints
+from events.errors import Unavailable
 from sensor import auditing
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import Target, run, sensor
@@ -53,6 +55,21 @@ async def test_a_message_that_is_acknowledged_and_not_settled_is_an_alarm(
             await until(lambda: read_checkpoints(tmp_path)[0].lost == 1)
     [told] = [line for line in lines if line["event"] == "events are lost"]
     assert told["events"] == 1
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+async def test_losses_are_shown_before_the_first_is_found(lost: int, tmp_path: Path) -> None:
+    class Away:
+        async def progress(self, after: int) -> None:
+            raise Unavailable("the bus is away")
+
+    name = f"ns/lost-{lost}"
+    async with open_ledger(tmp_path) as ledger:
+        if lost:
+            await ledger.check_off(Checkpoint(name, "s", 7, 1, lost))
+        with pytest.raises(Unavailable):
+            await auditing.Auditing(name, lambda _: False, ledger, Away()).compare()  # type: ignore[arg-type]
+    assert REGISTRY.get_sample_value("pointsman_accounting_lost_total", {"sensor": name}) == lost
 
 
 async def test_a_trigger_that_an_event_did_not_reach_is_an_alarm(

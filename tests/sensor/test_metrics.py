@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import REGISTRY
@@ -9,7 +11,7 @@ from prometheus_client import REGISTRY
 from eventbus import marks
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import read_outcomes
-from events.errors import Refused
+from events.errors import EvaluationError, Refused, SpecError
 from events.models.event import Event
 from events.models.values import OutcomeKind, VerdictKind
 from sensor import metrics
@@ -70,6 +72,40 @@ def test_the_time_from_a_delivery_to_what_it_set_off_is_that_of_the_newest_event
 
     assert [seconds("bucket", le=bound) for bound in ("0.25", "0.5", "1800.0", "+Inf")] == [0, 1, 1, 2]
     assert (seconds("count"), round(seconds("sum"), 3)) == (2, 86400.3)
+
+
+def test_dead_letters_begin_with_0_so_that_the_first_one_is_an_increase() -> None:
+    labels = {"namespace": "ns", "sensor_name": "no-letters"}
+    metrics.of_sensor("ns", "no-letters", ["t"]).letters["t", "Refused"] += 1
+    metrics.of_sensor("ns", "no-letters", ["t"])  # it comes again
+    for trigger, reasons in (("t", metrics.TRIGGER_REASONS), ("", metrics.EVENT_REASONS)):
+        shown = {
+            reason: REGISTRY.get_sample_value(
+                "pointsman_dead_letters_total", {**labels, "trigger_name": trigger, "reason": reason}
+            )
+            for reason in reasons
+        }
+        assert shown == {reason: trigger == "t" and reason == "Refused" for reason in reasons}
+
+
+def reasons_in_code() -> Iterator[str]:
+    """The reasons of dead letters that stand in the code that makes them."""
+    for path in (Path(metrics.__file__).parent).glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            name = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
+            if isinstance(call, ast.Call) and name in ("bury", "_bury", "dead", "_dead", "_refused"):
+                for given in call.args:
+                    first = given.elts[0] if isinstance(given, ast.Tuple) else given
+                    if isinstance(first, ast.Constant):
+                        yield str(first.value)
+
+
+def test_each_reason_of_a_dead_letter_is_among_those_that_begin_with_0() -> None:
+    found = {one for one in reasons_in_code() if one and " " not in one}
+    assert len(found) > 4  # so that the search finds what there is
+    known = {*metrics.TRIGGER_REASONS, *metrics.EVENT_REASONS}
+    assert found - known == {"NoSuchTrigger"}  # of a trigger that nobody knows any more
+    assert known >= {error.reason for error in (EvaluationError, Refused, SpecError)}
 
 
 async def test_dead_letters_are_counted_by_reason(bus: JetStreamBus, tmp_path: Path) -> None:
