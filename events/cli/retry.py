@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eventbus import ledger, rounds
+from eventbus import ledger, marks, rounds
 from eventbus.rounds import KeptRound, RoundState
 from events.cli.get_options import state_option
 from events.cli.ordering import retry_dead_letters
@@ -36,7 +36,9 @@ def command(ids: tuple[str, ...], every: bool, trigger: str, sensor: str, wait: 
     """
     folder = StateFolder(state)
     folder.check()
-    if bool(ids) == every or not all(ids):  # an empty one would be the beginning of each
+    if ids and every:
+        raise click.UsageError("name dead letters or give --all, not both")
+    if not (ids or every) or not all(ids):  # an empty one would be the beginning of each
         raise click.UsageError("name dead letters, or give --all")
     if ids and (trigger or sensor):
         raise click.UsageError("--trigger and --sensor go with --all")
@@ -49,6 +51,13 @@ def command(ids: tuple[str, ...], every: bool, trigger: str, sensor: str, wait: 
         click.echo("No dead letters to retry.", err=True)
         return
     in_pod = retry_dead_letters(folder, [one.key for one in found])
+    holds = marks.read_holds(state)
+    for one in found:
+        if one.sensor in holds:
+            click.echo(f"{one.key}: {one.sensor} is held: tried after pointsman release sensor {one.sensor}")
+    found = [one for one in found if one.sensor not in holds]
+    if not found:
+        return
     count = f"{len(found)} dead letter{'s' if len(found) > 1 else ''}"
     if not in_pod and not folder.is_running():
         click.echo(f"{count} will be retried when `pointsman up` starts with this state folder.")

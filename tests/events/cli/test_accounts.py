@@ -116,6 +116,25 @@ def test_a_retry_must_say_of_what(arguments: list[str], state: Path) -> None:
     assert not read_rounds(state, states=(RoundState.AGAIN,))
 
 
+def test_a_retry_of_what_is_named_and_of_all_is_told_that_only_one_goes(state: Path) -> None:
+    assert "name dead letters or give --all, not both" in str(call(state, "retry", "--all", "abcd1").stderr)
+    assert "name dead letters, or give --all" in str(call(state, "retry").stderr)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-wait"]])
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_retry_for_a_sensor_that_is_held_says_so_instead_of_waiting(
+    runs: bool, more: list[str], state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_WAIT", 0.0)
+    output(state, "hold", "sensor", "ci")
+    if runs:
+        StateFolder(state).write_running({"pid": os.getpid(), "buses": {}})
+    told = output(state, "retry", "abcd1", *more)
+    assert told == "abcd1: default/ci is held: tried after pointsman release sensor default/ci\n"
+    assert {one.key for one in read_rounds(state, states=(RoundState.AGAIN,))} == {"abcd1"}
+
+
 def test_an_unknown_dead_letter_changes_nothing(state: Path) -> None:
     assert call(state, "retry", "abcd1", "none").exit_code == 1
     assert not read_rounds(state, states=(RoundState.AGAIN,))
