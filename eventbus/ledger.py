@@ -54,6 +54,16 @@ class Ledger:
     def __init__(self, path: Path, commits: Commits) -> None:
         self._commits = commits
         self._reader = connect(path, read_only=True)
+        self.problem = ""
+        """Why the last write failed; empty when it succeeded."""
+
+    async def _write(self, write: Write) -> None:
+        try:
+            await self._commits.submit(write)
+        except Unavailable as error:
+            self.problem = str(error)
+            raise
+        self.problem = ""
 
     def close(self) -> None:
         """Close the reading side."""
@@ -79,7 +89,7 @@ class Ledger:
         """Write down events, what became of them, rounds to be kept and keys of rounds that are at their end; returns when it is on
         disk. Marks of what is ``settled`` go.
         """
-        await self._commits.submit(Write(events, entries, kept, gone, settled=settled))
+        await self._write(Write(events, entries, kept, gone, settled=settled))
 
     # -- rounds that are kept ----------------------------------------------------------------------------------------
 
@@ -117,11 +127,11 @@ class Ledger:
 
     async def begin(self, sensor: str, what: Iterable[str]) -> None:
         """Mark what was under way when a process ended, before it is tried again."""
-        await self._commits.submit(Write(begun=[(sensor, one) for one in what]))
+        await self._write(Write(begun=[(sensor, one) for one in what]))
 
     async def unmark(self, sensor: str, what: Iterable[str]) -> None:
         """It did not end the process."""
-        await self._commits.submit(Write(settled=[(sensor, one) for one in what]))
+        await self._write(Write(settled=[(sensor, one) for one in what]))
 
     def marks(self, sensor: str) -> dict[str, int]:
         """How often a sensor has begun with what is not settled."""
@@ -133,13 +143,13 @@ class Ledger:
 
     async def ignore(self, sensor: str, sequence: int) -> None:
         """A message that is no event is settled, and counts for no trigger."""
-        await self._commits.submit(Write(ignored=[(sensor, sequence, "")]))
+        await self._write(Write(ignored=[(sensor, sequence, "")]))
 
     # -- accounting --------------------------------------------------------------------------------------------------
 
     async def count_by(self, units: Sequence[Units]) -> None:
         """Make known how messages count, before the first of them is recorded."""
-        await self._commits.submit(Write(units=units))
+        await self._write(Write(units=units))
 
     def accounts(self) -> list[Account]:
         """The accounts of all triggers."""
@@ -164,7 +174,7 @@ class Ledger:
 
     async def check_off(self, checkpoint: Checkpoint) -> None:
         """A sensor was compared up to here; what was seen well before need not be remembered."""
-        await self._commits.submit(Write(checkpoint=checkpoint))
+        await self._write(Write(checkpoint=checkpoint))
 
 
 def _apply(connection: sqlite3.Connection, writes: list[Write]) -> list[None]:

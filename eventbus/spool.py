@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import time
 from collections import deque
 from contextlib import AsyncExitStack
@@ -30,6 +31,8 @@ DEFAULT_LIMIT = 1 << 30
 
 _SEGMENT_SIZE = 16 << 20
 _READ_BYTES = 2 << 20
+_ROOM = bytes(1 << 20)
+"""When the disk takes this, the spool counts as writable again."""
 _RETRY_AFTER = 10
 """Seconds after which a sender may try again when nothing can be kept."""
 
@@ -131,7 +134,23 @@ class Spool:
     async def check(self) -> None:
         """Find out whether the disk can be written again. Raises SpoolFailed."""
         assert self._journal is not None
+        try:
+            await asyncio.to_thread(self._probe)
+        except OSError as error:
+            raise SpoolFailed(f"the spool cannot be written: {error}", retry_after=_RETRY_AFTER) from error
         await self._journal.append(b"")
+
+    def _probe(self) -> None:
+        """Write as much as a large delivery: a full disk may still take an empty file."""
+        path = self.root / f"disk-probe-{os.getpid()}"
+        path.unlink(missing_ok=True)
+        descriptor = self.disk.create(path)
+        try:
+            self.disk.write(descriptor, _ROOM)
+            self.disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
 
     async def adopt(self) -> None:
         """Take over what ended processes left; it comes before all that we have. Raises OSError."""

@@ -26,7 +26,7 @@ from eventbus.interface import SPOOLED, Address, Stored
 from eventbus.jetstream import JetStreamBus, outgoing
 from eventbus.records import Record
 from eventbus.rejects import Rejects
-from eventbus.spool import DEFAULT_LIMIT, Spool, SpoolFailed
+from eventbus.spool import DEFAULT_LIMIT, Spool, SpoolFailed, SpoolFull
 from eventbus.stream import OURS, StreamSettings
 from events.crashpoints import crash_at
 from events.errors import Refused, Unavailable
@@ -47,6 +47,9 @@ _CATCH_UP_RECORDS = 256
 _CATCH_UP_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
 _FLUSH_SECONDS = 1.5
+_FULL = "the bus is away and the spool is full"
+_REFUSED_SECONDS = 5.0
+"""After a delivery could not be kept nothing is ready for so long, or until one is: a process that stays unready gets none to try it with."""
 
 
 class SpoolingBus(JetStreamBus):
@@ -59,6 +62,8 @@ class SpoolingBus(JetStreamBus):
         self.forwarder = Forwarder(spool, self.rejects, self._forward, self._wait_up)
         self._released = asyncio.Event()
         self._released.set()
+        self._refused: tuple[float, str] | None = None
+        """When a delivery could be kept neither here nor there, and why; None once another could."""
 
     def hold(self) -> None:
         """Keep all events in the spool until ``release``: on the bus nobody would read them yet."""
@@ -86,19 +91,27 @@ class SpoolingBus(JetStreamBus):
                 log.debug("the event goes to the spool: %s", error)
             else:
                 crash_at("publish.after", data)
+                self._refused = None
                 return Stored(*stored)
         else:
             self._api.check_size(data, headers)
         crash_at("spool.before", data)
-        await spool.append(Record(time.time_ns(), subject, headers, data))
+        try:
+            await spool.append(Record(time.time_ns(), subject, headers, data))
+        except (SpoolFull, SpoolFailed) as error:
+            self._refused = (time.monotonic(), _FULL if isinstance(error, SpoolFull) else str(error))
+            raise
+        self._refused = None
         return SPOOLED
 
     def unready(self) -> str:
         """Why deliveries would be refused now; empty when they can be kept, here or there."""
+        if self._refused is not None and time.monotonic() - self._refused[0] < _REFUSED_SECONDS:
+            return self._refused[1]
         if self.is_up and self.spool.is_empty:
             return ""
         if self.spool.is_full:
-            return "the bus is away and the spool is full"
+            return _FULL
         return self.spool.problem
 
     async def flush(self, seconds: float) -> None:
@@ -119,6 +132,7 @@ class SpoolingBus(JetStreamBus):
         except NoStream:
             await self._mend_stream(subject)
             await self._api.store(self._settings.name, subject, data, headers)
+        self._refused = None
 
     async def _mend_stream(self, subject: str) -> None:
         """Make a stream that is missing. Raises Refused when there is one that is not meant to take this subject."""

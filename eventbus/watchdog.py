@@ -109,7 +109,8 @@ class ServerWatchdog:
         problem = await asyncio.to_thread(self._probe)
         if problem is not None:
             self._say(f"the bus stores nothing, its disk cannot be written: {problem}")
-            self._pause = 0.0  # a cause that comes and goes: once it is gone the next start helps, however often it was so
+            # A cause that comes and goes: once it is gone the next start helps, however often it was so.
+            self._pause = 0.0
             return
         first = not self.trouble
         self._say(f"the bus stores nothing: {health.get('error') or health.get('status')}")

@@ -66,9 +66,12 @@ class Bindings:
 class SensorProcess:
     """Runners of one process; made by ``open_process``, where their consumers are created."""
 
-    def __init__(self, parts: Sequence[SensorRunner | Recorder | BindingRunner], buses: Sequence[Bus]) -> None:
+    def __init__(
+        self, parts: Sequence[SensorRunner | Recorder | BindingRunner], buses: Sequence[Bus], ledger: Ledger
+    ) -> None:
         self._parts = parts
         self._buses = buses
+        self._ledger = ledger
         self._told_to_end = asyncio.Event()
 
     async def start(self) -> None:
@@ -87,7 +90,8 @@ class SensorProcess:
 
     def unready(self) -> list[str]:
         """Why events do not come now; what it waits for stays on the bus."""
-        return list(dict.fromkeys(trouble for bus in self._buses for trouble in bus.troubles()))
+        troubles = dict.fromkeys(trouble for bus in self._buses for trouble in bus.troubles())
+        return [*troubles, *([self._ledger.problem] if self._ledger.problem else [])]
 
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
@@ -156,7 +160,7 @@ async def open_process(
             )
             parts.append(runner)
             all_buses.append(bus)
-        yield SensorProcess(parts, all_buses)
+        yield SensorProcess(parts, all_buses, ledger)
 
 
 class Recorder:

@@ -66,7 +66,12 @@ class Admin:
         if part is not None:
             return _answer(troubles[part]) if part in troubles else web.Response(status=404, text="no such part\n")
         told = self._up.unready(troubles)
-        more = [f"{part}: {reason}" for part, reasons in troubles.items() for reason in reasons if reason not in told]
+        more = [
+            f"warning: {part}: {reason}"
+            for part, reasons in troubles.items()
+            for reason in reasons
+            if reason not in told
+        ]
         return _answer(told, [*more, *(f"warning: {warning}" for warning in self._up.keepers.warnings())])
 
     async def _metrics(self, _: web.Request) -> web.Response:

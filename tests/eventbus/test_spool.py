@@ -154,6 +154,21 @@ async def test_a_disk_that_stays_broken_is_an_error_and_a_repaired_one_is_found(
         assert spool.is_empty
 
 
+async def test_a_full_disk_that_takes_an_empty_file_is_not_repaired(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with Spool(tmp_path / "s", disk=disk) as spool:
+        disk.fail = lambda name: name == "write"
+        with pytest.raises(SpoolFailed):
+            await spool.append(record(0))
+        with pytest.raises(SpoolFailed):
+            await spool.check()
+        assert spool.problem
+        disk.fail = lambda name: False
+        await spool.check()
+        assert not spool.problem
+        assert not list((tmp_path / "s").glob("disk-probe-*"))
+
+
 async def test_a_disk_that_stays_full_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     disk = FaultyDisk()
     async with Spool(tmp_path / "s", disk=disk) as spool:

@@ -1,6 +1,7 @@
 """Whatever the bus does, what was published arrives: once, and in the order in which it was accepted."""
 
 import asyncio
+import errno
 import itertools
 import json
 import os
@@ -18,7 +19,7 @@ from eventbus.interface import Address
 from eventbus.metrics import SpoolMetrics
 from eventbus.records import Record
 from eventbus.rejects import Rejects
-from eventbus.spool import Spool, SpoolFull
+from eventbus.spool import Spool, SpoolFailed, SpoolFull
 from eventbus.spooling import SpoolingBus
 from eventbus.stream import OURS, StreamSettings
 from events.errors import Refused, Unavailable
@@ -220,6 +221,41 @@ async def test_a_full_spool_refuses_and_is_not_ready(server: Server, tmp_path: P
         await drained(bus)
         assert bus.unready() == ""
         assert not (await bus.publish(event())).spooled
+
+
+async def test_what_refuses_a_delivery_is_not_ready_until_it_takes_one(server: Server, tmp_path: Path) -> None:
+    async with connect(server, tmp_path, limit=20_000) as bus:
+        await bus.ensure_stream()
+        await server.stop()
+        await bus.publish(event(data=b"x" * 6000))
+        assert bus.unready() == ""
+        with pytest.raises(SpoolFull):  # though a good part of it is free
+            await bus.publish(event(data=b"x" * 12_000))
+        assert bus.unready() == "the bus is away and the spool is full"
+        await bus.publish(event())
+        assert bus.unready() == ""
+
+
+async def test_a_disk_that_is_full_is_not_ready_also_while_the_bus_is_connected(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stores_nothing(*_: object) -> None:
+        raise Unavailable("the bus stores nothing")
+
+    def takes_nothing(descriptor: int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with connect(server, tmp_path) as bus:
+        await bus.ensure_stream()
+        monkeypatch.setattr(bus._api, "store", stores_nothing)
+        monkeypatch.setattr(bus.spool.disk, "write", takes_nothing)
+        with pytest.raises(SpoolFailed):
+            await bus.publish(event())
+        assert bus.is_up
+        assert "No space left" in bus.unready()
+        monkeypatch.undo()
+        assert not (await bus.publish(event())).spooled
+        assert bus.unready() == ""
 
 
 async def test_a_bus_that_is_full_is_waited_for(server: Server, tmp_path: Path) -> None:

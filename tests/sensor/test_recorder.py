@@ -39,3 +39,21 @@ async def test_a_ledger_that_cannot_be_written_for_a_while_ends_nothing(
             await until(lambda: [one["id"] for one in read_events(tmp_path)] == ["e1"])
             await recorder.drain()
     assert next(refusals, None) is None
+
+
+async def test_a_ledger_that_cannot_be_written_says_so_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(write: object) -> asyncio.Future[None]:
+        raise Unavailable("ledger.db cannot be written: database or disk is full")
+
+    async with open_ledger(tmp_path) as ledger:
+        sensors = process.SensorProcess([], [], ledger)
+        assert sensors.unready() == []
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger._commits, "submit", full)
+            with pytest.raises(Unavailable):
+                await ledger.record([], [])
+        assert sensors.unready() == ["ledger.db cannot be written: database or disk is full"]
+        await ledger.record([], [])
+        assert sensors.unready() == []

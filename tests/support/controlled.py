@@ -80,7 +80,7 @@ class World:
             {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}}
         )
 
-    async def condition(self, kind: str, name: str, type: str, status: str, *, seconds: float = 15) -> Object:
+    async def condition(self, kind: str, name: str, type: str, status: str, *, seconds: float = 60) -> Object:
         """The condition, as soon as it has this status for the newest generation."""
 
         async def ask() -> Object | None:
@@ -93,7 +93,7 @@ class World:
         return await until(ask, seconds)
 
 
-async def until(ask: Callable[[], Awaitable[T | None]], seconds: float = 15) -> T:
+async def until(ask: Callable[[], Awaitable[T | None]], seconds: float = 60) -> T:
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := await ask()):
