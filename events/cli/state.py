@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -56,14 +57,20 @@ class StateFolder:
                     hint="stop it, or choose another folder with --state",
                 ) from None
             self._mark_version()
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            self._mark_holder(lock)
             try:
                 yield self
             finally:
                 (self.path / "up.json").unlink(missing_ok=True)
         finally:
             os.close(lock)
+
+    def _mark_holder(self, lock: int) -> None:
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def _holder(self) -> str:
         try:
@@ -100,8 +107,9 @@ class StateFolder:
 
     def _unwritable(self, error: OSError) -> SpecError:
         reason = "it is a file" if self.path.is_file() else error.strerror
+        full = "free some space, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         return SpecError(
-            f"the state folder {self.path} cannot be written: {reason}", hint="choose another with --state"
+            f"the state folder {self.path} cannot be written: {reason}", hint=f"{full}choose another with --state"
         )
 
     def write_running(self, facts: dict[str, Any]) -> None:
