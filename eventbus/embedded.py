@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -356,15 +357,21 @@ def _is_free(port: int) -> bool:
 
 
 def _write_private(file: Path, text: str) -> None:
-    """Replace a file that only we may read, in one step."""
+    """Replace a file that only we may read, in one step. Raises SpecError."""
     fresh = file.with_name(f"{file.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(file)
+    try:
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    except OSError as error:  # that of a full disk names no file
+        full = "free some space, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise SpecError(
+            f"{file} cannot be written: {error.strerror}", hint=f"{full}choose another folder with --state"
+        ) from None
 
 
 def _version(text: str) -> tuple[int, ...]:
