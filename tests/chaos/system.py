@@ -216,6 +216,16 @@ class Up:
         """The URL of /readyz and /metrics."""
         return str(json.loads((self.state / "up.json").read_text())["admin"])
 
+    def says_ready(self) -> bool:
+        """What /readyz says."""
+        try:
+            urllib.request.urlopen(f"{self.admin}/readyz", timeout=10).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            return False
+        return True
+
     def metrics(self) -> str:
         with urllib.request.urlopen(f"{self.admin}/metrics", timeout=10) as answer:
             return str(answer.read().decode())

@@ -67,6 +67,7 @@ async def _round(report: Report, b: Bench, state: Path, name: str) -> None:
     report.figures["both_full"] = dict(statuses)
     report.expect(statuses.keys() <= {200, 202, 503}, f"with both full: {statuses}")
     report.expect(statuses[503] > 75, f"with both full only {statuses[503]} answers were 503")
+    report.expect(not await asyncio.to_thread(b.up.says_ready), "/readyz says 200 while deliveries are refused")
     for disk in ("bus", "spool"):
         (state / disk / "ballast").unlink()
     began = time.monotonic()
@@ -78,6 +79,7 @@ async def _round(report: Report, b: Bench, state: Path, name: str) -> None:
         assert time.monotonic() - began < PATIENCE, "the bus stores nothing though there is space"
         await asyncio.sleep(0.2)
     report.figures["stored_again_after_seconds"] = round(time.monotonic() - began, 1)
+    report.expect(await asyncio.to_thread(b.up.says_ready), "/readyz says 503 though deliveries are stored again")
 
 
 @contextmanager
