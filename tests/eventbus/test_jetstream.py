@@ -98,6 +98,10 @@ async def test_many_at_once_are_all_stored_in_some_order(bus: JetStreamBus) -> N
     assert sorted(one.sequence for one in stored) == list(range(1, 501))
 
 
+# nats-py drops the socket of a server that was killed between its connection and its greeting, and leaves closing it to the collector.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function StreamWriter:pytest.PytestUnraisableExceptionWarning"
+)
 async def test_nothing_acknowledged_is_lost_by_kill_9(nats: EmbeddedNats, bus: JetStreamBus) -> None:
     acknowledged: set[str] = set()
 
@@ -126,7 +130,11 @@ async def test_nothing_acknowledged_is_lost_by_kill_9(nats: EmbeddedNats, bus: J
         read.update(ids(await take(subscription, 1)))
     info = await bus.stream_info()
     assert info is not None
-    assert info["state"]["messages"] == len(read), "each event is there once"
+    stored = info["state"]["messages"]
+    # Those whose acknowledgement was lost may come last; for a second copy of one this waits in vain.
+    while len(read) < stored:
+        read.update(ids(await take(subscription, 1)))
+    assert stored == len(read), "each event is there once"
 
 
 async def test_a_short_restart_passes_unseen(nats: EmbeddedNats, bus: JetStreamBus) -> None:
