@@ -49,6 +49,18 @@ class Disk:
         else:
             os.fdatasync(descriptor)
 
+    def take(self, folder: Path, data: bytes) -> None:
+        """Write a file through to the disk in this folder, and remove it: a full disk may still take an empty one. Raises OSError."""
+        path = folder / f"disk-probe-{os.getpid()}"
+        path.unlink(missing_ok=True)
+        descriptor = self.create(path)
+        try:
+            self.write(descriptor, data)
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
     def sync_folder(self, folder: Path) -> None:
         """Have the names in this folder on the disk."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import time
 from collections import deque
 from contextlib import AsyncExitStack
@@ -135,22 +134,10 @@ class Spool:
         """Find out whether the disk can be written again. Raises SpoolFailed."""
         assert self._journal is not None
         try:
-            await asyncio.to_thread(self._probe)
+            await asyncio.to_thread(self.disk.take, self.root, _ROOM)
         except OSError as error:
             raise SpoolFailed(f"the spool cannot be written: {error}", retry_after=_RETRY_AFTER) from error
         await self._journal.append(b"")
-
-    def _probe(self) -> None:
-        """Write as much as a large delivery: a full disk may still take an empty file."""
-        path = self.root / f"disk-probe-{os.getpid()}"
-        path.unlink(missing_ok=True)
-        descriptor = self.disk.create(path)
-        try:
-            self.disk.write(descriptor, _ROOM)
-            self.disk.sync(descriptor)
-        finally:
-            os.close(descriptor)
-            path.unlink(missing_ok=True)
 
     async def adopt(self) -> None:
         """Take over what ended processes left; it comes before all that we have. Raises OSError."""

@@ -8,9 +8,7 @@ has acknowledged.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -129,17 +127,8 @@ class ServerWatchdog:
 
     def _probe(self) -> OSError | None:
         """Whether the disk takes some megabytes."""
-        path = self._folder / f"disk-probe-{os.getpid()}"
         try:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-            descriptor = self._disk.create(path)
-            try:
-                self._disk.write(descriptor, _ROOM)
-                self._disk.sync(descriptor)
-            finally:
-                os.close(descriptor)
-                path.unlink()
+            self._disk.take(self._folder, _ROOM)
         except OSError as error:
             return error
         return None
