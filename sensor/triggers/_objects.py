@@ -101,18 +101,17 @@ async def create_once(submission: Submission, tools: Tools) -> Outcome:
         await kube.create(obj)
     except AlreadyExists as taken:
         existing = await kube.get(obj["apiVersion"], kind, metadata.get("namespace", ""), metadata["name"])
-        theirs = ((existing or {}).get("metadata") or {}).get("annotations") or {}
-        ours = metadata["annotations"]
         if existing is None:  # to create it again could start a second one
             whose = ", and is gone by now: nobody can tell whether it was made for this event"
             raise Refused(f"{taken.message}{whose}", status=409) from taken
+        theirs = (existing.get("metadata") or {}).get("annotations") or {}
+        ours = metadata["annotations"]
         if all(theirs.get(key) == ours[key] for key in (ANNOTATION_EVENT, ANNOTATION_TRIGGER)):
             return Outcome(OutcomeKind.DUPLICATE, target, "was created before, for the same event")
         raise Refused(f"{taken.message} and belongs to another event", status=409) from taken
     except Refused as error:
-        if (
-            error.status == 409
-        ):  # nothing is wrong with the object: a quota was changed at this moment by somebody else, say
+        if error.status == 409:
+            # Nothing is wrong with the object: a quota was changed at this moment by somebody else, say.
             raise Unavailable(f"the API server answered 409: {error}") from error
         raise
     crash_at("create.after", target)
