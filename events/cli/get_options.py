@@ -30,7 +30,7 @@ state_option = click.option(
 def options(function: Callable[..., None]) -> Callable[..., None]:
     """NAME, the output form, the namespace and the state folder."""
     decorators = [
-        click.argument("name", required=False),
+        click.argument("name", required=False, callback=_not_empty),
         click.option("-o", "--output", type=_OUTPUTS, help="Output form; a table without it."),
         click.option("-n", "--namespace", default="", help="Only of this namespace."),
         state_option,
@@ -39,6 +39,13 @@ def options(function: Callable[..., None]) -> Callable[..., None]:
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
+
+
+def _not_empty(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """An empty name is refused: a variable of a script may be unset, and each name begins so."""
+    if name == "":
+        raise click.BadParameter("it is empty; leave it out for all")
+    return name
 
 
 def not_found(kind: str, name: str, where: str = "in this state folder") -> NoReturn:

@@ -89,6 +89,13 @@ async def test_a_beginning_that_several_ids_have_is_told(tmp_path: Path) -> None
     assert "aab" in pointsman("get", "events", "aab", "--state", "state", cwd=folder).stdout
 
 
+@pytest.mark.parametrize("kind", ["events", "workflows", "deadletters"])
+def test_an_empty_name_is_refused_and_does_not_stand_for_all(tmp_path: Path, kind: str) -> None:
+    done = pointsman("get", kind, "", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "it is empty; leave it out for all" in done.stderr
+
+
 async def test_a_post_that_no_binding_waits_for_says_so(tmp_path: Path) -> None:
     folder = await recorded(tmp_path, "e1", bus="_bindings")
     assert "no binding in namespace ci" in pointsman("get", "events", "--state", "state", cwd=folder).stdout
