@@ -61,7 +61,7 @@ def test_a_deployment_runs_is_reached_by_its_service_restarts_and_goes_away(spac
         return {json.load(urllib.request.urlopen(url, timeout=5))["server_name"] for _ in range(20)}
 
     pods = {pod["metadata"]["name"]: pod for pod in space.find("pods")}
-    assert answering() == set(pods)
+    eventually(lambda: answering() == set(pods))  # the Service learns of a pod after its Deployment did
 
     killed, other = sorted(pods)
     os.kill(space.process(pods[killed]), signal.SIGKILL)
