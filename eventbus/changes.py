@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS outcome (
   PRIMARY KEY (event, sensor, trigger, dependency)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outcome_recorded ON outcome (recorded);
+CREATE INDEX IF NOT EXISTS outcome_waiting ON outcome (sensor) WHERE outcome = 'waiting';
 """ + "".join((rounds.SCHEMA, marks.SCHEMA, tally.SCHEMA))
 """All tables of a ledger."""
 

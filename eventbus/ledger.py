@@ -77,6 +77,11 @@ class Ledger:
         rows = self._reader.execute(query, (*ids, sensor, *_KNOWN))
         return {(r["event"], r["trigger"], r["dependency"]): r["outcome"] for r in rows}
 
+    def waiting(self, sensor: str) -> list[tuple[str, str, str]]:
+        """The ``(event, trigger, dependency)`` of this sensor that wait for the other events of a condition."""
+        query = "SELECT event, trigger, dependency FROM outcome WHERE sensor = ? AND outcome = 'waiting'"
+        return [tuple(row) for row in self._reader.execute(query, (sensor,))]
+
     async def record(
         self,
         events: Sequence[EventRecord],

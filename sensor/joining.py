@@ -76,9 +76,11 @@ class Joining:
         self._version = self._saved = 0
         """Of the state here, and of that on the bus."""
         self._grace = 0.0
-        self._forgotten: list[Entry] = []
-        """What a reset before the start has dropped."""
-        self._resets = [
+        self.forgotten: list[Entry] = []
+        """What ``load`` has dropped: a time of conditionsReset came before the start."""
+        self.was_kept = False
+        """Whether ``load`` has found a state."""
+        self.resets = [
             cron.compile(r.by_time.cron, r.by_time.timezone)
             for r in (trigger.spec.template.conditions_reset if trigger.spec.template else [])
             if r.by_time is not None
@@ -89,15 +91,16 @@ class Joining:
         state = await self._bus.state(subjects.bucket(self._sensor.namespace, self._sensor.name))
         self._store = SoleValue(state, subjects.key(self._trigger.name))
         text = await self._store.take(kept.write(self._state, self._rounds))
+        self.was_kept = text is not None
         if text is not None:
             found = kept.read(text, {d.name for d in self._sensor.dependencies})
             self._state, self._rounds = found.state, dict(found.rounds)
-        if self._resets:
+        if self.resets:
             now = datetime.now(UTC)
-            fired = [moment for reset in self._resets if (moment := reset.previous_fire(now)) is not None]
+            fired = [moment for reset in self.resets if (moment := reset.previous_fire(now)) is not None]
             if fired:
                 before, self._state = self._state, join.reset_before(self._state, max(fired))
-                self._forgotten = [
+                self.forgotten = [
                     self._entry(m, "reset", "a time of conditionsReset came")
                     for d, m in before.matches.items()
                     if d not in self._state.matches
@@ -114,8 +117,6 @@ class Joining:
 
     async def run(self) -> None:
         """Work through the queue; submit rounds beside it."""
-        if self._forgotten:
-            await self._settled(None, "", Settled(self._forgotten))
         async with asyncio.TaskGroup() as tasks:
             timer = tasks.create_task(self._reset_by_time())
             under_way = {tasks.create_task(self._fire(k, m, True)) for k, m in list(self._rounds.items())}
@@ -135,8 +136,15 @@ class Joining:
         sequence = work.message.sequence
         arrived = Arrived(decision.event, work.message.delivery_id)
         match = join.Match(decision.dependency, work.event.id, arrived, datetime.now(UTC))
-        # Delivered again while its match is kept or its round under way; or its round has ended since the ledger was asked.
-        if self._is_known(match) or self._is_over(work, match.dependency):
+        if self._waits(
+            match.event_id, match.dependency
+        ):  # delivered again: the process may have ended before it was written down
+            await self._settled(
+                work, match.dependency, Settled([self._entry(match, "waiting", self._missing(), sequence)])
+            )
+            return None
+        # Delivered again while its round is under way; or that has ended since the ledger was asked.
+        if self.holds(match.event_id, match.dependency) or self._is_over(work, match.dependency):
             await self._settled(work, match.dependency, Settled([self._entry(match, "duplicate", sequence=sequence)]))
             return None
         before, replaced = self._state, self._state.matches.get(decision.dependency)
@@ -144,8 +152,7 @@ class Joining:
         self._state = offered
         crash_at("join.offered", work.event.id)
         fired: tuple[str, Matches] | None = None
-        missing = join.missing(self._trigger.condition, self._state)
-        detail = f"waits for {', '.join(missing)}" if missing else "waits"
+        detail = self._missing()
         if complete is not None:
             matches = dict(complete.matches)
             fired = (self._context(matches).key, matches)
@@ -174,9 +181,22 @@ class Joining:
         letter = self._bury(work, "CannotWait", detail)
         return Settled([self._entry(match, "refused", detail, work.message.sequence)], letter.kept)
 
-    def _is_known(self, match: Match) -> bool:
-        held = [self._state.matches, *self._rounds.values()]
-        return any(m.event_id == match.event_id for s in held for d, m in s.items() if d == match.dependency)
+    def asks_for(self, dependency: str) -> bool:
+        """Whether the condition names a dependency."""
+        return dependency in self._trigger.condition.names
+
+    def holds(self, event_id: str, dependency: str) -> bool:
+        """Whether an event is kept for a dependency, or in a round that is under way."""
+        in_round = (r[dependency].event_id == event_id for r in self._rounds.values() if dependency in r)
+        return self._waits(event_id, dependency) or any(in_round)
+
+    def _waits(self, event_id: str, dependency: str) -> bool:
+        match = self._state.matches.get(dependency)
+        return match is not None and match.event_id == event_id
+
+    def _missing(self) -> str:
+        missing = join.missing(self._trigger.condition, self._state)
+        return f"waits for {', '.join(missing)}" if missing else "waits"
 
     def _entry(self, match: Match, outcome: str, detail: str = "", sequence: int = 0) -> Entry:
         return Entry(
@@ -198,9 +218,9 @@ class Joining:
         crash_at("join.forgotten", key)
 
     async def _reset_by_time(self) -> None:
-        while self._resets:
+        while self.resets:
             now = datetime.now(UTC)
-            coming = [moment for reset in self._resets if (moment := reset.next_fire(now)) is not None]
+            coming = [moment for reset in self.resets if (moment := reset.next_fire(now)) is not None]
             if not coming:  # a date that never comes, such as 30 February
                 return
             await asyncio.sleep((min(coming) - now).total_seconds())

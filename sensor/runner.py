@@ -32,6 +32,7 @@ from sensor.plan import CompiledSensor, CompiledTrigger
 from sensor.poison import POISONED, WATCHED, Letter, Suspects
 from sensor.settled import Settled
 from sensor.settling import Settling, Work
+from sensor.strays import find_strays
 from sensor.submitting import Case, Submitting
 from sensor.target import RoundContext, Tools
 
@@ -102,6 +103,7 @@ class SensorRunner:
             audit = Auditing(self.sensor.id, self._is_mine, self._ledger, self._subscription)
             beside = (self._settling.heartbeat(), self._settling.tell_of_slow(), self._obey(), audit.run())
             own = [tasks.create_task(job) for job in beside]
+            await self._tell_of_strays()
             await self._parking.start(tasks)
             for join in self._joins.values():
                 tasks.create_task(join.run())
@@ -116,6 +118,13 @@ class SensorRunner:
             await stopping
             for task in [*own, *self._rounds]:
                 task.cancel()  # what is not acknowledged is delivered again by the bus
+
+    async def _tell_of_strays(self) -> None:
+        """Before anything is offered: what comes again may wait again."""
+        strays = find_strays(self.sensor.id, self._ledger.waiting(self.sensor.id), self._joins)
+        if strays:
+            log.info("events wait no more", sensor=self.sensor.id, count=len(strays))
+            await self._settling.write_settled(Settled(strays), [])
 
     async def drain(self) -> None:
         """Pull no more; ``run`` returns when everything that is under way has settled or been given back to the bus."""
