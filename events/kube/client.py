@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -24,8 +23,8 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 
 from events.connecting import why
 from events.errors import Refused, SpecError, Unavailable
-from events.kube import AlreadyExists, Object
-from events.kube.depth import without_deep_items
+from events.kube import Object
+from events.kube.answers import decoded, field, named
 from events.version import __version__
 
 __all__ = ["Cluster", "open_cluster", "segment"]
@@ -36,8 +35,6 @@ _STARTING = 30.0
 _STAYS_READY = 1.0
 """Seconds for which a server that said so is taken for ready: none is started anew in less."""
 _JSON = "application/json"
-_TRANSIENT = (0, 408, 425, 429)
-"""Statuses below 500 that may be others in a moment; 0: there is none."""
 _UNUSABLE = (ConfigException, OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError)
 """What the library raises for a kubeconfig: it does not look at its shape before it uses it."""
 
@@ -102,13 +99,12 @@ class Cluster:
     async def create(self, obj: Object) -> Object:
         """Create an object. A repeated create after a timeout is safe when the object has a name of its own."""
         path = await self.collection(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
-        created: Object = await self.request("POST", path, obj)
-        return created
+        return named(await self.request("POST", path, obj), obj["metadata"].get("name"))
 
     async def rehearse(self, obj: Object) -> None:
         """A create without its effect; raises as ``create`` does."""
         path = await self.collection(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace", ""))
-        await self.request("POST", path, obj, [("dryRun", "All")])
+        named(await self.request("POST", path, obj, [("dryRun", "All")]), obj["metadata"].get("name"))
 
     async def find(
         self, api_version: str, kind: str, namespace: str, *, labels: str = "", page: int = 0
@@ -118,10 +114,10 @@ class Cluster:
         query = [("labelSelector", labels)] if labels else []
         query += [("limit", str(page))] if page else []
         found = await self.request("GET", path, query=query)
-        items = found["items"]
-        while following := found["metadata"].get("continue"):
+        items = field(found, "items")
+        while following := field(found, "metadata").get("continue"):
             found = await self.request("GET", path, query=[*query, ("continue", following)])
-            items += found["items"]
+            items += field(found, "items")
         objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in items]
         return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
@@ -129,12 +125,11 @@ class Cluster:
         """The object, or None."""
         path = await self.collection(api_version, kind, namespace)
         try:
-            found: Object = await self.request("GET", f"{path}/{segment(name)}")
+            return named(await self.request("GET", f"{path}/{segment(name)}"), name)
         except Refused as error:
             if error.status == 404:
                 return None
             raise
-        return found
 
     async def check(self) -> str:
         """The server's version; raises Unavailable when it cannot be reached."""
@@ -148,7 +143,7 @@ class Cluster:
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         if (api_version, kind) not in self._resources:
             found = await self.request("GET", base)
-            for resource in found.get("resources", []):
+            for resource in field(found, "resources"):
                 if "/" not in resource["name"]:
                     self._resources[api_version, resource["kind"]] = (resource["name"], resource["namespaced"])
         if (api_version, kind) not in self._resources:
@@ -212,6 +207,10 @@ class Cluster:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 response = await self._send(method, path, body, query, content_type)
+                if response.history and method != "GET":  # a POST has become a GET by then
+                    raise Unavailable(
+                        f"the API server cannot be reached: what answers redirects to {response.url.origin()}{response.url.path}"
+                    )
                 text = await response.read()
                 status = response.status
         except TimeoutError:
@@ -222,7 +221,7 @@ class Cluster:
             status, text = error.status or 0, (error.body or b"")
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"the API server cannot be reached: {why(error)}") from None
-        return _decoded(status, text)
+        return decoded(status, text)
 
     async def lines(self, path: str, query: Sequence[tuple[str, str]], *, silence: float) -> AsyncIterator[bytes]:
         """The lines of an answer that goes on, such as a watch. Raises Unavailable after ``silence`` seconds without a byte."""
@@ -231,7 +230,7 @@ class Cluster:
                 response = await self._send("GET", path, None, query, _JSON)
             async with response:
                 if response.status != 200:
-                    _decoded(response.status, await response.read())
+                    decoded(response.status, await response.read())
                 rest = b""
                 while True:
                     async with asyncio.timeout(silence):
@@ -244,7 +243,7 @@ class Cluster:
         except TimeoutError:
             raise Unavailable("the API server says nothing any more") from None
         except ApiException as error:
-            _decoded(error.status or 0, error.body or b"")
+            decoded(error.status or 0, error.body or b"")
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"the API server cannot be reached: {why(error)}") from None
 
@@ -272,32 +271,3 @@ def segment(name: str) -> str:
     if name in ("", ".", "..") or "/" in name:
         raise Refused(f"'{name}' cannot be the name of anything in a cluster", status=404)
     return quote(name, safe="")
-
-
-def _parsed(text: bytes | str) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError:
-        shallow = without_deep_items(text if isinstance(text, bytes) else text.encode())
-        if not shallow:
-            raise Refused("the object is nested too deeply") from None
-        return json.loads(shallow)
-
-
-def _decoded(status: int, text: bytes | str) -> Any:
-    try:
-        answer = _parsed(text)
-    except ValueError:
-        answer = {}
-    if 200 <= status < 300:
-        return answer
-    said = answer if isinstance(answer, dict) else {}  # what stands before the server may answer in its place
-    words = str(said.get("message") or (text if isinstance(text, str) else text.decode("utf-8", "replace"))[:500])
-    if status == 409 and said.get("reason") == "AlreadyExists":
-        raise AlreadyExists(words, status=409)
-    if status in _TRANSIENT or status >= 500:
-        details = said.get("details")
-        seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
-        retry_after = float(seconds) if isinstance(seconds, (int, float)) else None
-        raise Unavailable(f"the API server answered {status}: {words}", retry_after=retry_after)
-    raise Refused(words, status=status)
