@@ -134,10 +134,14 @@ class Spool:
         """Find out whether the disk can be written again. Raises SpoolFailed."""
         assert self._journal is not None
         try:
-            await asyncio.to_thread(self.disk.take, self.root, _ROOM)
+            await asyncio.to_thread(self._try)
         except OSError as error:
             raise SpoolFailed(f"the spool cannot be written: {error}", retry_after=_RETRY_AFTER) from error
         await self._journal.append(b"")
+
+    def _try(self) -> None:
+        self.disk.make_folder(self.root)  # the disk may have refused that, too
+        self.disk.take(self.root, _ROOM)
 
     async def adopt(self) -> None:
         """Take over what ended processes left; it comes before all that we have. Raises OSError."""

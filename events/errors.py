@@ -6,6 +6,7 @@ PointsmanError            reason · retryable · hint
 ├─ EvaluationError        a program compiled, but not for this value                    never retried
 ├─ Rejected               a delivery was refused, with its HTTP status                  not a fault of ours
 ├─ Unavailable            bus, API server or target is away: retry later                retried
+│  └─ Conflict            it is there, and could not do this one now                    retried
 ├─ Refused                the target said no to a submission                            dead letter
 ├─ InUse                  a port or a state folder belongs to another process
 └─ Superseded             another process has taken our place: this one must end        ends the process
@@ -14,6 +15,7 @@ PointsmanError            reason · retryable · hint
 from __future__ import annotations
 
 __all__ = [
+    "Conflict",
     "EvaluationError",
     "ExpressionError",
     "InUse",
@@ -125,6 +127,12 @@ class Unavailable(PointsmanError):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class Conflict(Unavailable):
+    """The other side is there for others, and could not do this at this moment, since somebody else did something."""
+
+    reason = "Conflict"
 
 
 class Refused(PointsmanError):

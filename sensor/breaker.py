@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from events.errors import Unavailable
+from events.errors import Conflict, Unavailable
 
 __all__ = ["Busy", "Target", "Targets"]
 
@@ -83,7 +83,10 @@ class Target:
         try:
             answer = await submit()
         except Unavailable as error:
-            self._failed(error)
+            if isinstance(error, Conflict):
+                self._answered()
+            else:
+                self._failed(error)
             raise
         except Exception:
             self._answered()

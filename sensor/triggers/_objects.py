@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from events.crashpoints import crash_at
-from events.errors import EvaluationError, Refused, SpecError, Unavailable
+from events.errors import Conflict, EvaluationError, Refused, SpecError
 from events.kube import AlreadyExists, Kube
 from events.models.sensor import TriggerParameter
 from events.models.values import Outcome, OutcomeKind, Submission
@@ -112,7 +112,7 @@ async def create_once(submission: Submission, tools: Tools) -> Outcome:
     except Refused as error:
         if error.status == 409:
             # Nothing is wrong with the object: a quota was changed at this moment by somebody else, say.
-            raise Unavailable(f"the API server answered 409: {error}") from error
+            raise Conflict(f"the API server answered 409: {error}") from error
         raise
     crash_at("create.after", target)
     return Outcome(OutcomeKind.SUBMITTED, target)

@@ -154,6 +154,16 @@ async def test_a_disk_that_stays_broken_is_an_error_and_a_repaired_one_is_found(
         assert spool.is_empty
 
 
+async def test_a_disk_that_took_not_even_the_folder_is_found_repaired(tmp_path: Path) -> None:
+    (tmp_path / "spool").touch()
+    async with Spool(tmp_path / "spool" / "default") as spool:
+        with pytest.raises(SpoolFailed):
+            await spool.append(record(0))
+        (tmp_path / "spool").unlink()
+        await spool.check()
+        assert not spool.problem
+
+
 async def test_a_full_disk_that_takes_an_empty_file_is_not_repaired(tmp_path: Path) -> None:
     disk = FaultyDisk()
     async with Spool(tmp_path / "s", disk=disk) as spool:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from events.errors import Refused, Unavailable
+from events.errors import Conflict, PointsmanError, Refused, Unavailable
 from events.models.values import Outcome, OutcomeKind
 from sensor import breaker
 from sensor.breaker import Busy, Target, Targets
@@ -62,13 +62,14 @@ async def test_after_three_absences_in_a_row_only_one_attempt_a_second_gets_thro
     assert target.wait(clock.now) == 0
 
 
-async def test_a_refusal_says_that_the_target_is_there() -> None:
+@pytest.mark.parametrize("error", [Refused("no"), Conflict("not now")])
+async def test_a_refusal_says_that_the_target_is_there(error: PointsmanError) -> None:
     async def refuse() -> Outcome:
-        raise Refused("no")
+        raise error
 
     target = Target("t")
     await fails(target, 2)
-    with pytest.raises(Refused):
+    with pytest.raises(type(error)):
         await target.attempt(refuse)
     await fails(target, 2)
     assert not target.is_away

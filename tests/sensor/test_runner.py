@@ -16,6 +16,7 @@ from events.kube import AlreadyExists, Object
 from events.models.values import OutcomeKind
 from sensor import metrics, submitting
 from sensor import settling as settling_module
+from sensor.breaker import FAILURES
 from sensor.naming import Origin
 from sensor.plan import CompiledSensor
 from sensor.triggers.log import Log
@@ -188,10 +189,16 @@ async def test_a_conflict_about_something_else_is_tried_again(
 ) -> None:
     monkeypatch.setattr(submitting, "MAX_PAUSE", 0.01)
     conflict = "Operation cannot be fulfilled on resourcequotas: the object has been modified"
-    target = Target(Refused(conflict, status=409), Refused(conflict, status=409))
-    async with run(sensor(), bus, target, tmp_path):
+    target = Target(*(Refused(conflict, status=409) for _ in range(2 * FAILURES)))
+    async with run(sensor(), bus, target, tmp_path) as runner:
         await bus.publish(event("e1"))
-        await until(lambda: outcomes(tmp_path) == ["submitted"])
+        away = []
+        await until(
+            lambda: (
+                away.append(runner._parking._targets["the API server"].is_away) or outcomes(tmp_path) == ["submitted"]
+            )
+        )
+    assert not any(away)  # for others it is there
 
 
 async def test_a_redelivery_of_what_was_submitted_makes_nothing(bus: JetStreamBus, tmp_path: Path) -> None:
