@@ -149,7 +149,7 @@ class Http(TriggerKind[HttpConfig]):
     def _outcome(self, response: aiohttp.ClientResponse, words: str, url: str) -> Outcome:
         status = response.status
         if status in self._allow if self._allow is not None else status < 400:
-            return Outcome(OutcomeKind.SUBMITTED, url, f"{status}")
+            return Outcome(OutcomeKind.SUBMITTED, url, f"{status}{_way(response)}")
         why = "" if self._allow is None else ", which policy.status.allow does not name"
         message = f"{url} answered {status}{why}: {words.strip()}"
         if status in _TRANSIENT:
@@ -186,6 +186,13 @@ async def _words(response: aiohttp.ClientResponse) -> str:
         async with asyncio.timeout(LISTENS):
             return (await response.content.read(_MAX_WORDS)).decode("utf-8", "replace")
     return ""
+
+
+def _way(response: aiohttp.ClientResponse) -> str:
+    """Where a request has ended that was redirected: a POST becomes a GET on 301, 302 and 303, as in the reference, which its target may ignore."""
+    if not response.history:
+        return ""
+    return f", redirected to {response.method} {response.url.origin()}{response.url.path}"
 
 
 def _shown(text: str) -> str:

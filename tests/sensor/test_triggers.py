@@ -13,6 +13,7 @@ from aiohttp import web
 
 from events.errors import Refused, Unavailable
 from events.models.event import Event
+from events.models.values import Outcome
 from sensor.plan import CompiledSensor, Rendered
 from sensor.target import RoundContext, Tools
 from sensor.triggers import http
@@ -49,11 +50,30 @@ async def server(status: int = 200) -> AsyncIterator[tuple[str, list[dict[str, s
         await runner.cleanup()
 
 
-async def send(url: str, policy: dict[str, Any] | None = None, **config: Any) -> None:
+async def send(url: str, policy: dict[str, Any] | None = None, **config: Any) -> Outcome:
     call = {"template": {"name": "call", "http": {"url": url, **config}}}
     made = rendered(sensor(call | ({"policy": policy} if policy else {})), {"push": event()})
     async with aiohttp.ClientSession() as session:
-        await made.kind.submit(made.submission, Tools(http=session))
+        return await made.kind.submit(made.submission, Tools(http=session))
+
+
+@pytest.mark.parametrize(("status", "method"), [(302, "GET"), (307, "POST")])
+async def test_a_redirect_and_what_became_of_the_request_are_told(status: int, method: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/":
+            return web.Response(status=status, headers={"Location": "/login?token=s3cr3t"})
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        assert (await send(f"{url}/")).detail == f"200, redirected to {method} {url}/login"
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize("body", [{}, {"payload": TO_DATA}], ids=["empty", "with a payload"])
