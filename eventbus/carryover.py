@@ -30,6 +30,7 @@ _TABLES = {
     "units": "",
     "round": "",
     "hold": "",
+    "obeyed": "",
     "mark": "",
     "checkpoint": "",
 }

@@ -82,7 +82,7 @@ class Entry(NamedTuple):
 class Write:
     """What one caller wants written; all of it is, or nothing.
 
-    ``held`` names sensors to hold (True) or release; ``again`` keys of dead letters to be retried; what was recorded before ``forget``
+    ``held`` names sensors to hold (True) or release, ``obeyed`` which hold a sensor obeys by now; ``again`` keys of dead letters to be retried; what was recorded before ``forget``
     (seconds since 1970) goes. ``orders`` is the place of the last order that was carried out (``orders``), ``writer`` who writes from now on.
     """
 
@@ -96,6 +96,7 @@ class Write:
     ignored: Sequence[tuple[str, int, str]] = ()
     checkpoint: Checkpoint | None = None
     held: Sequence[tuple[str, bool]] = ()
+    obeyed: tuple[str, float] | None = None
     again: Sequence[str] = ()
     forget: int = 0
     orders: int = 0
@@ -141,6 +142,7 @@ def changes_of(writes: Iterable[Write], moment: float) -> Changes:
             ("units", [(one.id, *row) for one in w.units for row in one.counts.items()]),
             ("checkpoint", w.checkpoint and tuple(w.checkpoint)),
             ("held", w.held),
+            ("obeyed", w.obeyed),
             ("again", w.again),
             ("forget", w.forget),
             ("orders", w.orders),
@@ -200,6 +202,7 @@ _RARE: dict[str, Callable[[sqlite3.Connection, Any, float], object]] = {
     "units": lambda connection, rows, moment: tally.write_units(connection, rows),
     "checkpoint": _check_off,
     "held": marks.write_holds,
+    "obeyed": lambda connection, row, moment: marks.write_obeyed(connection, *row),
     "again": rounds.write_again,
     "forget": lambda connection, before, moment: forget(connection, before),
     "orders": lambda connection, sequence, moment: None,  # only a copy remembers it

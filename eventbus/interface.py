@@ -137,7 +137,7 @@ class Subscription(Protocol):
         """Stop pulling. The durable stays."""
 
     async def pause(self) -> None:
-        """Pull no more until ``resume``: events wait on the bus."""
+        """Pull no more until ``resume``: events wait on the bus. When this returns, no batch is handed out any more."""
 
     async def resume(self) -> None:
         """Pull again."""

@@ -142,9 +142,13 @@ class Ledger:
         """How often a sensor has begun with what is not settled."""
         return marks.count_marks(self._reader, sensor)
 
-    def held(self) -> set[str]:
-        """The sensors that are held."""
-        return {row[0] for row in self._reader.execute("SELECT sensor FROM hold")}
+    def held_since(self, sensor: str) -> float:
+        """Since when a sensor is to be held; 0 when it is not."""
+        return marks.held_since(self._reader, sensor)
+
+    async def confirm(self, sensor: str, since: float) -> None:
+        """A sensor is held by the hold of this moment, or (0) goes on."""
+        await self._write(Write(obeyed=(sensor, since)))
 
     async def ignore(self, sensor: str, sequence: int) -> None:
         """A message that is no event is settled, and counts for no trigger."""

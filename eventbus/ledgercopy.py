@@ -20,9 +20,9 @@ from eventbus.changes import Changes, Write
 from eventbus.ledger import FILE
 from eventbus.ledgerlog import LedgerLog, Record
 from events.errors import Superseded, Unavailable
-from events.groupcommit import connect
+from events.groupcommit import connect, read
 
-__all__ = ["SCHEMA", "LedgerCopy", "apply_record", "trail_before"]
+__all__ = ["SCHEMA", "LedgerCopy", "apply_record", "orders_done", "trail_before"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,11 @@ def apply_record(connection: sqlite3.Connection, sequence: int, record: Changes)
     for name, value in record.rare:
         if name == "orders":
             connection.execute("UPDATE replica SET orders = ?", (value,))
+
+
+def orders_done(folder: Path) -> int:
+    """The place of the last order that was carried out, as far as the copy in this folder knows. Raises Unavailable when it cannot be read."""
+    return max((row["orders"] for row in read(folder / FILE, "SELECT orders FROM replica")), default=0)
 
 
 def trail_before(path: Path, moment: float) -> tuple[int, int]:

@@ -50,15 +50,17 @@ class Order(NamedTuple):
             raise EvaluationError(f"not an order: {error}") from None
 
 
-async def give(address: Address, namespace: str, sensor: str, order: Order) -> None:
-    """Give an order to a sensor; it is durable when this returns. Raises Unavailable, Refused."""
+async def give(address: Address, namespace: str, sensor: str, order: Order) -> int:
+    """Give an order to a sensor; it is durable when this returns its place. Raises Unavailable, Refused."""
+    place = 0
     async with open_connection(address, name="pointsman order") as connection:
         ledger = LedgerLog(JetStreamApi(connection), namespace, sensor)
         for start in range(
             0, max(len(order.again), 1), _KEYS
         ):  # parts of two orders may come mixed: each is one message
             part = Order(order.held if not start else (), order.again[start : start + _KEYS])
-            await ledger.add(ledger.orders, part.to_json())
+            _, place = await ledger.add(ledger.orders, part.to_json())
+    return place
 
 
 async def carry_out(ledger: ReplicatedLedger, orders: LedgerLog, done: int) -> None:

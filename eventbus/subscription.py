@@ -10,6 +10,7 @@ https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -141,7 +142,10 @@ class PullSubscription:
                     await self._pull()
                 except Unavailable:
                     self._attention.set()
-                yield batch
+                if self._paused:  # while we asked for more
+                    await _nak(batch)
+                else:
+                    yield batch
 
     async def close(self) -> None:
         """Stop pulling. The durable stays; what was not handed out is delivered again, at once where the server can be told."""
@@ -156,7 +160,7 @@ class PullSubscription:
         self._arrived.set()
 
     async def pause(self) -> None:
-        """Pull no more until ``resume``; what was not handed out goes back to the bus."""
+        """Pull no more until ``resume``; what was not handed out goes back to the bus. After it no batch is handed out."""
         if not self._paused and not self._closed:
             self._paused = True
             await self._give_back()
@@ -179,11 +183,7 @@ class PullSubscription:
             await self._api.connection.unsubscribe(self._inbox)
         self._inbox, self._credit = "", 0
         given_back, self._buffer = self._buffer, []
-        for message in given_back:
-            try:
-                await message.nak()
-            except Unavailable:
-                break
+        await _nak(given_back)
 
     async def progress(self, after: int) -> Progress:
         """How far this consumer has come, and how much of it lies between ``after`` and there. Raises Unavailable."""
@@ -433,3 +433,10 @@ class PullSubscription:
         position = min(self._unsettled, default=self._seen + 1)
         log.warning("consumer %s was deleted; it begins again at position %d", self.name, position)
         return {"deliver_policy": "by_start_sequence", "opt_start_seq": max(position, 1)}
+
+
+async def _nak(messages: Sequence[JetStreamMessage]) -> None:
+    """Give them back. The bus may be away: then they come again when their deadline is over, and must not count as being at work here."""
+    for message in messages:
+        with contextlib.suppress(Unavailable):
+            await message.nak()

@@ -80,6 +80,11 @@ class SensorRunner:
         }
         self._suspects = Suspects(sensor, ledger)
         self._on_hold = False
+        self._since = 0.0
+        """Of the hold that is obeyed; 0: of none."""
+        self._confirmed = -1.0
+        """What of that is written down."""
+        self._is_offering = False
         self._tasks: asyncio.TaskGroup | None = None
         self._rounds: set[asyncio.Task[None]] = set()
 
@@ -90,9 +95,11 @@ class SensorRunner:
         for join in self._joins.values():
             await join.load()
         await self._ledger.count_by(list(self._settling.units.values()))
-        self._on_hold = self.sensor.id in self._ledger.held()
+        self._since = self._ledger.held_since(self.sensor.id)
+        self._on_hold = self._since > 0
         self._subscription = await self._bus.subscribe(durable, wanted, paused=self._on_hold, sole=True)
         self._parking.hold(self._on_hold)
+        await self._confirm()
         gauges.lag(self.sensor.id, lambda: self._subscription.lag)
         gauges.state(self.sensor.id, lambda: (self._on_hold, len(self._settling.held)), self._submitting.queued)
 
@@ -108,7 +115,9 @@ class SensorRunner:
             for join in self._joins.values():
                 tasks.create_task(join.run())
             async for batch in self._subscription.batches():
+                self._is_offering = True
                 await self._take(batch)
+                self._is_offering = False
                 await self._settling.has_room()
             for join in self._joins.values():
                 join.stop(DRAIN)
@@ -374,7 +383,8 @@ class SensorRunner:
         """Do what a person has written into the ledger: hold, release, retry."""
         while True:
             try:
-                await self._hold(self.sensor.id in self._ledger.held())
+                await self._hold(self._ledger.held_since(self.sensor.id))
+                await self._confirm()
                 for name in self._ledger.ordered(self.sensor.id) if not self._on_hold else ():
                     if name:
                         await self._parking.obey(name)
@@ -385,7 +395,19 @@ class SensorRunner:
                 log.error("orders cannot be carried out", sensor=self.sensor.id, error=str(error))
             await asyncio.sleep(ORDERS)
 
-    async def _hold(self, held: bool) -> None:
+    async def _confirm(self) -> None:
+        """Write down that a person is obeyed, once that is so: on hold no event is begun any more, also none that was pulled before."""
+        if self._since == self._confirmed or (self._on_hold and self._is_offering):
+            return
+        try:
+            await self._ledger.confirm(self.sensor.id, self._since)
+        except Unavailable as error:
+            log.debug("nobody is told what is obeyed", sensor=self.sensor.id, error=str(error))
+        else:
+            self._confirmed = self._since
+
+    async def _hold(self, since: float) -> None:
+        self._since, held = since, since > 0
         if held == self._on_hold:
             return
         crash_at("hold.kept", self.sensor.id)

@@ -211,9 +211,8 @@ async def test_what_waits_and_what_is_dead_survives_the_loss_of_all_pods_and_ord
 
         await until(lambda: tries() == [1] * 19 + [2], 15, tries)
 
-        assert standing_by.say("hold", "sensor", "ci").returncode == 0
-        await until(lambda: "is held" in second.ask("/status")[1])
-        await asyncio.sleep(1.0)
+        assert standing_by.say("hold", "sensor", "ci").stdout == "default/ci is held.\n"
+        assert "is held" in second.ask("/status")[1]
         await bus.publish(event("late"))
         await until(lambda: standing_by.get("sensors")[0].get("unread") == 1)
         await asyncio.sleep(2.0)
@@ -222,7 +221,7 @@ async def test_what_waits_and_what_is_dead_survives_the_loss_of_all_pods_and_ord
         await until(lambda: standing_by.is_active)
         assert "is held" in standing_by.ask("/status")[1]
         assert made(target)["late"] == 0
-        assert standing_by.say("release", "sensor", "ci").returncode == 0
+        assert standing_by.say("release", "sensor", "ci").stdout == "default/ci goes on.\n"
         await until(lambda: made(target)["late"] == 1)
         refused = standing_by.say("hold", "sensor", "other")
         assert refused.returncode == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from eventbus import tally
+from eventbus import ledgercopy, marks, tally
 from events.cli.get_options import state_option
 from events.cli.ordering import hold_sensors
 from events.cli.printing import plain
@@ -14,6 +17,8 @@ from events.cli.state import StateFolder
 from events.errors import SpecError
 
 __all__ = ["command", "release"]
+
+_WAIT = 15.0
 
 
 @click.group("hold", context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,18 +47,46 @@ def _sensor(held: bool) -> click.Command:
         folder = StateFolder(state)
         folder.check()
         sensors = [_whole_name(name, namespace) for name in names]
-        in_pod = hold_sensors(folder, sensors, held=held)
-        known = {one.sensor for one in tally.read_checkpoints(state)}
-        when = "now" if in_pod or folder.is_running() else "when `pointsman up` starts with this state folder"
+        place = hold_sensors(folder, sensors, held=held)
+        known = {one.sensor for one in tally.read_checkpoints(state)} | marks.read_obeyed(state).keys()
+        runs = bool(place) or folder.is_running()
         for sensor in sensors:
-            if sensor in known:
-                click.echo(f"{sensor} {'is held' if held else 'goes on'} {when}.")
-            else:  # an order may come before the first start; but it may also be a misspelt name
+            if sensor not in known:  # an order may come before the first start; but it may also be a misspelt name
                 click.echo(f"{sensor} is {'held' if held else 'not held'} once it runs here.")
                 click.echo(f"warning: no sensor {sensor} has run with this state folder", err=True)
+            elif not runs:
+                click.echo(f"{_told(sensor, held)} when `pointsman up` starts with this state folder.")
+        if runs and not _tell(state, [one for one in sensors if one in known], held, place):
+            sys.exit(1)
 
-    run.help = f"{'Hold' if held else 'Release'} sensors by name; one that runs obeys within a second."
+    run.help = f"""{"Hold" if held else "Release"} sensors by name, and wait until those that run obey: within a second, as a rule.
+
+    {"What a sensor is at work on is finished; it begins with no other event once it is held." if held else "The events that have waited come first."}
+    """
     return run
+
+
+def _tell(state: Path, sensors: Sequence[str], held: bool, place: int) -> bool:
+    """Say of each sensor when its process has confirmed that it obeys; whether all have. ``place`` of an order that went over the bus."""
+    waiting = list(dict.fromkeys(sensors))
+    deadline = time.monotonic() + _WAIT
+    while waiting:
+        obeyed = marks.read_obeyed(state) if not place or ledgercopy.orders_done(state) >= place else {}
+        for sensor in [one for one in waiting if obeyed.get(one) is held]:
+            click.echo(f"{_told(sensor, held)}.")
+            waiting.remove(sensor)
+        if time.monotonic() > deadline:
+            break
+        if waiting:
+            time.sleep(0.1)
+    for sensor in waiting:
+        order = "hold it" if held else "let it go on"
+        click.echo(f"{sensor}: the order to {order} is written; the sensor has not confirmed it yet", err=True)
+    return not waiting
+
+
+def _told(sensor: str, held: bool) -> str:
+    return f"{sensor} {'is held' if held else 'goes on'}"
 
 
 def _whole_name(name: str, namespace: str) -> str:

@@ -14,17 +14,19 @@ from events.errors import SpecError
 __all__ = ["hold_sensors", "retry_dead_letters"]
 
 
-def hold_sensors(folder: StateFolder, sensors: Sequence[str], *, held: bool) -> bool:
-    """Hold or release sensors (namespace/name); whether the order went over the bus. Raises SpecError, Unavailable, Refused."""
+def hold_sensors(folder: StateFolder, sensors: Sequence[str], *, held: bool) -> int:
+    """Hold or release sensors (namespace/name). Returns the order's place on the bus; 0: it is written in the folder.
+
+    Raises SpecError, Unavailable, Refused.
+    """
     own = folder.sensor()
     if own is None:
         marks.change_hold(folder.path, sensors, held=held)
-        return False
+        return 0
     for sensor in sensors:
         if sensor != own:
             raise SpecError(f"this is a pod of the sensor {own}, not of {sensor}", hint="ask one of its own pods")
-    _give(folder, own, Order(held=[(own, held)]))
-    return True
+    return _give(folder, own, Order(held=[(own, held)]))
 
 
 def retry_dead_letters(folder: StateFolder, keys: Sequence[str]) -> bool:
@@ -37,9 +39,9 @@ def retry_dead_letters(folder: StateFolder, keys: Sequence[str]) -> bool:
     return True
 
 
-def _give(folder: StateFolder, sensor: str, order: Order) -> None:
+def _give(folder: StateFolder, sensor: str, order: Order) -> int:
     addresses = list(read_addresses(folder.running() or {"buses": []}).values())
     if not addresses:
         raise SpecError("the sensor of this pod does not run", hint="try again when it does")
     namespace, _, name = sensor.partition("/")
-    asyncio.run(orders.give(addresses[0], namespace, name, order))
+    return asyncio.run(orders.give(addresses[0], namespace, name, order))

@@ -19,8 +19,9 @@ from eventbus.api import JetStreamApi
 from eventbus.connection import Connection, open_connection
 from eventbus.embedded import EmbeddedNats
 from eventbus.ledger import Entry, EventRecord
-from eventbus.ledgercopy import LedgerCopy
+from eventbus.ledgercopy import LedgerCopy, orders_done
 from eventbus.ledgerlog import LedgerLog
+from eventbus.marks import read_obeyed
 from eventbus.replicated import ReplicatedLedger, open_replicated
 from eventbus.rounds import KeptRound, RoundState, read_rounds
 from eventbus.tally import Checkpoint, Units, read_accounts
@@ -114,11 +115,15 @@ async def test_every_copy_is_equal(tmp_path: Path, connection: Connection) -> No
         await second.catch_up()
         await write_at_random(ledger, random.Random(2), 300)
         await ledger.obey(7, held=[(SENSOR, True), ("default/other", False)], again=["k1"])
+        await second.catch_up()
+        assert read_obeyed(tmp_path / "b") == {}
+        await ledger.confirm(SENSOR, ledger.held_since(SENSOR))
     third = copy_at(tmp_path / "c", connection)
     for copy in (first, second, third):
         await copy.catch_up()
     assert tables(first) == tables(second) == tables(third)
-    assert third.orders == 7
+    assert third.orders == orders_done(tmp_path / "c") == 7
+    assert read_obeyed(tmp_path / "c") == {SENSOR: True}
     [account] = read_accounts(tmp_path / "c")
     assert account.stored > 200
 
@@ -184,6 +189,7 @@ async def test_what_must_outlive_the_log_does(
     async with writing(copy) as ledger:
         await write_at_random(ledger, random.Random(4), 300)
         await ledger.obey(5, held=[(SENSOR, True)])
+        await ledger.confirm(SENSOR, ledger.held_since(SENSOR))
         clock.now += 15 * DAY
         await ledger.record([record(9_000)], [entry(9_000)])
         dropped = await ledger.trim(clock.now)
@@ -194,6 +200,7 @@ async def test_what_must_outlive_the_log_does(
     assert tables(copy, without=("trail",)) == tables(fresh, without=("trail",))
     assert len(tables(fresh)["round"]) > 20
     assert fresh.orders == 5
+    assert read_obeyed(tmp_path / "b") == {SENSOR: True}
     assert read_accounts(tmp_path / "b")[0].stored > 100
     async with writing(fresh, "b") as ledger:  # and again
         await ledger.trim(clock.now)

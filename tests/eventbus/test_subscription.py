@@ -147,6 +147,39 @@ async def test_what_was_given_back_is_handed_out_again(bus: JetStreamBus) -> Non
     assert ids(await take(subscription, 1)) == ["a"]
 
 
+async def test_after_a_pause_nothing_is_handed_out_not_even_what_had_been_taken(
+    bus: JetStreamBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = await bus.subscribe("sensor", PUSH, batch=1)
+    pull = subscription._pull
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        asked.set()
+        await answered.wait()
+        await pull()
+
+    monkeypatch.setattr(subscription, "_pull", slowly)
+    found: list[str] = []
+
+    async def consume() -> None:
+        async for batch in subscription.batches():
+            found.extend(ids(batch))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(consume())
+        await bus.publish(event("a"))
+        await asked.wait()  # it is between the buffer and the one who consumes
+        monkeypatch.setattr(subscription, "_pull", pull)
+        await subscription.pause()
+        answered.set()
+        await until(lambda: subscription._unsettled == {1: None})
+        assert found == []
+        await subscription.resume()
+        await until(lambda: found == ["a"])
+        await subscription.close()
+
+
 async def test_batches_go_on_after_kill_9(nats: EmbeddedNats, bus: JetStreamBus) -> None:
     subscription = await bus.subscribe("sensor", PUSH)
     await bus.publish(event("before"))

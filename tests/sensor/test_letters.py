@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eventbus.interface import Message
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import Ledger, read_outcomes
-from eventbus.marks import change_hold
+from eventbus.marks import change_hold, read_obeyed
 from eventbus.rounds import KeptRound, RoundState, order_retry, read_rounds
 from eventbus.tally import read_accounts
 from events.errors import Refused, Unavailable
 from events.models.event import Event
 from sensor import breaker, submitting
 from sensor.ratelimit import RateLimit
+from sensor.runner import SensorRunner
+from sensor.settling import Settling
 from tests.support.nats import bus, event, nats, until
 from tests.support.sensor import TWO, Target, run, sensor, trigger
 
@@ -283,6 +288,46 @@ async def test_a_held_sensor_leaves_its_events_on_the_bus_until_it_is_released(
         await until(lambda: len(target.created) == 6)
         await bus.publish(event("e6"))
         await until(lambda: len(target.created) == 7)
+
+
+async def test_a_hold_is_confirmed_when_nothing_that_was_pulled_before_begins_any_more(
+    bus: JetStreamBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensor.runner.ORDERS", 0.01)
+    begun, go_on, looks = asyncio.Event(), asyncio.Event(), 0
+    take, make_room = SensorRunner._take, Settling.make_room
+
+    async def slowly(self: SensorRunner, batch: Sequence[Message]) -> None:
+        begun.set()
+        await go_on.wait()
+        await take(self, batch)
+
+    def counted(self: Settling) -> None:
+        nonlocal looks
+        looks += 1
+        make_room(self)
+
+    monkeypatch.setattr(SensorRunner, "_take", slowly)
+    monkeypatch.setattr(Settling, "make_room", counted)
+    async with run(sensor(), bus, Target(), tmp_path) as runner:
+        assert read_obeyed(tmp_path) == {"default/ci": False}
+        await bus.publish(event("e1"))
+        await begun.wait()
+        change_hold(tmp_path, ["default/ci"], held=True)
+        await until(lambda: runner._on_hold)
+        before = looks
+        await until(lambda: looks > before + 3)
+        assert read_obeyed(tmp_path) == {"default/ci": None}
+        go_on.set()
+        await until(lambda: read_obeyed(tmp_path) == {"default/ci": True})
+        change_hold(tmp_path, ["default/ci"], held=False)
+        change_hold(tmp_path, ["default/ci"], held=True)
+        assert read_obeyed(tmp_path) == {"default/ci": None}  # it is another order, though nothing changes by it
+        await until(lambda: read_obeyed(tmp_path) == {"default/ci": True})
+    change_hold(tmp_path, ["default/ci"], held=False)
+    assert read_obeyed(tmp_path) == {"default/ci": None}
+    async with run(sensor(), bus, Target(), tmp_path):
+        assert read_obeyed(tmp_path) == {"default/ci": False}
 
 
 async def test_accounts_add_up_for_joins_duplicates_and_what_is_no_event(bus: JetStreamBus, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import time
 from pathlib import Path
 
@@ -147,6 +148,23 @@ def test_a_sensor_is_held_and_released(state: Path) -> None:
     assert (shown["held"], shown["waiting"], shown["deadLetters"]) == (True, 1, 2)
     assert "default/ci goes on when" in output(state, "release", "sensor", "default/ci")
     assert not read_holds(state)
+
+
+@pytest.mark.parametrize(("word", "order"), [("hold", "hold it"), ("release", "let it go on")])
+def test_an_order_that_a_sensor_does_not_confirm_is_not_told_as_done(
+    word: str, order: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "_WAIT", 0.0)
+    StateFolder(state).write_running({"pid": os.getpid(), "buses": {}})
+    done = call(state, word, "sensor", "ci")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"default/ci: the order to {order} is written; the sensor has not confirmed it yet\n"
+
+
+def test_a_ledger_from_before_confirmations_takes_orders(state: Path) -> None:
+    with sqlite3.connect(state / "ledger.db") as older:
+        older.execute("DROP TABLE obeyed")
+    assert "default/ci is held when" in output(state, "hold", "sensor", "ci")
 
 
 def test_the_hold_of_a_sensor_that_nobody_knows_is_kept_and_says_so(state: Path) -> None:
