@@ -64,6 +64,8 @@ class SpoolingBus(JetStreamBus):
         self._released.set()
         self._refused: tuple[float, str] | None = None
         """When a delivery could be kept neither here nor there, and why; None once another could."""
+        self._silent_at = -1
+        """How many answers had come when the bus was last found to hang: until there is another it still does."""
 
     def hold(self) -> None:
         """Keep all events in the spool until ``release``: on the bus nobody would read them yet."""
@@ -114,6 +116,15 @@ class SpoolingBus(JetStreamBus):
             return _FULL
         return self.spool.problem
 
+    def warning(self) -> str:
+        """What keeps events from the bus, whether or not they can be kept here meanwhile; empty when nothing does."""
+        waiting = f"{self.spool.records} event{'s wait' if self.spool.records != 1 else ' waits'} in the spool"
+        if not self.is_up:
+            return f"the bus is away; {waiting}"
+        if self.spool.is_empty:
+            return ""
+        return f"the bus gives no answer; {waiting}" if self._connection.replies == self._silent_at else waiting
+
     async def flush(self, seconds: float) -> None:
         """Wait a moment for the spool to become empty, if the bus is there."""
         if self.is_up:
@@ -155,6 +166,7 @@ class SpoolingBus(JetStreamBus):
             looks = looks + 1 if now == seen and now[0] and connection.is_up else 0
             seen = now
             if looks == _STALL_LOOKS - 1:
+                self._silent_at = connection.replies
                 log.warning("the bus hangs: it gives no answer")
                 connection.give_up("the bus hangs")
 

@@ -93,6 +93,10 @@ class SensorProcess:
         troubles = dict.fromkeys(trouble for bus in self._buses for trouble in bus.troubles())
         return [*troubles, *([self._ledger.problem] if self._ledger.problem else [])]
 
+    def warnings(self) -> list[str]:
+        """Whatever is wrong keeps events from coming: see ``unready``."""
+        return []
+
     async def drain(self) -> None:
         """Stop pulling; ``run`` ends when what is held has settled."""
         self._told_to_end.set()

@@ -64,12 +64,14 @@ class Admin:
         part = request.match_info.get("part")
         troubles = await self._up.troubles()
         if part is not None:
-            return _answer(troubles[part]) if part in troubles else web.Response(status=404, text="no such part\n")
+            if part not in troubles:
+                return web.Response(status=404, text="no such part\n")
+            return _answer(troubles[part], [f"warning: {warning}" for warning in self._up.warnings(part)])
         told = self._up.unready(troubles)
         more = [
             f"warning: {part}: {reason}"
             for part, reasons in troubles.items()
-            for reason in reasons
+            for reason in (*reasons, *self._up.warnings(part))
             if reason not in told
         ]
         return _answer(told, [*more, *(f"warning: {warning}" for warning in self._up.keepers.warnings())])

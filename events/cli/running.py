@@ -240,6 +240,10 @@ class Up:
         bus = [self.server.trouble] if self.server is not None and self.server.trouble else []
         return {"source": source, "sensor": sensor, "bus": [*bus, *self.keepers.risks()]}
 
+    def warnings(self, part: str) -> list[str]:
+        """What else is wrong with a part, as of the last ``troubles``: a bus that is away as long as deliveries can be spooled."""
+        return self.source.warnings if part == "source" else []
+
     def hanging(self) -> list[str]:
         """Why it is not alive: processes that give no answer and were not started anew yet."""
         return [f"the {role.name} process gives no answer" for role in (self.source, self.sensor) if role.hangs]

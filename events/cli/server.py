@@ -237,7 +237,7 @@ class _Whole:
     def status(self) -> Status:
         """Whatever is wrong."""
         troubles = [f"the bindings are not run: {why}" for why in self._posts.process.unready()]
-        return Status(troubles=troubles)
+        return Status(troubles=[*troubles, *self._posts.warnings()])
 
 
 async def _first_try(process: PatientProcess, dispatching: asyncio.Task[None]) -> None:

@@ -122,6 +122,10 @@ class Posts:
             return self.process.unready()
         return [] if self.bus.is_up else ["the bus is away"]
 
+    def warnings(self) -> list[str]:
+        """What keeps posts from the bus, though they may be taken."""
+        return [text] if isinstance(self.bus, SpoolingBus) and (text := self.bus.warning()) else []
+
 
 def bound(host: str, port: int) -> socket.socket:
     """The socket of posts, not listening yet: until posts can be kept a sender is refused, which it understands as "try later"."""

@@ -111,7 +111,6 @@ class SourcePod:
     def status(self) -> Status:
         """The newest delivery, and all that is wrong."""
         troubles = list(self._troubles)
-        if not self._bus.is_up:
-            waiting = self._bus.spool.records
-            troubles.append(f"the bus is away; {waiting} events wait in the spool")
+        if warning := self._bus.warning():
+            troubles.append(warning)
         return Status(metrics.last_accepted(), None, metrics.last_problem(), self._hooks, troubles)

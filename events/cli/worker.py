@@ -38,6 +38,10 @@ class Part(Protocol):
         """Why it cannot take work now; empty when it can."""
         ...
 
+    def warnings(self) -> list[str]:
+        """What is wrong though it takes work."""
+        ...
+
 
 async def _serve(role: str, channel: Channel) -> int:
     config = await channel.receive()
@@ -88,7 +92,7 @@ async def _obey(channel: Channel, part: Part) -> None:
         elif message["do"] == "metrics":
             await channel.send({"metrics": generate_latest(REGISTRY).decode()})
         elif message["do"] == "unready":
-            await channel.send({"unready": part.unready()})
+            await channel.send({"unready": part.unready(), "warnings": part.warnings()})
 
 
 def main() -> None:

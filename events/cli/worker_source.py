@@ -59,6 +59,9 @@ class _Serving:
     def unready(self) -> list[str]:
         return [reason for bus in self._metrics.buses.values() if (reason := bus.unready())]
 
+    def warnings(self) -> list[str]:
+        return [text for bus in self._metrics.buses.values() if (text := bus.warning())]
+
 
 @asynccontextmanager
 async def open_part(config: dict[str, Any]) -> AsyncIterator[_Serving]:

@@ -46,6 +46,8 @@ class Worker:
         self.role = role
         self.child = child
         self.channel = channel
+        self.warnings: list[str] = []
+        """What was wrong when it was last asked, though it takes work."""
 
     @classmethod
     async def start(cls, role: str, config: dict[str, Any], sockets: Sequence[socket.socket] = ()) -> Worker:
@@ -91,6 +93,7 @@ class Worker:
     async def unready(self, *, seconds: float = 2.0) -> list[str] | None:
         """Why it cannot take work now; empty when it can, None when it gives no answer."""
         answer = await self.channel.ask({"do": "unready"}, seconds=seconds)
+        self.warnings = [] if answer is None else list(answer.get("warnings", []))
         return None if answer is None else list(answer.get("unready", []))
 
     async def stop(self, grace: float = _DRAIN_SECONDS) -> None:
@@ -143,6 +146,11 @@ class Role:
     def hangs(self) -> bool:
         """Whether the child has not answered for a while, and is about to be started anew."""
         return self._unanswered >= _PATIENCE // 2
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong when it was last asked (``unready``), though it works."""
+        return self.worker.warnings if self.worker is not None and self.serves else []
 
     async def unready(self) -> list[str]:
         """Why it cannot work now; empty when it can."""

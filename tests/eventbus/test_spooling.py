@@ -105,9 +105,12 @@ async def test_a_bus_that_hangs_costs_nobody_more_than_a_moment(server: Server, 
                 at_once = await asyncio.gather(*(bus.publish(event(name)) for name in names(0, 20)))
             assert all(one.spooled for one in at_once)
             assert all(await publish(bus, names(20, 60)))
+            assert bus.unready() == ""
+            assert bus.warning() == "the bus gives no answer; 60 events wait in the spool"
         finally:
             os.kill(server.pid, signal.SIGCONT)
         await drained(bus)
+        assert bus.warning() == ""
         assert await server.stored() == names(0, 60)
 
 

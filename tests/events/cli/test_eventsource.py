@@ -229,7 +229,7 @@ async def test_with_the_bus_away_at_the_start_deliveries_are_kept_and_brought_to
         for _ in range(3):
             await sender.deliver(session, f"http://{HOSTS[0]}")
     assert sender.answers == {202: 3}
-    assert "the bus is away; 3 events wait in the spool" in (await pods[0].ask("/readyz"))[1]
+    assert "warning: the bus is away; 3 events wait in the spool" in (await pods[0].ask("/readyz"))[1]
     pods[0].end()
     await asyncio.sleep(1)
     assert (await pods[0].ask("/readyz"))[0] != 200

@@ -126,5 +126,16 @@ def test_each_part_says_how_it_is_and_is_well_again_by_itself(tmp_path: Path) ->
         os.kill(stopped, signal.SIGCONT)
         eventually(lambda: ask(up, "/readyz") == (200, "ok\n"))
 
+        stopped = child(up, "nats.conf")
+        os.kill(stopped, signal.SIGSTOP)
+        request = urllib.request.Request(up.url("/push"), b"{}", {"Content-Type": "application/json"})
+        assert urllib.request.urlopen(request).status == 202
+        status, text = ask(up, "/readyz")
+        assert status == 200
+        assert "warning: source: the bus gives no answer; 1 event waits in the spool\n" in text
+        assert ask(up, "/readyz/source") == (200, "ok\nwarning: the bus gives no answer; 1 event waits in the spool\n")
+        os.kill(stopped, signal.SIGCONT)
+        eventually(lambda: ask(up, "/readyz") == (200, "ok\n"))
+
         os.kill(child(up, "nats.conf"), signal.SIGKILL)
         eventually(lambda: ask(up, "/readyz/bus")[0] == 200 and ask(up, "/readyz/sensor")[0] == 200)
