@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from eventbus.addressing import read_stream_config
 from eventbus.stream import OURS, THEIRS
-from events.models.base import Finding, Json, decode, unknown_fields
+from events.models.base import Finding, Json, decode, unknown_fields, walk
 from events.models.eventbus import EventBus, EventBusSpec, JetStream, Nats
+from events.models.shared import check_selector
 
 __all__ = ["JETSTREAM", "advise_event_bus", "decode_event_bus", "validate_event_bus"]
 
@@ -72,6 +73,8 @@ def _check_nats(nats: Nats) -> list[Finding]:
 def advise_event_bus(bus: EventBus) -> list[Finding]:
     """What the reference lets pass in silence: unknown fields, kinds beside each other, kinds that we run in another way."""
     findings = list(unknown_fields(bus))
+    for model, path in walk(bus):
+        findings += check_selector(model, path)
     spec = bus.spec
     given = [name for name in ("nats", "jetstream", "kafka", "jetstream_exotic") if getattr(spec, name) is not None]
     if len(given) > 1:

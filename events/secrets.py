@@ -76,12 +76,16 @@ class Vault:
         return value.removesuffix(b"\n")
 
     def _missing(self, kind: str, namespace: str, selector: SecretKeySelector | ConfigMapKeySelector) -> SpecError:
-        what = f"{'Secret' if kind == 'secret' else 'ConfigMap'} '{selector.name}'"
+        title = "Secret" if kind == "secret" else "ConfigMap"
+        if not (selector.name and selector.key):
+            left_out = "key" if selector.name else "name"
+            return SpecError(f"a reference to a {title} leaves out its {left_out}", hint="give both name and key")
+        what = f"{title} '{selector.name}'"
         hint = f"give it with --secret {selector.name}/{selector.key}=VALUE or a Secret document"
         if kind != "secret":
             hint = "add a ConfigMap document"
         if self._mounted:
-            hint = f"add it to the {'Secret' if kind == 'secret' else 'ConfigMap'}; it is taken up without a restart"
+            hint = f"add it to the {title}; it is taken up without a restart"
         if not any(key[:3] == (kind, namespace, selector.name) for key in self._values):
             text = f"there is no {what} in namespace '{namespace}'"
             more = "" if self._mounted else f" with key '{selector.key}'"

@@ -11,9 +11,9 @@ from typing import Any
 
 from eventbus import subjects
 from events.errors import ExpressionError, SpecError
-from events.models.base import Finding, join_path, parse
+from events.models.base import Finding, Spec, join_path, parse, walk
 from events.models.eventsource import EventSource, SourceFilter
-from events.models.shared import SecretKeySelector
+from events.models.shared import SecretKeySelector, check_selector
 from events.secrets import Vault
 from eventsource import filtering, kinds, routes
 from eventsource.filtering import Keep
@@ -89,8 +89,10 @@ class Sources:
                 raise SpecError(finding.message, path=finding.path, hint=finding.hint)
             self.warnings.append(finding)
         webhook = model(config, self._secrets(namespace))
+        tls = webhook.context.tls or ()
+        _check_selectors(config, path, [*webhook.secret_selectors(), *tls])
         webhook.check_secrets()
-        for selector in webhook.context.tls or ():
+        for selector in tls:
             self.vault.get(namespace, selector)
         if not webhook.secured:
             self.warnings.append(Finding("warning", path, "anybody can send: no secret is configured"))
@@ -112,6 +114,14 @@ def _endpoint(listener: Listener) -> routes.Endpoint:
     path = context.endpoint if context.endpoint.startswith("/") else f"/{context.endpoint}"
     tls: Certificate | None = (listener.namespace, *context.tls) if context.tls else None
     return routes.Endpoint(int(context.port), path, listener.webhook.methods, tls, listener.owner)
+
+
+def _check_selectors(config: Spec, path: str, needed: list[SecretKeySelector]) -> None:
+    """Raise SpecError when one of these, which stand in ``config``, leaves something out. Others may never be read."""
+    for model, where in walk(config, path):
+        if any(model is selector for selector in needed):
+            for finding in check_selector(model, where):
+                raise SpecError(finding.message, path=finding.path)
 
 
 def _filter(wanted: SourceFilter | None, path: str, names: frozenset[str] | None) -> Keep | None:

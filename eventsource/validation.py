@@ -8,7 +8,7 @@ from typing import NamedTuple
 from events.errors import ExpressionError
 from events.models.base import Finding, Json, Spec, decode, describe, join_path, unknown_fields, walk
 from events.models.eventsource import EventSource, SourceFilter
-from events.models.shared import Backoff, check_backoff
+from events.models.shared import Backoff, check_backoff, check_selector
 from events.registry import did_you_mean
 from eventsource import kinds
 from eventsource.kinds import Kind
@@ -89,6 +89,8 @@ def advise_event_source(source: EventSource) -> list[Finding]:
             findings.append(Finding("warning", f"spec.{name}", f"is written '{kind.kind}'"))
         elif raw == {}:
             findings.append(Finding("warning", f"spec.{name}", "has no events"))
+    for model, path in walk(source):
+        findings += check_selector(model, path)
     if not findings and not any(_events(source)):
         findings.append(Finding("warning", "spec", "names no event: nothing is served"))
     for event in _events(source):
@@ -102,6 +104,7 @@ def advise_event_source(source: EventSource) -> list[Finding]:
             for model, path in walk(config, event.path):
                 if isinstance(model, Backoff):
                     findings += check_backoff(model, path)
+                findings += check_selector(model, path)
             findings += _check_filter(config, event.path, getattr(event.kind, "names", None))
     return findings
 

@@ -23,7 +23,7 @@ from events.models.sensor import (
     TriggerParameter,
     TriggerTemplate,
 )
-from events.models.shared import Backoff, check_backoff
+from events.models.shared import Backoff, check_backoff, check_selector
 from events.registry import did_you_mean
 from sensor.gjson_paths import advise_path
 from sensor.naming import Origin
@@ -59,6 +59,7 @@ def advise_sensor(sensor: Sensor, scripts: Scripts | None = None) -> list[Findin
             findings += _advise_parameter(model, names, path)
         elif isinstance(model, Backoff):
             findings += check_backoff(model, path)
+        findings += check_selector(model, path)
     return findings
 
 
@@ -177,6 +178,8 @@ def _advise_trigger(
                 findings += _advise_parameter(model, names, where)
             elif isinstance(model, Backoff):
                 findings += check_backoff(model, where)
+            if not (trigger.parameters or getattr(config, "parameters", None)):  # these may give what is not there
+                findings += check_selector(model, where)
     if here:
         findings += _try(here[0], trigger, Origin("", sensor, template.name), path, findings)
     return findings

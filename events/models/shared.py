@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from events.errors import SpecError
-from events.models.base import Finding, Int32, Int64, Int64OrString, Json, Spec, describe, join_path
+from events.models.base import Finding, Int32, Int64, Int64OrString, Json, Spec, describe, join_path, required
 
 __all__ = [
     "Backoff",
@@ -29,6 +29,7 @@ __all__ = [
     "check_backoff",
     "check_basic_auth",
     "check_sasl",
+    "check_selector",
     "check_tls",
     "go_duration",
 ]
@@ -88,6 +89,13 @@ class ConfigMapKeySelector(Spec):
     """Which of its keys."""
     optional: bool = False
     """Whether pods may start without it."""
+
+
+def check_selector(model: Spec, path: str) -> list[Finding]:
+    """What a reference to a Secret or ConfigMap leaves out, so that no value can be found by it; nothing for any other model."""
+    if not isinstance(model, (SecretKeySelector, ConfigMapKeySelector)):
+        return []
+    return required(path, name=model.name, key=model.key)
 
 
 class Backoff(Spec):

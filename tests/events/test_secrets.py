@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from events.errors import SpecError
 from events.models.shared import SecretKeySelector
 from events.secrets import MOST_HELD, Key, Vault
 
@@ -71,3 +74,18 @@ def test_changes_are_counted_and_nothing_is_shown() -> None:
     vault.replace(values(b"hunter3"))
     assert vault.generation == 1
     assert "hunter" not in repr(vault)
+
+
+@pytest.mark.parametrize(
+    ("selector", "sentence"),
+    [
+        (SecretKeySelector(name="forge"), "a reference to a Secret leaves out its key"),
+        (SecretKeySelector(key="secret"), "a reference to a Secret leaves out its name"),
+    ],
+)
+def test_what_is_asked_for_without_its_name_or_key_is_not_looked_for(
+    selector: SecretKeySelector, sentence: str
+) -> None:
+    with pytest.raises(SpecError) as raised:
+        Vault(values(b"one")).get("ns", selector)
+    assert str(raised.value) == f"{sentence} (give both name and key)"

@@ -18,6 +18,16 @@ def test_one_wrong_event_does_not_keep_the_others_away() -> None:
     ]
 
 
+def test_a_reference_without_a_key_keeps_an_event_away_only_where_the_secret_is_read() -> None:
+    github = {"repositories": [{"owner": "o", "names": ["r"]}], "webhook": {**HOOK, "endpoint": "/github"}}
+    read = {**HOOK, "authSecret": {"name": "a"}}
+    compiled = sources({"webhook": {"read": read}, "github": {"unread": {**github, "apiToken": {"name": "a"}}}})
+    assert [(error.path, error.message) for error in compiled.errors] == [
+        ("EventSource ns/es: spec.webhook.read.authSecret.key", "must be given")
+    ]
+    assert [listener.name for listener in compiled.listeners] == ["unread"]
+
+
 @pytest.mark.parametrize("name", ["a.b", "a b", "*", ">", ""])
 def test_a_name_that_no_subject_can_carry_is_an_error(name: str) -> None:
     assert [error.reason for error in sources({"webhook": {name: HOOK}}).errors] == ["InvalidName"]

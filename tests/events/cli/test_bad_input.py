@@ -54,6 +54,8 @@ def manifest(folder: Path, *changes: tuple[str, str]) -> Path:
         ('port: "12000"', "port: 12000", "webhook.port: must be a string, not the number"),
         ("argoWorkflow:", "argoWorkfow:", "spec.triggers[0].template: names no kind of trigger"),
         ("github:\n    push", "gitbub:\n    push", "gitbub"),
+        ("        key: webhook-secret", "        kee: webhook-secret", "spec.github.push.webhookSecret.key: must be given"),
+        ("        name: github-secret", "        name: ''", "spec.github.push.webhookSecret.name: must be given"),
         ("webhook-secret: open-sesame", "another: open-sesame", "Secret 'github-secret' has no key 'webhook-secret'"),
         ("        name: start-ci\n", "        name: start-ci\n        conditions: push && pull\n", "pull"),
         ("argoproj.io/v1alpha1\nkind: EventSource", "argoproj.io/v1\nkind: EventSource", "write argoproj.io/v1alpha1"),

@@ -89,6 +89,67 @@ def test_what_up_would_refuse_or_warn_of_is_said_before(lint, files, line, code)
     assert result.exit_code == code
 
 
+@pytest.mark.parametrize("secret", [SECRET, None])
+@pytest.mark.parametrize(
+    ("reference", "field", "place"),
+    [("{name: hooks, kee: token}", "key", "6:58"), ("{name: '', key: token}", "name", "7:10"), ("{}", "name", "6:58")],
+)
+def test_a_reference_to_a_secret_that_leaves_something_out_is_an_error_at_its_line(
+    lint, reference, field, place, secret
+):
+    source = SOURCE.replace("{name: hooks, key: token}", f"\n        {reference}")
+    result = lint(".", **{"a": source} | ({"s": secret} if secret else {}))
+    said = [line for line in result.output.splitlines() if ": error: " in line]
+    what = f"EventSource default/hooks: spec.webhook.push.authSecret.{field}: must be given"
+    assert said[0] == f"a.yaml:{place}: error: {what}"
+    assert len(said) == (2 if reference == "{}" else 1)
+    assert "there is no Secret" not in result.output
+    assert result.exit_code == 1
+
+
+REFERENCES = """\
+apiVersion: argoproj.io/v1alpha1
+kind: EventBus
+metadata: {name: main, namespace: argo}
+spec: {jetstreamExotic: {url: "nats://nats:4222", accessSecret: {name: nats}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hooks, namespace: argo}
+spec:
+  template: {container: {env: [{name: A, valueFrom: {configMapKeyRef: {name: a}}}]}}
+  sqs:
+    push: {region: a, queue: b, accessKey: {name: aws}, secretKey: {name: aws, key: secret}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: ci, namespace: argo}
+spec:
+  dependencies:
+    - {name: d, eventSourceName: hooks, eventName: push}
+  triggers:
+    - template:
+        name: t
+        http:
+          url: http://127.0.0.1/
+          secureHeaders: [{name: X-Token, valueFrom: {configMapKeyRef: {key: token}}}]
+    - template:
+        name: given
+        http: {url: http://127.0.0.1/, basicAuth: {username: {name: a}, password: {name: a, key: b}}}
+      parameters: [{src: {dependencyName: d, value: c}, dest: http.basicAuth.username.key}]
+"""
+
+
+def test_references_of_all_objects_are_looked_at(lint):
+    result = lint("all.yaml", all=REFERENCES)
+    assert [line.split(": ")[3] for line in result.output.splitlines() if ": error: " in line] == [
+        "spec.jetstreamExotic.accessSecret.key",
+        "spec.template.container.env[0].valueFrom.configMapKeyRef.key",
+        "spec.sqs.push.accessKey.key",
+        "spec.triggers[0].template.http.secureHeaders[0].valueFrom.configMapKeyRef.name",
+    ]
+
+
 BUS = "apiVersion: argoproj.io/v1alpha1\nkind: EventBus\nmetadata: {name: main, namespace: argo}\nspec: {jetstream: {version: '1'}}\n"
 
 
