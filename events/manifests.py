@@ -22,7 +22,7 @@ from events.errors import SpecError
 from events.models.base import Finding
 from events.registry import did_you_mean
 
-__all__ = ["Bundle", "Located", "Manifest", "in_folder", "load", "vault_values"]
+__all__ = ["STDIN", "Bundle", "Located", "Manifest", "in_folder", "load", "vault_values"]
 
 USED = (
     "EventBus",
@@ -123,6 +123,8 @@ class Bundle:
     skipped: Counter[str] = field(default_factory=Counter)
     findings: list[Located] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    hollow: list[Path] = field(default_factory=list)
+    """Those of the files in which there is no object at all, of whatever kind."""
 
     def of(self, *kinds: str) -> list[Manifest]:
         """The manifests of these kinds, in order."""
@@ -187,8 +189,12 @@ def _read(file: Path, namespace: str, bundle: Bundle) -> None:
         bundle.findings.append(Located(Finding("error", "", "nothing came on stdin", hint), None, name))
         return
     try:
+        objects = 0
         for document in goyaml.load_all(text):
+            objects += _is_object(document.value)
             _take(name, document, document.value, (), namespace, bundle)
+        if not objects:
+            bundle.hollow.append(file)
     except SpecError as error:
         finding = Finding("error", "", error.sentence, error.hint)
         if _TEMPLATE.search(text):
@@ -196,6 +202,14 @@ def _read(file: Path, namespace: str, bundle: Bundle) -> None:
                 "error", "", error.sentence, "it looks like a template; render it first, say with helm template"
             )
         bundle.findings.append(Located(finding, None, name, *(error.place or ())))
+
+
+def _is_object(body: Any) -> bool:
+    """Whether it is meant as an object of Kubernetes."""
+    if not isinstance(body, dict):
+        return False
+    has_kind = isinstance(body.get("kind"), str) and bool(body["kind"])
+    return has_kind or str(body.get("apiVersion", "")).startswith("argoproj.io/")
 
 
 def _take(
@@ -206,13 +220,13 @@ def _take(
     def complain(message: str, hint: str = "") -> None:
         bundle.findings.append(Located(Finding("error", "", message, hint), None, file, line, column))
 
-    if not isinstance(body, dict) or not isinstance(body.get("kind"), str) or not body["kind"]:
-        if isinstance(body, dict) and str(body.get("apiVersion", "")).startswith("argoproj.io/"):
-            complain("kind is missing", "apiVersion is of argoproj.io")
-        else:
-            bundle.skipped["document that is no Kubernetes object"] += 1
+    if not _is_object(body):
+        bundle.skipped["document that is no Kubernetes object"] += 1
         return
-    kind, api_version = body["kind"], body.get("apiVersion") or ""
+    kind, api_version = body.get("kind"), body.get("apiVersion") or ""
+    if not isinstance(kind, str) or not kind:
+        complain("kind is missing", "apiVersion is of argoproj.io")
+        return
     if kind == "List" and isinstance(body.get("items"), list):
         for index, item in enumerate(body["items"]):
             _take(file, document, item, (*base, "items", index), namespace, bundle)

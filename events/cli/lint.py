@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +13,8 @@ import orjson
 
 from events import manifests
 from events.cli.findings import judge
-from events.manifests import Bundle, Located
+from events.manifests import STDIN, Bundle, Located
+from events.models.base import Finding
 from sensor.scripts import ScriptWorker
 
 __all__ = ["command"]
@@ -32,6 +35,7 @@ def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str
     Exit codes: 0 no errors, 1 errors, 2 a path that cannot be read.
     """
     bundle = manifests.load(paths, namespace=namespace, recursive=recursive)
+    bundle.findings += _without_objects(bundle, paths)
     with ScriptWorker() as scripts:
         checked = judge(bundle, scripts)
     findings = checked.findings
@@ -47,6 +51,19 @@ def command(paths: tuple[str, ...], namespace: str, recursive: bool, output: str
     if not all(path == "-" or os.access(path, os.R_OK) for path in paths):
         sys.exit(2)
     sys.exit(1 if errors or (strict and warnings) else 0)
+
+
+def _without_objects(bundle: Bundle, paths: tuple[str, ...]) -> Iterator[Located]:
+    """An error for each path that was read and holds no object: what was to be checked is not there.
+
+    A file may be empty beside others in a folder.
+    """
+    for path in map(Path, paths):
+        files = [file for file in bundle.files if file == path or path in file.parents]
+        if files and all(file in bundle.hollow for file in files):
+            where = "folder" if path.is_dir() else "file"
+            finding = Finding("error", "", f"there is no Kubernetes object in this {where}")
+            yield Located(finding, None, "<stdin>" if path == STDIN else str(path))
 
 
 def _report(bundle: Bundle, findings: list[Located], errors: int, warnings: int) -> dict[str, Any]:

@@ -280,6 +280,30 @@ def test_what_is_not_looked_at_is_counted(lint):
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("text", ["", "---\n---\n# nothing\n", "- a\n", "just a text", "5", "null", "knd: Sensor\n"])
+def test_a_file_without_any_object_is_an_error_unless_others_lie_beside_it(lint, text):
+    result = lint("f.yaml", f=text)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0] == "f.yaml: error: there is no Kubernetes object in this file"
+    assert ".: error: there is no Kubernetes object in this folder\n" in lint(".").output
+    assert lint(".", secret=SECRET).exit_code == 0
+    assert "f.yaml: error: " in lint(".", "f.yaml").output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [SECRET, f"---\n---\n{SECRET}---\n", "kind: CustomResourceDefinition", "kind: List\napiVersion: v1\nitems: []"],
+)
+def test_a_file_with_objects_of_any_kind_is_none_without_objects(lint, text):
+    assert lint("f.yaml", f=text).exit_code == 0
+
+
+def test_a_stdin_without_any_object_is_an_error(lint):
+    result = CliRunner().invoke(command, ["-"], input="# nothing\n")
+    assert result.exit_code == 1
+    assert "<stdin>: error: there is no Kubernetes object in this file\n" in result.output
+
+
 def test_a_source_without_events_and_a_name_that_no_cluster_takes_are_told(lint):
     text = "apiVersion: argoproj.io/v1alpha1\nkind: EventSource\nmetadata: {name: A_b}\nspec: {template: {}}\n"
     result = lint("f.yaml", f=text)
