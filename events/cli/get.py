@@ -15,7 +15,7 @@ from eventbus import jetstream, ledger
 from events.cli.get_accounts import accounting, deadletters, sensors
 from events.cli.get_options import not_found, options, whole_id
 from events.cli.get_workflows import workflows
-from events.cli.printing import age, objects, table
+from events.cli.printing import age, moment_of, objects, table
 from events.cli.state import StateFolder
 from events.cli.stored import where_stored
 from events.cli.wire import read_addresses
@@ -94,13 +94,19 @@ def _event_row(event: dict[str, Any], outcomes: list[dict[str, Any]], *, wide: b
         event["source"],
         event["name"],
         event["type"],
-        age(event["recorded"]),
+        age(_came(event)),
         summary or _nobody(event),
     ]
     if wide:
         details = [f"{o['sensor']}/{o['trigger']}: {o['target'] or o['detail']}" for o in outcomes]
         row += [event["delivery"], "; ".join(details)]
     return row
+
+
+def _came(event: dict[str, Any]) -> float:
+    """When an event came, by its own time; when it was recorded, which may be long after, where that cannot be read."""
+    came = moment_of(event["time"])
+    return event["recorded"] if came is None else came
 
 
 def _nobody(event: dict[str, Any]) -> str:

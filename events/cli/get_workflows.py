@@ -6,14 +6,13 @@ import asyncio
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from events.cli.get_options import not_found, options
-from events.cli.printing import age, objects, plain, table
+from events.cli.printing import age, moment_of, objects, plain, table
 from events.cli.state import StateFolder
 from events.errors import Refused, SpecError
 from events.kube import Object
@@ -220,7 +219,5 @@ def _row(workflow: dict[str, Any], *, wide: bool) -> list[str]:
 
 
 def _age(created: str) -> str:
-    try:
-        return age(datetime.fromisoformat(created).timestamp())
-    except ValueError:
-        return ""
+    began = moment_of(created)
+    return "" if began is None else age(began)

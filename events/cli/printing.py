@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import click
 import yaml
 
-__all__ = ["age", "as_json", "as_yaml", "documents", "objects", "plain", "rfc3339", "table"]
+__all__ = ["age", "as_json", "as_yaml", "documents", "moment_of", "objects", "plain", "rfc3339", "table"]
 
 
 _WIDEST = 40
@@ -81,6 +82,15 @@ def plain(text: str) -> str:
 def rfc3339(moment: float) -> str:
     """A moment (seconds since 1970) in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def moment_of(text: str) -> float | None:
+    """The moment (seconds since 1970) of a text in RFC 3339; None when it is none, or leaves its zone open."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if read.tzinfo is None else read.timestamp()
 
 
 def age(moment: float) -> str:

@@ -248,6 +248,26 @@ def test_ages_are_short(ago: int, shown: str) -> None:
     assert age(time.time() - ago - 0.1 * (ago > 0)) == shown
 
 
+async def test_the_age_of_an_event_is_that_of_its_own_time(tmp_path: Path) -> None:
+    """It may be recorded long after it came: when its sensor was held."""
+    came = time.gmtime(time.time() - 3 * 3600 - 60)
+    times = [
+        time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", came),
+        "",
+        "yesterday",
+        time.strftime("%Y-%m-%dT%H:%M:%S", came),
+    ]
+    with StateFolder(tmp_path / "state").opened():
+        pass
+    async with open_ledger(tmp_path / "state") as ledger:
+        await ledger.record([EventRecord(f"e{n}", "ci", "b", "s", "n", "t", own) for n, own in enumerate(times)], [])
+    found = rows(pointsman("get", "events", "--state", "state", cwd=tmp_path).stdout)
+    ages = {row[1]: row[5] for row in found[1:]}
+    assert ages.pop("e0") == "3h"
+    assert len(ages) == 3
+    assert all(age.endswith("s") for age in ages.values())
+
+
 def test_yaml_keeps_order_and_long_lines() -> None:
     assert as_yaml({"b": "x " * 200, "a": "ü"}) == f"b: '{'x ' * 200}'\na: ü\n"
 
