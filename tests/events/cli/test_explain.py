@@ -370,6 +370,21 @@ def test_the_documented_output_is_real(block: str, monkeypatch: pytest.MonkeyPat
     assert CliRunner().invoke(command, options, input=delivery).stdout == output
 
 
+def test_the_commands_of_the_readme_explain_what_they_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if "push.http" in line]
+    to_send, to_explain = [shlex.split(line, comments=True)[1:] for line in lines]
+    monkeypatch.chdir(tmp_path)
+    without_secret = [one for one in (PUSH / "manifests.yaml").read_text().split("---\n") if "kind: Secret" not in one]
+    Path("manifests").mkdir()
+    Path("manifests/all.yaml").write_text("---\n".join(without_secret))
+    Path("secret.txt").write_text("a secret\n")
+    assert to_send[-2:] == [">", "push.http"]
+    Path("push.http").write_bytes(CliRunner().invoke(send, to_send[1:-2], catch_exceptions=False).stdout_bytes)
+    result = CliRunner().invoke(command, to_explain[1:], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "verify   passed: with Secret github-secret/webhook-secret" in result.stdout
+
+
 # -- beside `up` -----------------------------------------------------------------------------------------------------
 
 
