@@ -270,7 +270,7 @@ class EventMetrics(Refusals):
 
 
 UNKNOWN = Refusals("", "", "")
-"""Requests that no event takes."""
+"""Requests whose path belongs to no event."""
 
 
 def running(namespace: str, source: str, events: int) -> None:

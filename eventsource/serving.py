@@ -20,7 +20,7 @@ from eventsource.body import Bodies
 from eventsource.delivery import Delivery, Headers, canonical, masked
 from eventsource.forms import unescape
 from eventsource.listener import Received
-from eventsource.routes import Table
+from eventsource.routes import Options, Table
 
 __all__ = ["WebhookService"]
 
@@ -39,10 +39,16 @@ class WebhookService:
         delivery: Delivery | None = None
         received: Received | None = None
         try:
-            served, path, query = _route(self.table, request)
-            if served is None:
+            options, path, query = _route(self.table, request)
+            if options is None:
                 return answers.healthy()
-            served.metrics.arrived()
+            taker = options.get(request.method) or options.get(None)
+            # What comes with another method still counts for an event: the path says for which, or for one of several.
+            served = taker or next(iter(options.values()), None)
+            if served is not None:
+                served.metrics.arrived()
+            if taker is None or served is None:
+                raise answers.MethodNotAllowed([method for method in options if method is not None])
             context = served.listener.webhook.context
             if context.auth_secret is not None:
                 served.listener.webhook.authorize(request.headers.get("Authorization", ""))
@@ -79,8 +85,8 @@ class WebhookService:
         return answers.broken() if status == 400 else answers.fault(error, request)
 
 
-def _route(table: Table[Served], request: web.BaseRequest) -> tuple[Served | None, str, str]:
-    """Who takes the request, its path (decoded) and query. None is the health check. Raises Rejected(400, 404, 405)."""
+def _route(table: Table[Served], request: web.BaseRequest) -> tuple[Options[Served] | None, str, str]:
+    """What serves the path of the request, the path (decoded) and its query. None is the health check. Raises Rejected(400, 404)."""
     raw = request.raw_path
     if not raw.startswith("/"):  # the absolute form
         raw = request.rel_url.raw_path_qs
@@ -94,10 +100,7 @@ def _route(table: Table[Served], request: web.BaseRequest) -> tuple[Served | Non
         if path == "/health":
             return None, path, query
         raise Rejected(404, "nothing is served here", reason="NotFound")
-    served = options.get(request.method) or options.get(None)
-    if served is None:
-        raise answers.MethodNotAllowed([method for method in options if method is not None])
-    return served, path, query
+    return options, path, query
 
 
 _canonical: Callable[[bytes], str] = lru_cache(maxsize=4096)(lambda name: canonical(name.decode("latin-1")))

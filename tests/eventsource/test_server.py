@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from eventbus.interface import SPOOLED, Stored
 from events.errors import Refused, Unavailable
@@ -132,6 +133,26 @@ async def test_what_cannot_be_used_is_refused_in_json(head: str, body: bytes, st
         assert content == b"" or list(content) == ["error"]
         assert status != 405 or headers["Allow"] == "POST"
         assert not one.bus.events
+
+
+async def test_a_method_that_a_path_does_not_serve_is_received_and_rejected_by_its_event() -> None:
+    def counted() -> list[float]:
+        event = {"namespace": "ns", "eventsource": "es", "event": "hook"}
+        account = [{**event, "is": figure} for figure in ("received", "rejected", "accepted")]
+        refused = {**event, "result": "rejected", "reason": "MethodNotAllowed"}
+        samples = [REGISTRY.get_sample_value("pointsman_accounting_deliveries_total", labels) for labels in account]
+        samples.append(REGISTRY.get_sample_value("pointsman_deliveries_total", refused))
+        samples.append(REGISTRY.get_sample_value("pointsman_accounting_deliveries_difference", event))
+        return [sample or 0 for sample in samples]
+
+    with structlog.testing.capture_logs() as lines:
+        async with running() as one:
+            received, rejected, accepted, refused, difference = counted()
+            status, headers, body = await one.send("GET /hook HTTP/1.1")
+            assert (status, headers["Allow"], body) == (405, "POST", {"error": "this method is not served here"})
+            assert (await one.send("GET /nope HTTP/1.1"))[0] == 404
+            assert counted() == [received + 1, rejected + 1, accepted, refused + 1, difference]
+    assert [line.get("source") for line in lines] == ["ns/es", None]
 
 
 async def test_the_query_of_a_refused_delivery_is_not_in_the_log() -> None:
