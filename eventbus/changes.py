@@ -178,7 +178,9 @@ def apply(connection: sqlite3.Connection, changes: Changes) -> None:
     if changes.kept or changes.gone:
         rounds.write_rounds(connection, changes.kept, changes.gone)
     for name, value in changes.rare:
-        _RARE[name](connection, value, changes.time)
+        change = _RARE.get(name)
+        if change is not None:  # or a newer version wrote it, for which another format was not called for
+            change(connection, value, changes.time)
     crash_at("commit.applied")
 
 

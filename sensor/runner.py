@@ -108,10 +108,10 @@ class SensorRunner:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             audit = Auditing(self.sensor.id, self._is_mine, self._ledger, self._subscription)
-            beside = (self._settling.heartbeat(), self._settling.tell_of_slow(), self._obey(), audit.run())
-            own = [tasks.create_task(job) for job in beside]
             await self._tell_of_strays()
             await self._parking.start(tasks)
+            beside = (self._settling.heartbeat(), self._settling.tell_of_slow(), self._obey(), audit.run())
+            own = [tasks.create_task(job) for job in beside]
             for join in self._joins.values():
                 tasks.create_task(join.run())
             async for batch in self._subscription.batches():

@@ -114,11 +114,12 @@ class Cluster:
         query = [("labelSelector", labels)] if labels else []
         query += [("limit", str(page))] if page else []
         found = await self.request("GET", path, query=query)
-        items = field(found, "items")
+        items = list(field(found, "items") or [])
         while following := field(found, "metadata").get("continue"):
             found = await self.request("GET", path, query=[*query, ("continue", following)])
-            items += field(found, "items")
-        objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in items]
+            items += field(found, "items") or []
+        # One that is nested too deeply is null here; the others go on.
+        objects: list[Object] = [{"apiVersion": api_version, "kind": kind, **item} for item in items if item]
         return sorted(objects, key=lambda obj: (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
@@ -207,7 +208,7 @@ class Cluster:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 response = await self._send(method, path, body, query, content_type)
-                if response.history and method != "GET":  # a POST has become a GET by then
+                if response.method != method:  # a redirect makes a GET of it
                     raise Unavailable(
                         f"the API server cannot be reached: what answers redirects to {response.url.origin()}{response.url.path}"
                     )

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,11 +21,12 @@ from eventbus.embedded import EmbeddedNats
 from eventbus.ledger import Entry, EventRecord
 from eventbus.ledgercopy import LedgerCopy, orders_done
 from eventbus.ledgerlog import LedgerLog
-from eventbus.marks import read_obeyed
+from eventbus.marks import read_holds, read_obeyed
 from eventbus.replicated import ReplicatedLedger, open_replicated
 from eventbus.rounds import KeptRound, RoundState, read_rounds
 from eventbus.tally import Checkpoint, Units, read_accounts
 from events.errors import PointsmanError, Superseded
+from events.groupcommit import connect
 from tests.support.nats import kill, nats
 
 __all__ = ["nats"]
@@ -278,3 +279,12 @@ def test_a_record_of_another_version_is_an_error_and_no_crash() -> None:
     for data in (b"", b"x", changes.encode(changes.changes_of([], 1.0))[:-3]):
         with pytest.raises(PointsmanError):
             changes.decode(data)
+
+
+def test_what_a_newer_version_adds_to_a_record_is_left_out(tmp_path: Path) -> None:
+    written = changes.changes_of([changes.Write(held=[("default/ci", True)])], 1.0)
+    newer = changes.decode(changes.encode(written._replace(rare=[("added later", ["x"]), *written.rare])))
+    with closing(connect(tmp_path / "ledger.db")) as connection:
+        connection.executescript(changes.SCHEMA)
+        changes.apply(connection, newer)
+    assert read_holds(tmp_path) == {"default/ci": 1.0}

@@ -11,7 +11,9 @@ import pytest
 from eventbus import subjects
 from eventbus.jetstream import JetStreamBus
 from eventbus.ledger import read_outcomes
+from eventbus.rounds import RoundState, order_retry, read_rounds
 from eventbus.tally import read_accounts
+from events.errors import Refused
 from sensor import join, kept
 from sensor.plan import CompiledSensor
 from tests.support.nats import bus, event, nats, until
@@ -29,6 +31,10 @@ def joining(conditions: str = "push && approval", *, dependencies: Any = TWO, re
 
 def outcomes(folder: Path) -> dict[str, str]:
     return {row["event"]: row["outcome"] for row in read_outcomes(folder)}
+
+
+def by_trigger(folder: Path) -> dict[str, str]:
+    return {row["trigger"]: row["outcome"] for row in read_outcomes(folder)}
 
 
 async def one_waits(bus: JetStreamBus, folder: Path) -> None:
@@ -67,6 +73,18 @@ async def test_an_event_that_waits_goes_on_waiting_after_a_restart(bus: JetStrea
         await bus.publish(event("e2", name="approval"))
         await until(lambda: outcomes(tmp_path) == {"e1": "submitted", "e2": "submitted"})
     assert len(target.created) == 1
+
+
+async def test_a_retry_that_is_ordered_meanwhile_is_carried_out_too(bus: JetStreamBus, tmp_path: Path) -> None:
+    """It was carried out before that, when nothing was there yet to do it with, and ended the process."""
+    both = {**trigger("both"), "template": {**trigger("both")["template"], "conditions": "push && approval"}}
+    single = {**trigger("single"), "template": {**trigger("single")["template"], "conditions": "push"}}
+    async with run(sensor(both, single, dependencies=TWO), bus, Target(Refused("no")), tmp_path):
+        await bus.publish(event("e1"))
+        await until(lambda: by_trigger(tmp_path) == {"both": "waiting", "single": "refused"})
+    order_retry(tmp_path, [one.key for one in read_rounds(tmp_path, states=[RoundState.DEAD])])
+    async with run(sensor(single, dependencies=TWO), bus, Target(), tmp_path):
+        await until(lambda: by_trigger(tmp_path) == {"both": "reset", "single": "submitted"})
 
 
 @pytest.mark.parametrize(

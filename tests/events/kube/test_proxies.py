@@ -16,7 +16,7 @@ API = "argoproj.io/v1alpha1"
 WORKFLOW = {"apiVersion": API, "kind": "Workflow", "metadata": {"name": "one", "namespace": "ci"}}
 RESOURCES = {"resources": [{"name": "workflows", "kind": "Workflow", "namespaced": True}]}
 
-Answer = Callable[[web.Request], web.StreamResponse]
+Answer = Callable[[web.Request], web.StreamResponse | Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -24,7 +24,10 @@ async def behind(answer: Answer, *, discovery: bool = True) -> AsyncIterator[Clu
     """A cluster behind something that answers all else than discovery."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return web.json_response(RESOURCES) if discovery and request.path == f"/apis/{API}" else answer(request)
+        if discovery and request.path == f"/apis/{API}":
+            return web.json_response(RESOURCES)
+        answered = answer(request)
+        return answered if isinstance(answered, web.StreamResponse) else await answered
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -87,6 +90,28 @@ async def test_a_kind_is_not_unknown_because_a_proxy_says_so() -> None:
     async with behind(page, discovery=False) as cluster:
         with pytest.raises(Unavailable, match="not the API server"):
             await cluster.collection(API, "Workflow", "ci")
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_create_that_is_redirected_as_it_is_counts(status: int) -> None:
+    made: list[object] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if "tls" not in request.query:
+            return web.Response(status=status, headers={"Location": f"{request.path}?tls=1"})
+        made.append(await request.json())
+        return web.json_response(made[-1], status=201)
+
+    async with behind(handle) as cluster:
+        assert await cluster.create(WORKFLOW) == WORKFLOW
+    assert made == [WORKFLOW]
+
+
+async def test_a_list_goes_without_what_is_nested_too_deeply() -> None:
+    deep = "[" * 5_000 + "]" * 5_000
+    text = f'{{"metadata": {{}}, "items": [{{"metadata": {{"name": "bad"}}, "spec": {deep}}}, {{"metadata": {{"name": "good"}}}}]}}'
+    async with behind(lambda _: web.Response(text=text, content_type="application/json")) as cluster:
+        assert [one["metadata"]["name"] for one in await cluster.find(API, "Workflow", "ci")] == ["good"]
 
 
 async def test_a_read_may_be_redirected() -> None:
