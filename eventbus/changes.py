@@ -63,7 +63,7 @@ class Entry(NamedTuple):
     """What became of one event for one trigger, by the dependency that it came through.
 
     ``outcome`` is ``submitted``, ``filtered``, ``error``, ``waiting`` (for the other events of its condition), ``replaced`` (a newer event
-    waits in its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later),
+    took its place), ``reset`` (it waited, and a time of conditionsReset came), ``pending`` (tried again later),
     ``submitting`` (an attempt is under way for more than a moment), ``duplicate`` or ``refused`` (a dead letter). ``sensor`` is ``namespace/name``; ``target`` names what was made; ``detail`` is the reason in words.
     ``sequence`` is the place of the message that brought it; 0 for later news of it.
     """

@@ -119,13 +119,17 @@ class Counts:
         return total
 
 
-def read_counts(folder: Path) -> Counter[Name]:
-    """What all processes have counted so far, also those that run."""
+def read_counts(folder: Path, mend: Mend = lambda found: None) -> Counter[Name]:
+    """What all processes have counted so far, also those that run; ``mend`` sees what each ended one has left."""
     total, taken = _read_total(folder)
     for file in folder.glob("*.counts"):
         if file.name not in taken:
             with contextlib.suppress(OSError):  # it has just been taken in
-                total += _read(file)
+                is_left = _is_left(file)
+                found = _read(file)
+                if is_left:
+                    mend(found)
+                total += found
     return total
 
 

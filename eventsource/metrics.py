@@ -97,7 +97,7 @@ def _figures(found: Totals[Name], event: Name) -> Account:
 
 def read_accounts(folder: Path) -> dict[tuple[str, str, str], Account]:
     """The accounts of all events (namespace, source, event) since the folder was made. Raises Unavailable."""
-    found = counts.read_counts(folder)
+    found = counts.read_counts(folder, _mend)
     accounts = {(name[0], name[1], name[2]): Account() for name in sorted(found) if len(name) == 5}
     for event, account in accounts.items():
         of = _figures(found, event)

@@ -170,7 +170,7 @@ class Joining:
         crash_at("join.saved", work.event.id)
         entries = [self._entry(match, "waiting", detail, sequence)]
         if replaced is not None:
-            entries.append(self._entry(replaced, "replaced", f"by event {match.event_id}, which waits in its place"))
+            entries.append(self._entry(replaced, "replaced", f"by event {match.event_id}, which took its place"))
         await self._settled(work, match.dependency, Settled(entries))
         crash_at("join.settled", work.event.id)
         return fired

@@ -76,7 +76,7 @@ def _is_meant(one: KeptRound, trigger: str, sensor: str) -> bool:
 
 
 def _tell(state: Path, found: list[KeptRound]) -> bool:
-    """Say what becomes of each as it happens; whether all were submitted (or dropped by a filter)."""
+    """Say what becomes of each as it happens; whether all were tried, and submitted (or dropped by a filter)."""
     open_ones = {one.key: one for one in found}
     failed = False
     deadline = time.monotonic() + _WAIT
@@ -96,8 +96,8 @@ def _tell(state: Path, found: list[KeptRound]) -> bool:
             del open_ones[key]
         time.sleep(0.1)
     for key in open_ones:
-        click.echo(f"{key}: not tried yet; see pointsman get deadletters")
-    return not failed
+        click.echo(f"{key}: the order is written, and not carried out yet; see pointsman get deadletters", err=True)
+    return not failed and not open_ones
 
 
 def _outcome(state: Path, one: KeptRound) -> str:

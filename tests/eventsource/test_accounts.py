@@ -88,8 +88,11 @@ def test_accounts_survive_a_kill_and_what_was_under_way_counts_as_rejected(tmp_p
         child.stdout.readline()
         now = read_accounts(tmp_path)["ns", "hooks", "push"]
         assert now.difference == 0
+        assert now.under_way == 2
         child.kill()
         child.communicate()
+        now = read_accounts(tmp_path)["ns", "hooks", "push"]  # before a process has looked after what was left
+        assert now.under_way == 0
     Counts(tmp_path, metrics._mend).before()
     account = read_accounts(tmp_path)["ns", "hooks", "push"]
     assert (account.received, account.accepted, account.rejected, account.under_way) == (10, 4, 6, 0)

@@ -136,6 +136,15 @@ def test_a_retry_for_a_sensor_that_is_held_says_so_instead_of_waiting(
     assert {one.key for one in read_rounds(state, states=(RoundState.AGAIN,))} == {"abcd1"}
 
 
+def test_a_retry_that_nobody_carries_out_in_time_is_no_success(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_WAIT", 0.0)
+    StateFolder(state).write_running({"pid": os.getpid(), "buses": {}})
+    done = call(state, "retry", "abcd1")
+    assert done.exit_code == 1
+    assert "abcd1: the order is written, and not carried out yet" in done.stderr
+    assert {one.key for one in read_rounds(state, states=(RoundState.AGAIN,))} == {"abcd1"}
+
+
 def test_an_unknown_dead_letter_changes_nothing(state: Path) -> None:
     assert call(state, "retry", "abcd1", "none").exit_code == 1
     assert not read_rounds(state, states=(RoundState.AGAIN,))
