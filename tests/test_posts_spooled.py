@@ -133,7 +133,7 @@ async def test_bindings_that_broke_off_are_run_again(
     async with serving(given, cluster) as running, aiohttp.ClientSession() as session:
         async with session.post(f"{running.url}/api/v1/events/ci/", data=b"{}", headers=headers) as answer:
             assert answer.status == 200
-        await until(lambda: bool(cluster.all("Workflow")), 20)
+        await until(lambda: bool(cluster.all("Workflow")))  # what a part had pulled comes again after 30 s
     assert not broken
 
 
