@@ -45,7 +45,8 @@ FOUND_BY = {
     "compare_the_beginning_of_a_signature": (SIGNATURES, ACCEPTED),
     "drop_the_oldest": (size("backlog", events=1_000), LOST),
     "a_new_consumer_for_each_process": (SENSOR_KILLS, LOST),
-    "ack_before_the_submission": (SENSOR_KILLS, LOST),
+    # By the moment of the kill: it had begun nothing of what it held, or had submitted it and written nothing down.
+    "ack_before_the_submission": (SENSOR_KILLS, f"{LOST}|unrecorded"),
     "ack_a_post_before_its_bindings": (POST_KILLS, "lost|unrecorded"),
     "filter_error_is_false": (REDELIVERY, "unrecorded"),
     "filters_pass_everything": (REDELIVERY, "wrong"),
