@@ -28,6 +28,20 @@ from events.kube.local import read_workflows
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
+LOGGING = """
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {name: hooks}
+spec: {webhook: {push: {endpoint: /push, port: "%d", method: POST}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {name: build}
+spec:
+  dependencies: [{name: push, eventSourceName: hooks, eventName: push}]
+  triggers: [{template: {name: log, log: {}}}]
+"""
+"""A webhook /push on a port (``LOGGING % port``), and the sensor ``build``, which logs what comes."""
 
 
 @dataclass

@@ -4,21 +4,7 @@ import json
 import urllib.request
 from pathlib import Path
 
-from tests.support.up import RunningUp, eventually, free_port, pointsman, running
-
-MANIFEST = """
-apiVersion: argoproj.io/v1alpha1
-kind: EventSource
-metadata: {name: hooks}
-spec: {webhook: {push: {endpoint: /push, port: "%d", method: POST}}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: Sensor
-metadata: {name: ci}
-spec:
-  dependencies: [{name: push, eventSourceName: hooks, eventName: push}]
-  triggers: [{template: {name: log, log: {}}}]
-"""
+from tests.support.up import LOGGING, RunningUp, eventually, free_port, pointsman, running
 
 
 def send(up: RunningUp) -> None:
@@ -34,10 +20,10 @@ def say(up: RunningUp, *arguments: str) -> str:
 
 def test_what_comes_after_a_hold_waits_until_the_release(tmp_path: Path) -> None:
     manifest = tmp_path / "all.yaml"
-    manifest.write_text(MANIFEST % free_port())
+    manifest.write_text(LOGGING % free_port())
     with running(manifest, folder=tmp_path / "up") as up:
         for number in range(1, 4):
-            assert say(up, "hold", "sensor", "ci") == "default/ci is held.\n"
+            assert say(up, "hold", "sensor", "build") == "default/build is held.\n"
             send(up)
 
             def waits() -> bool:
@@ -46,6 +32,6 @@ def test_what_comes_after_a_hold_waits_until_the_release(tmp_path: Path) -> None
 
             eventually(waits)
             assert len(up.outcomes()) == number - 1
-            assert say(up, "hold", "sensor", "ci") == "default/ci is held.\n"
-            assert say(up, "release", "sensor", "ci") == "default/ci goes on.\n"
+            assert say(up, "hold", "sensor", "build") == "default/build is held.\n"
+            assert say(up, "release", "sensor", "build") == "default/build goes on.\n"
             eventually(lambda number=number: len(up.outcomes()) == number)

@@ -17,23 +17,9 @@ from events.cli.keepers import consumers_of, room_for
 from events.cli.plan import Plan
 from events.cli.stored import BINDINGS_BUS
 from tests.support.nats import nats
-from tests.support.up import RunningUp, eventually, free_port, running
+from tests.support.up import LOGGING, RunningUp, eventually, free_port, running
 
 __all__ = ["nats"]
-
-SENSOR = """
-apiVersion: argoproj.io/v1alpha1
-kind: EventSource
-metadata: {name: hooks}
-spec: {webhook: {push: {endpoint: /push, port: "%d", method: POST}}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: Sensor
-metadata: {name: build}
-spec:
-  dependencies: [{name: push, eventSourceName: hooks, eventName: push}]
-  triggers: [{template: {name: log, log: {}}}]
-"""
 
 
 def sensor(name: str, bus: str = "") -> tuple[str, dict[str, object]]:
@@ -88,7 +74,7 @@ async def test_a_bus_of_others_is_used_as_it_is_with_a_warning(tmp_path: Path, n
         await theirs.ensure_stream()
         before = await theirs.stream_info()
     manifest = tmp_path / "all.yaml"
-    manifest.write_text(SENSOR % free_port())
+    manifest.write_text(LOGGING % free_port())
     url = address.url.replace("nats://", f"nats://{address.user}:{address.password}@")
     with running(manifest, folder=tmp_path / "up", options=("--nats", url)) as up:
         status, text = ask(up, "/readyz")
@@ -107,7 +93,7 @@ async def test_a_bus_of_others_is_used_as_it_is_with_a_warning(tmp_path: Path, n
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds a child under /proc")
 def test_each_part_says_how_it_is_and_is_well_again_by_itself(tmp_path: Path) -> None:
     manifest = tmp_path / "all.yaml"
-    manifest.write_text(SENSOR % free_port())
+    manifest.write_text(LOGGING % free_port())
     with running(manifest, folder=tmp_path / "up", options=("--bus-size", "64Mi")) as up:
         for path in ("/readyz", "/readyz/source", "/readyz/sensor", "/readyz/bus", "/livez", "/healthz"):
             assert ask(up, path) == (200, "ok\n"), path
